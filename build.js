@@ -1,0 +1,20 @@
+// Installs the dev packages if they are missing, then compiles src, test and bench into dist/.
+import { spawnSync } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+const compiler = fileURLToPath(new URL('node_modules/typescript/bin/tsc', import.meta.url));
+
+function run(command, args, options) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+// `npm` is a script with another name on Windows, which only a shell finds.
+if (!existsSync(compiler)) run('npm', ['ci', '--no-audit', '--no-fund'], { shell: process.platform === 'win32' });
+
+// A test that was deleted or renamed must not live on as its compiled file.
+rmSync(new URL('dist', import.meta.url), { recursive: true, force: true });
+run(process.execPath, [compiler]);
