@@ -1,0 +1,85 @@
+/** Why a connection ended (RFC 6455 §7.1.5, §7.1.6). */
+export interface Close {
+  /** The close code received from the peer: 1005 if its Close frame had none, 1006 if no Close frame came. */
+  readonly code: number;
+  /** The close reason received from the peer; empty if there was none. */
+  readonly reason: string;
+  /** `true` if both Close frames were exchanged before the TCP connection ended (§7.1.4). */
+  readonly wasClean: boolean;
+  /** What made this endpoint give the connection up: a `ProtocolError`, a `TimeoutError`, or the socket's own error. */
+  readonly error?: Error;
+}
+
+/** The base of every error of twobyte's own; `code` is stable, the message is for people. */
+export class WebSocketError extends Error {
+  /** A stable name of the cause, such as `INVALID_UTF8`; safe to compare with. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** The parts of an HTTP answer that a `HandshakeError` is turned into. */
+export interface Refusal {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The text of the answer; the error's message if absent. */
+  readonly body?: string;
+}
+
+/**
+ * An HTTP request or an opening handshake that cannot be served (RFC 6455 §4.2.2, RFC 9110 §15).
+ * Throw one in `authorize` to refuse a WebSocket with an answer of your own:
+ * `throw new HandshakeError('NO_SESSION', 401, 'sign in first', { headers: { 'WWW-Authenticate': 'Basic' } })`.
+ */
+export class HandshakeError extends WebSocketError {
+  /** The HTTP status code to answer with. */
+  readonly status: number;
+  /** Header fields that the status asks for, such as `Allow` with 405. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The text of the answer. */
+  readonly body: string;
+
+  constructor(code: string, status: number, message: string, refusal: Refusal = {}) {
+    super(code, message);
+    this.status = status;
+    this.headers = refusal.headers ?? {};
+    this.body = refusal.body ?? `${message}\n`;
+  }
+}
+
+/** Bytes from the peer that break RFC 6455, or a message over the limit; the connection is failed (§7.1.7). */
+export class ProtocolError extends WebSocketError {
+  /** The close code sent to the peer: 1002, 1007 or 1009 (§7.4.1). */
+  readonly closeCode: number;
+
+  constructor(code: string, closeCode: number, message: string) {
+    super(code, message);
+    this.closeCode = closeCode;
+  }
+}
+
+/** Something was asked of a connection that has ended or is closing. */
+export class ConnectionClosed extends WebSocketError {
+  /** How the connection ended; `null` while its closing handshake is still under way. */
+  readonly close: Close | null;
+
+  constructor(close: Close | null) {
+    super('CONNECTION_CLOSED', close === null ? 'the connection is closing' : describe(close));
+    this.close = close;
+  }
+}
+
+function describe({ code, reason, error }: Close): string {
+  const cause = reason || error?.message;
+  return `the connection has ended with close code ${code}${cause ? `: ${cause}` : ''}`;
+}
+
+/** Something did not happen within its time: a `wait({ timeout })`, a closing handshake, a sign of life. */
+export class TimeoutError extends WebSocketError {
+  constructor(message: string) {
+    super('TIMEOUT', message);
+  }
+}

@@ -1,0 +1,217 @@
+// HTTP header fields, and the lists of tokens and of extensions that their values hold.
+import { HandshakeError } from '../errors.js';
+
+const TAB = 0x09;
+const SPACE = 0x20;
+const QUOTATION_MARK = 0x22;
+const BACKSLASH = 0x5c;
+
+/** 1 at the codes of the characters that a token is made of (RFC 9110 §5.6.2). */
+const TOKEN_CHARACTERS = new Uint8Array(256);
+for (const character of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
+  TOKEN_CHARACTERS[character.charCodeAt(0)] = 1;
+}
+
+/** The header fields of a request in order of arrival; letter case in names is ignored (RFC 9110 §5.1). */
+export class HeaderFields {
+  // Two lists instead of a Map: the parser bounds their length, and no name is special to a list.
+  readonly #names: string[] = [];
+  readonly #values: string[] = [];
+
+  /** The value of the field; values of several lines are joined with `, ` (RFC 9110 §5.3). `null` if there is none. */
+  get(name: string): string | null {
+    const values = this.getAll(name);
+    return values.length === 0 ? null : values.join(', ');
+  }
+
+  /** The value of each line of that name, in order of arrival; empty if there is none. */
+  getAll(name: string): readonly string[] {
+    const wanted = name.toLowerCase();
+    const values: string[] = [];
+    for (let position = 0; position < this.#names.length; position++) {
+      if (this.#names[position] === wanted) values.push(this.#values[position]);
+    }
+    return values;
+  }
+
+  /** Whether there is at least one line of that name. */
+  has(name: string): boolean {
+    return this.#names.includes(name.toLowerCase());
+  }
+
+  /** Each line as `[name, value]` in order of arrival, the name in lower case. */
+  *[Symbol.iterator](): IterableIterator<[name: string, value: string]> {
+    for (let position = 0; position < this.#names.length; position++) {
+      yield [this.#names[position], this.#values[position]];
+    }
+  }
+
+  /** Adds a line behind the others; for the parser, which has checked both against the grammar. */
+  append(name: string, value: string): void {
+    this.#names.push(name.toLowerCase());
+    this.#values.push(value);
+  }
+}
+
+/**
+ * The value of a field that may occur once only.
+ *
+ * @returns `null` if the field is absent
+ * @throws HandshakeError 400 with `duplicateCode` if it occurs several times
+ */
+export function singleValue(headers: HeaderFields, name: string, duplicateCode: string): string | null {
+  const values = headers.getAll(name);
+  if (values.length > 1) {
+    throw new HandshakeError(duplicateCode, 400, `the request has ${values.length} ${name} headers; send one`);
+  }
+  return values[0] ?? null;
+}
+
+/** Whether the characters from `start` to before `end` are a token (RFC 9110 §5.6.2). */
+export function isToken(text: string, start = 0, end = text.length): boolean {
+  for (let position = start; position < end; position++) {
+    if (TOKEN_CHARACTERS[text.charCodeAt(position)] !== 1) return false;
+  }
+  return start < end;
+}
+
+/** The characters from `start` to before `end` without spaces and tabs around them (OWS, RFC 9110 §5.6.3). */
+export function trimWhitespace(text: string, start = 0, end = text.length): string {
+  while (start < end && isWhitespace(text.charCodeAt(start))) start++;
+  while (start < end && isWhitespace(text.charCodeAt(end - 1))) end--;
+  return text.slice(start, end);
+}
+
+function isWhitespace(code: number): boolean {
+  return code === SPACE || code === TAB;
+}
+
+/** The elements of a comma-separated list that spans all lines of a field, the empty ones too; unchecked. */
+export function listElements(values: readonly string[]): string[] {
+  const elements: string[] = [];
+  for (const value of values) {
+    for (const element of value.split(',')) elements.push(trimWhitespace(element));
+  }
+  return elements;
+}
+
+/**
+ * Parses a list of tokens (`#token`, RFC 9110 §5.6.1) such as `Connection: keep-alive, Upgrade`.
+ *
+ * @param values the value of each line of the field
+ * @returns the tokens as sent; letter case is kept
+ * @throws HandshakeError 400 if an element is not a token
+ */
+export function parseTokenList(values: readonly string[]): string[] {
+  // RFC 9110 §5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list elements"
+  const tokens = listElements(values).filter((element) => element !== '');
+  for (const token of tokens) {
+    if (!isToken(token)) {
+      throw new HandshakeError('TOKEN_INVALID', 400, `${quote(token)} is not a token; separate tokens by commas`);
+    }
+  }
+  return tokens;
+}
+
+/** An extension that is offered, with its parameters in order of arrival (RFC 6455 §9.1). */
+export interface Extension {
+  readonly name: string;
+  /** Names may repeat: whether that is an error is for the extension to say. `true` stands for no value. */
+  readonly parameters: readonly (readonly [name: string, value: string | true])[];
+}
+
+/**
+ * Parses the value of `Sec-WebSocket-Extensions` (RFC 6455 §9.1).
+ *
+ * @param value the values of all lines joined with commas
+ * @returns at least one extension, in order of preference
+ * @throws HandshakeError 400 if the value breaks the grammar
+ */
+export function parseExtensions(value: string): Extension[] {
+  const scanner = new ExtensionScanner(value);
+  const extensions: Extension[] = [];
+  do {
+    if (scanner.isAtSeparator()) continue;
+    extensions.push(parseExtension(scanner));
+  } while (scanner.take(','));
+  if (!scanner.isAtEnd()) throw scanner.unexpected('"," or ";"');
+  if (extensions.length === 0) throw scanner.unexpected('an extension');
+  return extensions;
+}
+
+function parseExtension(scanner: ExtensionScanner): Extension {
+  const name = scanner.takeToken();
+  const parameters: [string, string | true][] = [];
+  while (scanner.take(';')) {
+    const parameter = scanner.takeToken();
+    parameters.push([parameter, scanner.take('=') ? scanner.takeValue() : true]);
+  }
+  return { name, parameters };
+}
+
+/** A cursor that only moves forward; whitespace is allowed between any two parts ("implied *LWS", RFC 6455 §9.1). */
+class ExtensionScanner {
+  readonly #text: string;
+  #position = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  isAtEnd(): boolean {
+    return this.#next() === '';
+  }
+
+  isAtSeparator(): boolean {
+    return this.#next() === '' || this.#next() === ',';
+  }
+
+  take(character: string): boolean {
+    if (this.#next() !== character) return false;
+    this.#position++;
+    return true;
+  }
+
+  takeToken(): string {
+    this.#next();
+    const start = this.#position;
+    while (TOKEN_CHARACTERS[this.#text.charCodeAt(this.#position)] === 1) this.#position++;
+    if (this.#position === start) throw this.unexpected('a token');
+    return this.#text.slice(start, this.#position);
+  }
+
+  takeValue(): string {
+    return this.take('"') ? this.#takeQuoted() : this.takeToken();
+  }
+
+  // §9.1: "the value after quoted-string unescaping MUST conform to the 'token' ABNF"
+  #takeQuoted(): string {
+    let value = '';
+    for (;;) {
+      let code = this.#text.charCodeAt(this.#position);
+      if (code === QUOTATION_MARK && value !== '') break;
+      if (code === BACKSLASH) code = this.#text.charCodeAt(++this.#position);
+      if (TOKEN_CHARACTERS[code] !== 1) throw this.unexpected('a token in quotation marks');
+      value += String.fromCharCode(code);
+      this.#position++;
+    }
+    this.#position++;
+    return value;
+  }
+
+  unexpected(expected: string): HandshakeError {
+    const place = `at character ${this.#position + 1}`;
+    return new HandshakeError('EXTENSIONS_INVALID', 400, `Sec-WebSocket-Extensions needs ${expected} ${place}`);
+  }
+
+  #next(): string {
+    while (isWhitespace(this.#text.charCodeAt(this.#position))) this.#position++;
+    return this.#text.charAt(this.#position);
+  }
+}
+
+/** What a peer sent, made fit for a one-line message: at most 80 characters, all of them printable ASCII. */
+export function quote(text: string): string {
+  const excerpt = text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  return `"${excerpt.replace(/[^\x20-\x7e]/g, '?')}"`;
+}

@@ -1,0 +1,425 @@
+// HTTP/1.1 heads: the bytes of a request into its head, and the head of a response into its bytes (RFC 9112).
+import { HandshakeError } from '../errors.js';
+import { HeaderFields, isToken, singleValue, trimWhitespace } from './headers.js';
+
+// Longer than all methods in the IANA registry (the longest has 17 letters), short enough for any message.
+const MAX_METHOD_LENGTH = 32;
+
+const TAB = 0x09;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const DELETE = 0x7f;
+
+// 1 at each byte that may follow without a closer look, on either kind of line and behind a carriage return.
+const REQUEST_LINE_BYTES = new Uint8Array(256).fill(1, 0x20, DELETE);
+const FIELD_LINE_BYTES = new Uint8Array(256).fill(1, 0x20).fill(1, TAB, TAB + 1).fill(0, DELETE, DELETE + 1);
+const NO_BYTES = new Uint8Array(256);
+
+const NOTHING = Buffer.alloc(0);
+
+/** The head of an HTTP request: all that comes before its body. */
+export interface RequestHead {
+  /** A token such as `GET`, as sent: letter case counts (RFC 9110 §9.1). It may be a method that nobody knows. */
+  readonly method: string;
+  /** The request target as sent, in origin form, absolute form or asterisk form (RFC 9112 §3.2). */
+  readonly target: string;
+  /** The path of the target, still percent-encoded; it begins with `/`, or is `*`. */
+  readonly path: string;
+  /** What follows the first `?` of the target, still percent-encoded; empty if there is none. */
+  readonly query: string;
+  readonly httpVersion: '1.0' | '1.1';
+  /** The header fields as sent. */
+  readonly headers: HeaderFields;
+  /** The `host[:port]` that is asked: the target's in absolute form, else Host's; `null` in HTTP/1.0 without either. */
+  readonly host: string | null;
+  /** The length of the body in bytes, 0 if there is none (RFC 9112 §6.3). */
+  readonly bodyLength: number | 'chunked';
+}
+
+/** What a `RequestHeadParser` refuses to go beyond. */
+export interface RequestHeadLimits {
+  /** The bytes of a head, empty lines around it included. Default 16,384, as `node:http` has it. */
+  readonly maxHeadBytes?: number;
+  /** The header fields of a head. Default 128; browsers send about 15. */
+  readonly maxHeaderFields?: number;
+}
+
+/**
+ * Finds and parses the heads of the requests that arrive on one connection, whatever the chunks they are cut into.
+ *
+ * Each byte is scanned once, when it arrives, and only a head in several chunks is stored; so the time is linear.
+ * After a head the parser is ready for the next one; after a throw it is not, and the connection is to be closed.
+ */
+export class RequestHeadParser {
+  readonly #maxHeadBytes: number;
+  readonly #maxHeaderFields: number;
+  /** The first `#storedBytes` of it are the unfinished head. */
+  #storage: Buffer = NOTHING;
+  #storedBytes = 0;
+  /** Where the current line begins in the head. */
+  #lineStart = 0;
+  /** Lines that have ended and are not empty: the request line and the header fields. */
+  #lineCount = 0;
+  #allowedBytes = REQUEST_LINE_BYTES;
+  #rest: Buffer = NOTHING;
+
+  constructor({ maxHeadBytes = 16_384, maxHeaderFields = 128 }: RequestHeadLimits = {}) {
+    this.#maxHeadBytes = maxHeadBytes;
+    this.#maxHeaderFields = maxHeaderFields;
+  }
+
+  /**
+   * The bytes behind the head that `push` has just returned: its body, the next request, or the first frames. Empty
+   * after a `push` that returned `null`. It is a view of the last chunk and belongs to the owner of that chunk: use or
+   * copy it before that is overwritten.
+   */
+  get rest(): Buffer {
+    return this.#rest;
+  }
+
+  /**
+   * Takes the next bytes of the connection; they are only read, and not referred to once `rest` is replaced.
+   *
+   * @returns the head if these bytes complete it, else `null`
+   * @throws HandshakeError 400 for broken grammar (RFC 9112 §2 to §6), 414 or 431 over a limit, 501 for CONNECT, an
+   *   overlong method or a transfer coding other than chunked, 505 for HTTP other than 1.0 and 1.1
+   */
+  push(chunk: Buffer): RequestHead | null {
+    const end = this.#findEnd(chunk);
+    this.#rest = end === -1 || end === chunk.length ? NOTHING : chunk.subarray(end);
+    if (end !== -1) return parseRequestHead(this.#takeText(chunk, end));
+    this.#store(chunk);
+    return null;
+  }
+
+  /** Where the head ends in `chunk`, or -1 if it doesn't; refuses at the first byte that makes it hopeless. */
+  #findEnd(chunk: Buffer): number {
+    const limit = Math.min(chunk.length, this.#maxHeadBytes - this.#storedBytes);
+    let allowedBytes = this.#allowedBytes;
+    for (let position = 0; position < limit; position++) {
+      const byte = chunk[position];
+      if (allowedBytes[byte] === 1) continue;
+      if (allowedBytes !== NO_BYTES) {
+        if (byte !== CARRIAGE_RETURN) throw forbiddenByte(byte);
+        allowedBytes = NO_BYTES;
+        continue;
+      }
+      if (byte !== LINE_FEED) throw bareLineEnding('CR');
+      if (this.#endLine(this.#storedBytes + position + 1)) return position + 1;
+      allowedBytes = this.#lineCount === 0 ? REQUEST_LINE_BYTES : FIELD_LINE_BYTES;
+    }
+    this.#allowedBytes = allowedBytes;
+    if (this.#storedBytes + limit === this.#maxHeadBytes) throw this.#tooLarge();
+    return -1;
+  }
+
+  /** Counts the line whose line feed is the last byte before `end`; `true` if it is the empty line behind a head. */
+  #endLine(end: number): boolean {
+    const isEmpty = end - this.#lineStart === 2;
+    this.#lineStart = end;
+    // RFC 9112 §2.2: ignore "at least one empty line (CRLF) received prior to the request-line"
+    if (isEmpty) return this.#lineCount > 0;
+    this.#lineCount++;
+    if (this.#lineCount - 1 > this.#maxHeaderFields) {
+      const message = `the head exceeds ${this.#maxHeaderFields} header fields; send fewer or raise maxHeaderFields`;
+      throw new HandshakeError('TOO_MANY_HEADER_FIELDS', 431, message);
+    }
+    return false;
+  }
+
+  #tooLarge(): HandshakeError {
+    const limit = `${this.#maxHeadBytes} bytes; shorten it or raise maxHeadBytes`;
+    const isRequestLine = this.#lineCount === 0 && this.#lineStart < this.#maxHeadBytes;
+    return isRequestLine
+      ? new HandshakeError('REQUEST_LINE_TOO_LONG', 414, `the request line exceeds ${limit}`)
+      : new HandshakeError('HEAD_TOO_LARGE', 431, `the request head exceeds ${limit}`);
+  }
+
+  #store(bytes: Buffer): void {
+    const needed = this.#storedBytes + bytes.length;
+    if (needed > this.#storage.length) {
+      // Doubling keeps the copying linear, and the memory within twice what the peer has sent.
+      const storage = Buffer.allocUnsafe(Math.max(needed, 2 * this.#storage.length));
+      this.#storage.copy(storage, 0, 0, this.#storedBytes);
+      this.#storage = storage;
+    }
+    bytes.copy(this.#storage, this.#storedBytes);
+    this.#storedBytes = needed;
+  }
+
+  /** The text of the head that ends at `end` of `chunk`; makes the parser ready for the next head. */
+  #takeText(chunk: Buffer, end: number): string {
+    this.#lineStart = 0;
+    this.#lineCount = 0;
+    this.#allowedBytes = REQUEST_LINE_BYTES;
+    if (this.#storedBytes === 0) return chunk.toString('latin1', 0, end);
+    this.#store(chunk.subarray(0, end));
+    const text = this.#storage.toString('latin1', 0, this.#storedBytes);
+    this.#storage = NOTHING;
+    this.#storedBytes = 0;
+    return text;
+  }
+}
+
+function forbiddenByte(byte: number): HandshakeError {
+  if (byte === LINE_FEED) return bareLineEnding('LF');
+  const name = `0x${byte.toString(16).padStart(2, '0')}`;
+  const message = `byte ${name} cannot occur here in an HTTP head; send no TLS, and percent-encode the target`;
+  return new HandshakeError('BYTE_INVALID', 400, message);
+}
+
+function bareLineEnding(name: 'CR' | 'LF'): HandshakeError {
+  return new HandshakeError('LINE_ENDING_INVALID', 400, `a bare ${name} cannot occur in a head; end lines with CR LF`);
+}
+
+/** Parses a whole head, of which only the bytes and the line endings have been checked. */
+function parseRequestHead(text: string): RequestHead {
+  let start = 0;
+  while (text.startsWith('\r\n', start)) start += 2;
+  const end = text.indexOf('\r\n', start);
+  const { method, target, httpVersion } = parseRequestLine(text.slice(start, end));
+  const { path, query, authority } = parseTarget(method, target);
+  const headers = parseFields(text, end + 2);
+  // Host is checked even if the target replaces it (RFC 9112 §3.2.2): two views of one request are how it is smuggled.
+  const hostField = parseHost(headers, httpVersion);
+  const bodyLength = parseBodyLength(headers, httpVersion);
+  return { method, target, path, query, httpVersion, headers, host: authority ?? hostField, bodyLength };
+}
+
+function parseRequestLine(line: string): Pick<RequestHead, 'method' | 'target' | 'httpVersion'> {
+  // RFC 9112 §3: request-line = method SP request-target SP HTTP-version
+  const parts = line.split(' ', 4);
+  if (parts.length !== 3 || parts[1] === '') {
+    const message = 'a request line is a method, a target and HTTP/1.1 with one space in between; send that';
+    throw new HandshakeError('REQUEST_LINE_INVALID', 400, message);
+  }
+  const [method, target, version] = parts;
+  if (!isToken(method)) throw new HandshakeError('METHOD_INVALID', 400, 'the method is not a token; use GET');
+  // RFC 9112 §3: "a server that receives a method longer than any that it implements SHOULD respond with a 501"
+  if (method.length > MAX_METHOD_LENGTH) {
+    throw new HandshakeError('METHOD_TOO_LONG', 501, `no method has more than ${MAX_METHOD_LENGTH} letters; use GET`);
+  }
+  return { method, target, httpVersion: parseVersion(version) };
+}
+
+function parseVersion(version: string): '1.0' | '1.1' {
+  if (version === 'HTTP/1.1') return '1.1';
+  if (version === 'HTTP/1.0') return '1.0';
+  if (/^HTTP\/[0-9]\.[0-9]$/.test(version)) {
+    throw new HandshakeError('HTTP_VERSION_UNSUPPORTED', 505, `${version} is not spoken here; use HTTP/1.1`);
+  }
+  throw new HandshakeError('HTTP_VERSION_INVALID', 400, 'the request line does not end with HTTP/1.1; add it');
+}
+
+interface Target {
+  readonly path: string;
+  readonly query: string;
+  /** The `host[:port]` of a target in absolute form. */
+  readonly authority: string | null;
+}
+
+/** Any visible ASCII but `#` is accepted: browsers leave `[ ] ^ |` and others as they are, against RFC 3986. */
+function parseTarget(method: string, target: string): Target {
+  if (method === 'CONNECT') {
+    throw new HandshakeError('CONNECT_UNSUPPORTED', 501, 'this server is no proxy; send GET to it directly');
+  }
+  if (target.includes('#')) throw targetInvalid('has a fragment; leave # and what follows to the client');
+  if (target.startsWith('/')) return splitQuery(target, null);
+  if (target === '*') {
+    if (method !== 'OPTIONS') throw targetInvalid('* is for OPTIONS only; name a path');
+    return { path: target, query: '', authority: null };
+  }
+  return parseAbsoluteTarget(target);
+}
+
+function parseAbsoluteTarget(target: string): Target {
+  const scheme = /^https?:\/\//i.exec(target);
+  // RFC 6455 §4.1 item 3: the request-URI is a path or "an absolute http/https URI", never ws: or wss:
+  if (scheme === null) throw targetInvalid('is neither a path nor an http or https URL; begin it with /');
+  const rest = target.slice(scheme[0].length);
+  const end = rest.search(/[/?]/);
+  const authority = end === -1 ? rest : rest.slice(0, end);
+  if (!isAuthority(authority)) throw targetInvalid('has no valid host[:port]; leave out user name and password');
+  const resource = end === -1 ? '' : rest.slice(end);
+  // RFC 9112 §3.2.1: "If the target URI's path component is empty, the client MUST send '/' as the path"
+  return splitQuery(resource.startsWith('/') ? resource : `/${resource}`, authority);
+}
+
+function splitQuery(resource: string, authority: string | null): Target {
+  const mark = resource.indexOf('?');
+  if (mark === -1) return { path: resource, query: '', authority };
+  return { path: resource.slice(0, mark), query: resource.slice(mark + 1), authority };
+}
+
+function targetInvalid(problem: string): HandshakeError {
+  return new HandshakeError('TARGET_INVALID', 400, `the request target ${problem}`);
+}
+
+/** Parses the lines from `start` up to the empty one. */
+function parseFields(text: string, start: number): HeaderFields {
+  const headers = new HeaderFields();
+  for (;;) {
+    const end = text.indexOf('\r\n', start);
+    if (end === start) return headers;
+    const colon = text.indexOf(':', start);
+    if (colon === -1 || colon > end || !isToken(text, start, colon)) throw fieldInvalid(text.charAt(start));
+    headers.append(text.slice(start, colon), trimWhitespace(text, colon + 1, end));
+    start = end + 2;
+  }
+}
+
+function fieldInvalid(firstCharacter: string): HandshakeError {
+  // RFC 9112 §5.2: "A server that receives an obs-fold [...] MUST either reject the message by sending a 400 [...]"
+  if (firstCharacter === ' ' || firstCharacter === '\t') {
+    return new HandshakeError('FOLDING_OBSOLETE', 400, 'a header is folded; put each header on one line');
+  }
+  // RFC 9112 §5.1: "A server MUST reject [...] any received request message that contains whitespace between [...]"
+  return new HandshakeError('HEADER_INVALID', 400, 'a header is a token, a colon at once, and a value; send that');
+}
+
+function parseHost(headers: HeaderFields, httpVersion: '1.0' | '1.1'): string | null {
+  const host = singleValue(headers, 'host', 'HOST_DUPLICATE');
+  if (host === null && httpVersion === '1.1') {
+    throw new HandshakeError('HOST_MISSING', 400, 'an HTTP/1.1 request needs a Host header; send one');
+  }
+  if (host !== null && !isAuthority(host)) {
+    throw new HandshakeError('HOST_INVALID', 400, 'the Host header is not of the form host[:port]; correct it');
+  }
+  return host;
+}
+
+/**
+ * Whether `value` is `uri-host [":" port]` (RFC 9110 §7.2). An empty host is refused although RFC 3986 has it:
+ * "A recipient that processes such a URI reference MUST reject it as invalid" (RFC 9110 §4.2.1).
+ */
+function isAuthority(value: string): boolean {
+  const isLiteral = value.startsWith('[');
+  const colon = value.indexOf(':', isLiteral ? value.indexOf(']') : 0);
+  const host = colon === -1 ? value : value.slice(0, colon);
+  const port = colon === -1 ? '' : value.slice(colon + 1);
+  if (/[^0-9]/.test(port)) return false;
+  if (isLiteral) return host.length > 2 && host.endsWith(']') && !/[^0-9A-Fa-f:.]/.test(host.slice(1, -1));
+  return host !== '' && !/[^\w.~!$&'()*+,;=%-]/.test(host);
+}
+
+function parseBodyLength(headers: HeaderFields, httpVersion: '1.0' | '1.1'): number | 'chunked' {
+  const transferEncoding = headers.get('transfer-encoding');
+  const contentLength = singleValue(headers, 'content-length', 'CONTENT_LENGTH_DUPLICATE');
+  // RFC 9112 §6.3 item 7: a request with neither has no body
+  if (transferEncoding === null) return contentLength === null ? 0 : parseContentLength(contentLength);
+  // RFC 9112 §6.3 item 3: "might indicate an attempt to perform request smuggling"
+  if (contentLength !== null) {
+    const message = 'the request has both Content-Length and Transfer-Encoding; send one of them';
+    throw new HandshakeError('BODY_FRAMING_AMBIGUOUS', 400, message);
+  }
+  // RFC 9112 §6.1: a recipient "MUST treat the message as if the framing is faulty"
+  if (httpVersion === '1.0') {
+    throw new HandshakeError('TRANSFER_ENCODING_IN_HTTP_1_0', 400, 'HTTP/1.0 has no Transfer-Encoding; use HTTP/1.1');
+  }
+  // RFC 9112 §6.1: to a transfer coding that it does not understand, a server "SHOULD respond with 501"
+  if (transferEncoding.toLowerCase() !== 'chunked') {
+    throw new HandshakeError('TRANSFER_ENCODING_UNSUPPORTED', 501, 'the Transfer-Encoding is not chunked; use that');
+  }
+  return 'chunked';
+}
+
+function parseContentLength(value: string): number {
+  const length = Number(value);
+  // `Number` reads '', '1e3' and '0x10' too, and 2^53 + 1 as 2^53.
+  if (value === '' || /[^0-9]/.test(value) || !Number.isSafeInteger(length)) {
+    throw new HandshakeError('CONTENT_LENGTH_INVALID', 400, 'Content-Length is not below 2^53 in digits; correct it');
+  }
+  return length;
+}
+
+// Those of RFC 9110 §15, and of the IANA registry the ones that are in use.
+const REASON_PHRASES: Readonly<Record<number, string>> = {
+  100: 'Continue',
+  101: 'Switching Protocols',
+  103: 'Early Hints',
+  200: 'OK',
+  201: 'Created',
+  202: 'Accepted',
+  203: 'Non-Authoritative Information',
+  204: 'No Content',
+  205: 'Reset Content',
+  206: 'Partial Content',
+  300: 'Multiple Choices',
+  301: 'Moved Permanently',
+  302: 'Found',
+  303: 'See Other',
+  304: 'Not Modified',
+  307: 'Temporary Redirect',
+  308: 'Permanent Redirect',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  402: 'Payment Required',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  406: 'Not Acceptable',
+  407: 'Proxy Authentication Required',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  410: 'Gone',
+  411: 'Length Required',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  415: 'Unsupported Media Type',
+  416: 'Range Not Satisfiable',
+  417: 'Expectation Failed',
+  421: 'Misdirected Request',
+  422: 'Unprocessable Content',
+  423: 'Locked',
+  424: 'Failed Dependency',
+  425: 'Too Early',
+  426: 'Upgrade Required',
+  428: 'Precondition Required',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  451: 'Unavailable For Legal Reasons',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+  507: 'Insufficient Storage',
+  511: 'Network Authentication Required',
+};
+
+// RFC 9110 §5.5: anything else would end the line, and what follows would be read as another header or the body.
+const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+
+/**
+ * The head of a response, to be written in latin1.
+ *
+ * @param status 100 to 599; the reason phrase of one that is not registered is empty, as RFC 9112 §4 allows
+ * @param headers each line as `[name, value]`, in that order
+ * @throws RangeError if the status is none; TypeError if a name is not a token or a value holds a control character
+ *   or a character beyond U+00FF
+ */
+export function serializeResponseHead(status: number, headers: Iterable<readonly [string, string]>): string {
+  if (!Number.isInteger(status) || status < 100 || status > 599) {
+    throw new RangeError(`an HTTP status is an integer from 100 to 599, not ${status}`);
+  }
+  let head = `HTTP/1.1 ${status} ${REASON_PHRASES[status] ?? ''}\r\n`;
+  for (const [name, value] of headers) {
+    checkField(name, value);
+    head += `${name}: ${value}\r\n`;
+  }
+  return `${head}\r\n`;
+}
+
+/**
+ * Checks that a header field may be written.
+ *
+ * @throws TypeError if the name is not a token, or the value holds a control character or one beyond U+00FF
+ */
+export function checkField(name: string, value: string): void {
+  if (!isToken(name)) throw new TypeError(`${JSON.stringify(name)} is not a header name; use letters and hyphens`);
+  if (FORBIDDEN_IN_VALUE.test(value)) {
+    throw new TypeError(`the value of ${name} holds a character that no header may hold; percent-encode it`);
+  }
+}
