@@ -1,0 +1,198 @@
+// Bytes in, messages and control frames out: the incremental frame decoder (RFC 6455 §5, §6.2).
+import { isUtf8 } from 'node:buffer';
+import { ProtocolError } from '../errors.js';
+import { CloseCode } from './close.js';
+import {
+  checkHeader, FIN, headerLength, isControl, MASK, MAX_CONTROL_PAYLOAD_BYTES, MAX_HEADER_BYTES, parsePayloadLength,
+} from './header.js';
+import { copyMasked, rotateKey } from './mask.js';
+import { invalidUtf8, MessageAssembler, type Message } from './message.js';
+import { Opcode, type Role } from './opcode.js';
+import { decodeUtf8 } from './utf8.js';
+
+/** Where decoded messages and control frames go. */
+export interface FrameReceiver {
+  /** @param byteLength the bytes of its payload. */
+  receiveMessage(message: Message, byteLength: number): void;
+  /** @param payload its own copy, at most 125 bytes. */
+  receiveControl(opcode: number, payload: Buffer): void;
+}
+
+export interface FrameDecoderOptions {
+  /** Which side receives: a server insists on masked frames, a client on unmasked ones (§5.1). */
+  role: Role;
+  /** The longest message, in bytes of payload over all its fragments. */
+  maxMessageBytes: number;
+}
+
+/** Text up to this size is unmasked into one shared buffer instead of one of its own. */
+const SCRATCH_BYTES = 65_536;
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+
+/**
+ * Decodes the frames of one connection, however its bytes are cut into chunks. No view of a chunk is kept or handed
+ * out, so the caller may reuse its memory. After a Close frame or a thrown error it must not be given more.
+ */
+export class FrameDecoder {
+  readonly #receiver: FrameReceiver;
+  readonly #role: Role;
+  readonly #maxMessageBytes: number;
+  readonly #assembler = new MessageAssembler();
+  #inMessage = false;
+
+  // The frame whose header was read last.
+  #opcode = 0;
+  #isFinal = false;
+  #maskingKey = 0;
+  #remaining = 0;
+
+  /** The start of a header, or of a whole control frame, that the last chunk left unfinished. */
+  #partial: Buffer | null = null;
+  #partialLength = 0;
+
+  constructor(receiver: FrameReceiver, options: FrameDecoderOptions) {
+    this.#receiver = receiver;
+    this.#role = options.role;
+    this.#maxMessageBytes = options.maxMessageBytes;
+  }
+
+  /**
+   * Decodes the next bytes, calling the receiver for each message and control frame that they complete.
+   * What follows a Close frame in the chunk is ignored (§1.4).
+   * @throws ProtocolError at the first byte that breaks a rule.
+   */
+  decode(chunk: Buffer): void {
+    let position = 0;
+    while (position < chunk.length) {
+      if (this.#remaining > 0) position = this.#continuePayload(chunk, position);
+      else if (this.#partialLength > 0) position = this.#continuePartial(chunk, position);
+      else position = this.#beginFrame(chunk, position);
+    }
+  }
+
+  #beginFrame(chunk: Buffer, position: number): number {
+    const payloadStart = this.#readHeader(chunk, position, chunk.length);
+    if (payloadStart === 0) return this.#keepPartial(chunk, position);
+    const payloadEnd = payloadStart + this.#remaining;
+    if (isControl(this.#opcode)) {
+      if (payloadEnd > chunk.length) return this.#keepPartial(chunk, position);
+      this.#finishControl(chunk, payloadStart);
+      return this.#opcode === Opcode.CLOSE ? chunk.length : payloadEnd;
+    }
+    if (!this.#isFinal || this.#inMessage || payloadEnd > chunk.length) return this.#beginPayload(payloadStart);
+    // Nearly all messages: one frame, whole in the chunk.
+    const byteLength = this.#remaining;
+    this.#remaining = 0;
+    this.#receiver.receiveMessage(
+      this.#opcode === Opcode.TEXT
+        ? this.#decodeText(chunk, payloadStart, payloadEnd)
+        : this.#copyPayload(chunk, payloadStart, byteLength),
+      byteLength,
+    );
+    return payloadEnd;
+  }
+
+  /**
+   * Reads the header at `offset`, checking each rule as soon as its bytes are there.
+   * @returns where the payload starts, or 0 if the header is incomplete.
+   */
+  #readHeader(bytes: Buffer, offset: number, end: number): number {
+    if (end - offset < 2) return 0;
+    const first = bytes[offset];
+    const second = bytes[offset + 1];
+    checkHeader(first, second, this.#role, this.#inMessage);
+    const payloadStart = offset + headerLength(second);
+    if (payloadStart > end) return 0;
+    const payloadLength = parsePayloadLength(bytes, offset);
+    if (!isControl(first & 0x0f)) this.#checkMessageLength(payloadLength);
+    this.#opcode = first & 0x0f;
+    this.#isFinal = (first & FIN) !== 0;
+    this.#maskingKey = second & MASK ? bytes.readInt32LE(payloadStart - 4) : 0;
+    this.#remaining = payloadLength;
+    return payloadStart;
+  }
+
+  #checkMessageLength(payloadLength: number): void {
+    const before = this.#inMessage ? this.#assembler.byteLength : 0;
+    if (before + payloadLength <= this.#maxMessageBytes) return;
+    throw new ProtocolError(
+      'MESSAGE_TOO_LARGE', CloseCode.TOO_LARGE, `message over maxMessageBytes (${this.#maxMessageBytes})`,
+    );
+  }
+
+  #keepPartial(chunk: Buffer, position: number): number {
+    this.#partial ??= Buffer.allocUnsafe(MAX_HEADER_BYTES + MAX_CONTROL_PAYLOAD_BYTES);
+    this.#partialLength = chunk.copy(this.#partial, 0, position);
+    this.#remaining = 0;
+    return chunk.length;
+  }
+
+  /** Adds bytes to the unfinished header or control frame, one at a time: there are at most 139. */
+  #continuePartial(chunk: Buffer, position: number): number {
+    const partial = this.#partial!;
+    while (position < chunk.length) {
+      partial[this.#partialLength++] = chunk[position++];
+      const payloadStart = this.#readHeader(partial, 0, this.#partialLength);
+      if (payloadStart === 0) continue;
+      if (!isControl(this.#opcode)) {
+        this.#partialLength = 0;
+        return this.#beginPayload(position);
+      }
+      if (payloadStart + this.#remaining === this.#partialLength) {
+        this.#partialLength = 0;
+        this.#finishControl(partial, payloadStart);
+        return this.#opcode === Opcode.CLOSE ? chunk.length : position;
+      }
+    }
+    this.#remaining = 0;
+    return position;
+  }
+
+  #finishControl(bytes: Buffer, payloadStart: number): void {
+    const payload = this.#copyPayload(bytes, payloadStart, this.#remaining);
+    this.#remaining = 0;
+    this.#receiver.receiveControl(this.#opcode, payload);
+  }
+
+  /** A data frame that has to be assembled: a fragment, or one that the chunk does not hold whole. */
+  #beginPayload(payloadStart: number): number {
+    if (!this.#inMessage) {
+      this.#assembler.begin(this.#opcode);
+      this.#inMessage = true;
+    }
+    if (this.#remaining === 0) this.#endPayload();
+    return payloadStart;
+  }
+
+  #continuePayload(chunk: Buffer, position: number): number {
+    const end = Math.min(chunk.length, position + this.#remaining);
+    this.#assembler.reserve(end - position, this.#remaining, this.#isFinal);
+    this.#assembler.append(chunk, position, end, this.#maskingKey);
+    this.#maskingKey = rotateKey(this.#maskingKey, end - position);
+    this.#remaining -= end - position;
+    if (this.#remaining === 0) this.#endPayload();
+    return end;
+  }
+
+  #endPayload(): void {
+    if (!this.#isFinal) return;
+    this.#inMessage = false;
+    const message = this.#assembler.finish();
+    this.#receiver.receiveMessage(message, this.#assembler.byteLength);
+  }
+
+  #copyPayload(bytes: Buffer, start: number, length: number): Buffer {
+    const payload = Buffer.allocUnsafe(length);
+    copyMasked(bytes, start, payload, 0, length, this.#maskingKey);
+    return payload;
+  }
+
+  #decodeText(chunk: Buffer, start: number, end: number): string {
+    const length = end - start;
+    const target = length <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(length);
+    copyMasked(chunk, start, target, 0, length, this.#maskingKey);
+    const text = target.subarray(0, length);
+    if (!isUtf8(text)) throw invalidUtf8();
+    return decodeUtf8(text);
+  }
+}

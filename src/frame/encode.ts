@@ -1,0 +1,100 @@
+// Messages and control frames in, bytes out: the frame encoder gathers what one write will send (RFC 6455 §5.2).
+import { FIN, headerLengthFor, writeHeader } from './header.js';
+import { copyMasked, createMaskingKey } from './mask.js';
+import type { Role } from './opcode.js';
+
+/** An unmasked binary payload of at least this many bytes is sent from where it lies instead of being copied. */
+const BY_REFERENCE_FROM_BYTES = 4096;
+
+/**
+ * Small frames are written one behind the other into a slab that all encoders share, so that a hundred frames of a
+ * connection are one chunk of one write. Each byte of it is written once: what was handed out stays as it is.
+ */
+const SLAB_BYTES = 16_384;
+let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+let slabUsed = 0;
+
+export class FrameEncoder {
+  /** Bytes encoded since the last `take()`. */
+  byteLength = 0;
+  readonly #isMasking: boolean;
+  #chunks: Uint8Array[] = [];
+  /** The run of frames in a slab that the next small frame extends, if nobody else wrote behind it. */
+  #run: Buffer | null = null;
+  #runStart = 0;
+  #runEnd = 0;
+
+  /** @param role which side sends: a client masks every frame (§5.1). */
+  constructor(role: Role) {
+    this.#isMasking = role === 'client';
+  }
+
+  /**
+   * Appends one unfragmented frame. The payload is never changed here; a large binary one may be referred to, not
+   * copied, so the caller must not change it either before it is written.
+   */
+  encode(opcode: number, payload: string | Uint8Array): void {
+    const payloadLength = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
+    const headerLength = headerLengthFor(payloadLength, this.#isMasking);
+    this.byteLength += headerLength + payloadLength;
+    const maskingKey = this.#isMasking ? createMaskingKey() : null;
+    if (typeof payload !== 'string' && maskingKey === null && payloadLength >= BY_REFERENCE_FROM_BYTES) {
+      const offset = this.#claim(headerLength);
+      writeHeader(this.#run!, offset, FIN | opcode, payloadLength, null);
+      this.#endRun();
+      this.#chunks.push(payload);
+      return;
+    }
+    let target: Buffer;
+    let offset = 0;
+    if (headerLength + payloadLength <= SLAB_BYTES / 4) {
+      offset = this.#claim(headerLength + payloadLength);
+      target = this.#run!;
+    } else {
+      target = Buffer.allocUnsafeSlow(headerLength + payloadLength);
+      this.#endRun();
+      this.#chunks.push(target);
+    }
+    const start = writeHeader(target, offset, FIN | opcode, payloadLength, maskingKey);
+    if (typeof payload === 'string') {
+      target.write(payload, start);
+      if (maskingKey !== null) copyMasked(target, start, target, start, payloadLength, maskingKey);
+    } else if (maskingKey === null) {
+      target.set(payload, start);
+    } else {
+      copyMasked(payload, 0, target, start, payloadLength, maskingKey);
+    }
+  }
+
+  /** The bytes encoded since the last call, in order; they are the caller's, and never written again. */
+  take(): Uint8Array[] {
+    this.#endRun();
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.byteLength = 0;
+    return chunks;
+  }
+
+  /** Extends the run by `length` bytes, beginning a new one where it must. Returns where they start in `#run`. */
+  #claim(length: number): number {
+    const hasRoom = slabUsed + length <= SLAB_BYTES;
+    if (this.#run !== slab || this.#runEnd !== slabUsed || !hasRoom) {
+      this.#endRun();
+      if (!hasRoom) {
+        slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+        slabUsed = 0;
+      }
+      this.#run = slab;
+      this.#runStart = slabUsed;
+    }
+    const start = slabUsed;
+    slabUsed += length;
+    this.#runEnd = slabUsed;
+    return start;
+  }
+
+  #endRun(): void {
+    if (this.#run !== null) this.#chunks.push(this.#run.subarray(this.#runStart, this.#runEnd));
+    this.#run = null;
+  }
+}
