@@ -1,0 +1,405 @@
+// One WebSocket connection: byte stream ↔ protocol ↔ wait queue, with batched writes and backpressure.
+import type { Duplex } from 'node:stream';
+import { ConnectionClosed, TimeoutError, WebSocketError, type Close } from '../errors.js';
+import { CloseCode } from '../frame/close.js';
+import { MAX_CONTROL_PAYLOAD_BYTES } from '../frame/header.js';
+import type { Message } from '../frame/message.js';
+import type { Role } from '../frame/opcode.js';
+import type { HeaderFields } from '../handshake/headers.js';
+import type { KeepAlive } from './keep-alive.js';
+import type { ConnectionLimits } from './limits.js';
+import { Protocol } from './protocol.js';
+import { WaitQueue, type WaitOptions } from './wait-queue.js';
+
+/** A paused socket is resumed when the queue is down to this part of its limits, as in Python's websockets. */
+const LOW_MARK = 1 / 4;
+
+/** What `send` takes: a text message, or the bytes of a binary one. */
+export type Sendable = string | ArrayBuffer | ArrayBufferView;
+
+/** The HTTP request that opened a connection. */
+export interface OpeningRequest {
+  /** The path of the request target as it was sent, without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** What the `:names` and the `*` of the route stood for. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly headers: HeaderFields;
+  /** The peer's IP address; empty on a Unix socket. */
+  readonly remoteAddress: string;
+}
+
+/** What the opening handshake leaves behind. */
+export interface ConnectionInit {
+  readonly role: Role;
+  readonly request: OpeningRequest;
+  readonly subprotocol: string;
+  readonly limits: ConnectionLimits;
+  readonly keepAlive: KeepAlive;
+  /** Bytes that arrived behind the head: the first frames. */
+  readonly firstBytes: Buffer;
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+interface PendingPing extends Deferred<number> {
+  readonly payload: Buffer;
+  readonly sentAt: number;
+}
+
+/** What `send` returns when the message was taken at once. */
+const taken = Promise.resolve();
+
+/**
+ * A WebSocket connection that is pulled like a queue: messages wait in it, from the handshake on, until they are
+ * taken. While too many wait, the peer is stopped.
+ *
+ * ```ts
+ * for await (const message of connection) await connection.send(message);
+ * ```
+ */
+export class Connection implements AsyncIterable<Message>, AsyncDisposable {
+  /** The subprotocol agreed on in the opening handshake; empty if none was (RFC 6455 §1.9). */
+  readonly subprotocol: string;
+  /** The HTTP request that opened the connection. */
+  readonly request: OpeningRequest;
+  /** Fulfils with how the connection ended, once its TCP connection has; never rejects. */
+  readonly closed: Promise<Close>;
+
+  readonly #stream: Duplex;
+  readonly #protocol: Protocol;
+  readonly #queue = new WaitQueue<Message>();
+  readonly #limits: ConnectionLimits;
+  readonly #keepAlive: KeepAlive;
+  #settleClosed!: (close: Close) => void;
+  #close: Close | null = null;
+  #closeTimer: NodeJS.Timeout | null = null;
+  #streamError: Error | null = null;
+
+  #isFlushScheduled = false;
+  /** Settles when there is room again; present while a `send` waits for that. */
+  #room: Deferred<void> | null = null;
+  #isPaused = false;
+
+  #pings: PendingPing[] = [];
+  #pingCount = 0;
+  /** Whether bytes arrived since the keep-alive timer last asked, and whether it has sent a ping since then. */
+  #isAlive = true;
+  #isProbed = false;
+  /** What `bufferedAmount` was then. */
+  #unsent = 0;
+
+  /** @internal */
+  constructor(stream: Duplex, init: ConnectionInit) {
+    this.subprotocol = init.subprotocol;
+    this.request = init.request;
+    this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
+    this.#stream = stream;
+    this.#protocol = new Protocol(init.role, this, init.limits.maxMessageBytes);
+    this.#limits = init.limits;
+    this.#keepAlive = init.keepAlive;
+    this.#keepAlive.add(this);
+    stream.on('data', (chunk: Buffer) => this.#receive(chunk));
+    stream.on('drain', () => this.#drain());
+    stream.on('end', () => this.#stopReceiving());
+    stream.on('error', (error) => (this.#streamError = error));
+    stream.on('close', () => this.#conclude());
+    if (init.firstBytes.length > 0) this.#receive(init.firstBytes);
+    if (!this.#isPaused) stream.resume();
+  }
+
+  /** The peer's IP address; empty on a Unix socket. */
+  get remoteAddress(): string {
+    return this.request.remoteAddress;
+  }
+
+  /** Bytes that were sent but not yet handed to the operating system. */
+  get bufferedAmount(): number {
+    return this.#protocol.output.byteLength + this.#stream.writableLength;
+  }
+
+  /**
+   * Waits for the oldest unread message. Several waiters are served first come, first served.
+   * @returns a `string` for a text message, a `Buffer` for a binary one; `null` once the connection has ended and every
+   * message was taken, however often it is asked.
+   * @throws TimeoutError (as rejection) after `timeout` milliseconds, or the signal's reason after an abort. Neither
+   * takes a message nor harms the connection.
+   */
+  wait(options?: WaitOptions): Promise<Message | null> {
+    const message = this.#queue.wait(options);
+    this.#resumeIfLow();
+    return message;
+  }
+
+  /** The oldest unread message, or `null` if there is none now; it never waits. */
+  read(): Message | null {
+    const message = this.#queue.take();
+    this.#resumeIfLow();
+    return message;
+  }
+
+  /** How many messages have arrived and not been taken. */
+  countMessages(): number {
+    return this.#queue.count;
+  }
+
+  /** Whether a message can be read now. */
+  hasMessages(): boolean {
+    return this.#queue.count > 0;
+  }
+
+  /** Iterates over the messages until the connection has ended; leaving the loop early leaves the connection open. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
+    for (let message; (message = await this.wait()) !== null; ) yield message;
+  }
+
+  /**
+   * Sends a message: a string as text, bytes as binary. All that one tick of the event loop sends leaves in one write.
+   * Large bytes are not copied: don't change them before `bufferedAmount` is 0.
+   * @returns a promise that is fulfilled already if the socket takes the message, else once there is room again;
+   * awaiting it keeps memory flat. It rejects with `ConnectionClosed` if the connection is closing or has ended; that
+   * rejection is never reported as unhandled.
+   * @throws TypeError at once for anything else than a string, an `ArrayBuffer` or a view.
+   */
+  send(message: Sendable): Promise<void> {
+    const payload = toPayload(message);
+    if (!this.#protocol.isOpen) return this.#rejectClosed();
+    if (this.bufferedAmount > this.#limits.maxBufferedBytes) {
+      this.#destroy(new WebSocketError('PEER_NOT_READING', `over maxBufferedBytes (${this.#limits.maxBufferedBytes})`));
+      return this.#rejectClosed();
+    }
+    this.#protocol.send(payload);
+    this.#scheduleFlush();
+    if (!this.#protocol.isSaturated && this.bufferedAmount < this.#stream.writableHighWaterMark) return taken;
+    return (this.#room ??= deferred<void>()).promise;
+  }
+
+  /**
+   * Sends a ping and waits for its pong (§5.5.2).
+   * @param payload at most 125 bytes; a payload of its own for each ping if absent.
+   * @returns the round trip in milliseconds; rejects with `ConnectionClosed` (never unhandled) if the pong can't come.
+   * @throws RangeError at once for a longer payload, TypeError for one that is neither text nor bytes.
+   */
+  ping(payload?: Sendable): Promise<number> {
+    const bytes = Buffer.from(payload === undefined ? `${++this.#pingCount}` : toPayload(payload));
+    if (bytes.length > MAX_CONTROL_PAYLOAD_BYTES) {
+      throw new RangeError(`a ping carries at most ${MAX_CONTROL_PAYLOAD_BYTES} bytes, not ${bytes.length}`);
+    }
+    if (!this.#protocol.isOpen) return this.#rejectClosed();
+    const pending = { ...deferred<number>(), payload: bytes, sentAt: performance.now() };
+    this.#pings.push(pending);
+    this.#protocol.ping(bytes);
+    this.#scheduleFlush();
+    return pending.promise;
+  }
+
+  /**
+   * Begins the closing handshake (§7.1.2). Messages that still arrive can be read, those beyond the queue's limits are
+   * dropped; nothing can be sent any more. If the peer doesn't answer within `closeTimeout`, TCP is cut.
+   * @param code 1000 (the default), another of §7.4.1 that may be sent, or 3000–4999.
+   * @param reason at most 123 bytes of UTF-8.
+   * @returns `closed`; calling it again changes nothing.
+   * @throws RangeError, TypeError at once for a code or reason that may not be sent.
+   */
+  close(code: number = CloseCode.NORMAL, reason = ''): Promise<Close> {
+    this.#protocol.close(code, reason);
+    this.#afterProtocol();
+    return this.closed;
+  }
+
+  /** Cuts the TCP connection at once, without a closing handshake; unread messages can still be read. */
+  terminate(): void {
+    this.#destroy(null);
+  }
+
+  /** Whether the connection is closing or has ended: nothing more can be sent. */
+  isClosed(): boolean {
+    return !this.#protocol.isOpen;
+  }
+
+  /** Closes with 1000 and waits until the connection has ended. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** @internal */
+  receiveMessage(message: Message, byteLength: number): void {
+    // After close() nobody may be reading any more, and the peer's Close frame must still get through.
+    if (!this.#protocol.isOpen && this.#isFull()) return;
+    this.#queue.put(message, byteLength);
+  }
+
+  /** @internal */
+  receivePong(payload: Buffer): void {
+    const answered = this.#pings.findIndex((ping) => ping.payload.equals(payload));
+    const now = performance.now();
+    // §5.5.3: a peer may answer the most recent ping only, which answers those before it.
+    for (const ping of this.#pings.splice(0, answered + 1)) ping.resolve(now - ping.sentAt);
+  }
+
+  /** @internal Called at each interval of the keep-alive timer: any byte since the last is a sign of life. */
+  checkLife(): void {
+    // A peer that this endpoint stopped itself cannot give one; one that still reads a backlog will get to the ping.
+    const isReading = this.bufferedAmount < this.#unsent;
+    this.#unsent = this.bufferedAmount;
+    if (this.#isAlive || this.#isPaused || isReading || !this.#protocol.isOpen) {
+      this.#isAlive = this.#isProbed = false;
+    } else if (!this.#isProbed) {
+      this.#isProbed = true;
+      this.#protocol.ping(Buffer.alloc(0));
+      this.#scheduleFlush();
+    } else {
+      this.#destroy(new TimeoutError('the peer gave no sign of life'));
+    }
+  }
+
+  // ── Bytes in ──
+
+  #receive(chunk: Buffer): void {
+    this.#isAlive = true;
+    this.#protocol.receive(chunk);
+    this.#afterProtocol();
+  }
+
+  /** What follows from the state that received bytes or a call have brought the protocol to. */
+  #afterProtocol(): void {
+    const protocol = this.#protocol;
+    if (protocol.output.byteLength > 0) this.#scheduleFlush();
+    if (protocol.isOpen) {
+      if (!this.#isPaused && this.#isFull()) this.#pause();
+    } else {
+      this.#startClosing();
+    }
+  }
+
+  #isFull(): boolean {
+    return this.#queue.count >= this.#limits.maxQueuedMessages || this.#queue.byteLength >= this.#limits.maxQueuedBytes;
+  }
+
+  #pause(): void {
+    this.#isPaused = true;
+    this.#stream.pause();
+  }
+
+  #resumeIfLow(): void {
+    if (!this.#isPaused) return;
+    const { maxQueuedMessages, maxQueuedBytes } = this.#limits;
+    if (this.#queue.count > maxQueuedMessages * LOW_MARK || this.#queue.byteLength > maxQueuedBytes * LOW_MARK) return;
+    this.#resume();
+  }
+
+  #resume(): void {
+    this.#isPaused = false;
+    this.#stream.resume();
+  }
+
+  // ── Bytes out ──
+
+  #scheduleFlush(): void {
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    process.nextTick(() => this.#flush());
+  }
+
+  /** The one door for bytes: one write (or writev) for all that the tick has produced. */
+  #flush(): void {
+    this.#isFlushScheduled = false;
+    const chunks = this.#protocol.output.take();
+    if (chunks.length === 0 || !this.#stream.writable) return;
+    if (chunks.length > 1) this.#stream.cork();
+    for (const chunk of chunks) this.#stream.write(chunk);
+    if (chunks.length > 1) this.#stream.uncork();
+    this.#protocol.isSaturated = this.#stream.writableNeedDrain;
+    if (!this.#protocol.isSaturated) this.#giveRoom();
+  }
+
+  #drain(): void {
+    this.#protocol.drained();
+    if (this.#protocol.output.byteLength > 0) this.#scheduleFlush();
+    this.#giveRoom();
+  }
+
+  #giveRoom(): void {
+    this.#room?.resolve();
+    this.#room = null;
+  }
+
+  #rejectClosed(): Promise<never> {
+    const promise = Promise.reject(new ConnectionClosed(this.#close));
+    promise.catch(ignore);
+    return promise;
+  }
+
+  // ── The end ──
+
+  /** Nothing may be sent any more; ends the stream if that is this endpoint's part, and limits the wait for the peer. */
+  #startClosing(): void {
+    this.#closeTimer ??= setTimeout(
+      () => this.#destroy(new TimeoutError('the closing handshake was not answered')),
+      this.#limits.closeTimeout,
+    );
+    // The rest must be read, be it only to find the peer's Close frame or the end behind it.
+    if (this.#isPaused) this.#resume();
+    if (this.#protocol.isReceiving) return;
+    this.#queue.end();
+    if (this.#protocol.endsStream) this.#endStream();
+  }
+
+  /** The peer has ended its half of the stream. */
+  #stopReceiving(): void {
+    this.#protocol.receiveEnd();
+    this.#startClosing();
+    this.#endStream();
+  }
+
+  #endStream(): void {
+    if (this.#stream.writableEnded) return;
+    this.#flush();
+    this.#stream.end();
+  }
+
+  #destroy(error: Error | null): void {
+    this.#streamError ??= error;
+    this.#protocol.receiveEnd();
+    this.#stream.destroy();
+  }
+
+  /** The stream is gone: everyone who waits for something is told. */
+  #conclude(): void {
+    this.#protocol.receiveEnd();
+    const close = this.#protocol.conclude(this.#streamError);
+    this.#close = close;
+    if (this.#closeTimer !== null) clearTimeout(this.#closeTimer);
+    this.#keepAlive.delete(this);
+    this.#queue.end();
+    this.#room?.reject(new ConnectionClosed(close));
+    for (const ping of this.#pings) ping.reject(new ConnectionClosed(close));
+    this.#settleClosed(close);
+  }
+}
+
+/** A promise that may be rejected without anyone looking. */
+function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((onFulfilled, onRejected) => {
+    resolve = onFulfilled;
+    reject = onRejected;
+  });
+  promise.catch(ignore);
+  return { promise, resolve, reject };
+}
+
+function ignore(): void {}
+
+function toPayload(message: Sendable): string | Uint8Array {
+  if (typeof message === 'string' || message instanceof Uint8Array) return message;
+  if (message instanceof ArrayBuffer) return new Uint8Array(message);
+  // A number must never become a length of uninitialised memory.
+  if (ArrayBuffer.isView(message)) return new Uint8Array(message.buffer, message.byteOffset, message.byteLength);
+  throw new TypeError(`a message is a string, an ArrayBuffer or a view of one, not ${typeof message}`);
+}

@@ -1,0 +1,148 @@
+// The state machine of one connection, without I/O: bytes and calls in, messages and frames out (RFC 6455 §5.5, §7).
+import { ProtocolError, type Close } from '../errors.js';
+import { CloseCode, parseClosePayload, serializeClosePayload } from '../frame/close.js';
+import { FrameDecoder, type FrameReceiver } from '../frame/decode.js';
+import { FrameEncoder } from '../frame/encode.js';
+import type { Message } from '../frame/message.js';
+import { Opcode, type Role } from '../frame/opcode.js';
+
+/** What the protocol hands on. */
+export interface ProtocolReceiver {
+  receiveMessage(message: Message, byteLength: number): void;
+  receivePong(payload: Buffer): void;
+}
+
+export class Protocol implements FrameReceiver {
+  /** The frames to write; whoever calls a method of the protocol takes them from here. */
+  readonly output: FrameEncoder;
+  /** Whether data may be sent: neither side has begun to close. */
+  isOpen = true;
+  /** Set while the peer doesn't read what was written: then only the latest ping is remembered (§5.5.3). */
+  isSaturated = false;
+  /** Why this endpoint failed the connection (§7.1.7). */
+  error: Error | null = null;
+
+  readonly #role: Role;
+  readonly #receiver: ProtocolReceiver;
+  /** `null` once nothing more is to be decoded: after a Close frame, a failure, or the end of the stream. */
+  #decoder: FrameDecoder | null;
+  #closeSent = false;
+  #closeReceived: { code: number; reason: string } | null = null;
+  #unansweredPing: Buffer | null = null;
+
+  constructor(role: Role, receiver: ProtocolReceiver, maxMessageBytes: number) {
+    this.#role = role;
+    this.#receiver = receiver;
+    this.output = new FrameEncoder(role);
+    this.#decoder = new FrameDecoder(this, { role, maxMessageBytes });
+  }
+
+  /** Whether messages may still arrive. */
+  get isReceiving(): boolean {
+    return this.#decoder !== null;
+  }
+
+  /** Whether this endpoint is to end the TCP connection: the server does (§7.1.1), and whoever failed it (§7.1.7). */
+  get endsStream(): boolean {
+    return this.#decoder === null && (this.#role === 'server' || this.error !== null);
+  }
+
+  /** Takes the bytes that arrived; the one place where an exception becomes a close code. */
+  receive(chunk: Buffer): void {
+    try {
+      this.#decoder?.decode(chunk);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  /** The peer ended the stream, or it broke. */
+  receiveEnd(): void {
+    this.isOpen = false;
+    this.#decoder = null;
+  }
+
+  /** Sends a message; only while open. */
+  send(message: string | Uint8Array): void {
+    this.output.encode(typeof message === 'string' ? Opcode.TEXT : Opcode.BINARY, message);
+  }
+
+  /** Sends a ping; only while open. */
+  ping(payload: Uint8Array): void {
+    this.output.encode(Opcode.PING, payload);
+  }
+
+  /**
+   * Begins the closing handshake (§7.1.2), unless it has begun.
+   * @throws RangeError, TypeError for a code or reason that may not be sent.
+   */
+  close(code: number, reason: string): void {
+    const payload = serializeClosePayload(code, reason);
+    if (this.isOpen) this.#sendClose(payload);
+  }
+
+  /** The peer has read what was written: the ping that waited for it is answered. */
+  drained(): void {
+    this.isSaturated = false;
+    if (this.#unansweredPing !== null && this.isReceiving) this.output.encode(Opcode.PONG, this.#unansweredPing);
+    this.#unansweredPing = null;
+  }
+
+  /** How the connection ended, once the stream has. */
+  conclude(streamError: Error | null): Close {
+    const received = this.#closeReceived;
+    // §7.1.4: "cleanly" asks for both Close frames.
+    const wasClean = received !== null && this.#closeSent;
+    const error = this.error ?? streamError;
+    return {
+      code: received?.code ?? CloseCode.ABNORMAL, // §7.1.5
+      reason: received?.reason ?? '',
+      wasClean,
+      ...(error !== null && !wasClean && { error }),
+    };
+  }
+
+  receiveMessage(message: Message, byteLength: number): void {
+    this.#receiver.receiveMessage(message, byteLength);
+  }
+
+  receiveControl(opcode: number, payload: Buffer): void {
+    if (opcode === Opcode.PING) this.#receivePing(payload);
+    else if (opcode === Opcode.PONG) this.#receiver.receivePong(payload);
+    else this.#receiveClose(payload);
+  }
+
+  #receivePing(payload: Buffer): void {
+    // §5.5.2 asks for a Pong unless a Close frame was *received*, so also after this endpoint sent its own.
+    if (this.isSaturated) this.#unansweredPing = payload;
+    else this.output.encode(Opcode.PONG, payload);
+  }
+
+  #receiveClose(payload: Buffer): void {
+    const { code, reason } = parseClosePayload(payload);
+    this.#closeReceived = { code, reason };
+    this.#decoder = null;
+    // §5.5.1: "it typically echos the status code it received"
+    if (this.isOpen) this.#sendClose(payload.subarray(0, 2));
+  }
+
+  #fail(error: Error): void {
+    this.error = error;
+    this.#decoder = null;
+    if (!this.isOpen) return;
+    // A ProtocolError's message is about the peer's bytes; any other stays here.
+    const isViolation = error instanceof ProtocolError;
+    this.#sendClose(
+      serializeClosePayload(
+        isViolation ? error.closeCode : CloseCode.INTERNAL_ERROR,
+        isViolation ? error.message : '',
+      ),
+    );
+  }
+
+  #sendClose(payload: Uint8Array): void {
+    this.isOpen = false;
+    this.#closeSent = true;
+    this.output.encode(Opcode.CLOSE, payload);
+  }
+}

@@ -1,0 +1,109 @@
+// The queue of received messages and of those who wait for one: put, take, wait, end.
+import { TimeoutError } from '../errors.js';
+import { milliseconds } from './limits.js';
+
+export interface WaitOptions {
+  /** Milliseconds after which the wait rejects with a `TimeoutError`; no limit if absent. */
+  timeout?: number;
+  /** Rejects the wait with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+interface Entry<T> {
+  readonly item: T;
+  readonly byteLength: number;
+  next: Entry<T> | null;
+}
+
+interface Waiter<T> {
+  /** Called once, with an item or with `null` for the end. */
+  wake(item: T | null): void;
+}
+
+export class WaitQueue<T> {
+  /** Items nobody has taken yet. */
+  count = 0;
+  /** Their bytes. */
+  byteLength = 0;
+  #oldest: Entry<T> | null = null;
+  #newest: Entry<T> | null = null;
+  /** First come, first served; only non-empty while there are no items. */
+  readonly #waiters = new Set<Waiter<T>>();
+  #isEnded = false;
+
+  /** Hands the item to the first waiter, or keeps it. */
+  put(item: T, byteLength: number): void {
+    if (this.#waiters.size > 0) {
+      const [waiter] = this.#waiters;
+      this.#waiters.delete(waiter);
+      waiter.wake(item);
+      return;
+    }
+    const entry = { item, byteLength, next: null };
+    if (this.#newest === null) this.#oldest = entry;
+    else this.#newest.next = entry;
+    this.#newest = entry;
+    this.count++;
+    this.byteLength += byteLength;
+  }
+
+  /** The oldest item, or `null` if there is none now. */
+  take(): T | null {
+    const entry = this.#oldest;
+    if (entry === null) return null;
+    this.#oldest = entry.next;
+    if (entry.next === null) this.#newest = null;
+    this.count--;
+    this.byteLength -= entry.byteLength;
+    return entry.item;
+  }
+
+  /**
+   * The oldest item as soon as there is one; `null` once the queue has ended and is empty, however often asked.
+   * A rejected wait takes nothing.
+   * @throws RangeError at once if the timeout is not a whole number of milliseconds from 0 to 2^31-1.
+   */
+  wait({ timeout, signal }: WaitOptions = {}): Promise<T | null> {
+    if (timeout !== undefined) milliseconds('timeout', timeout);
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.count > 0 || this.#isEnded) return Promise.resolve(this.take());
+    if (timeout === undefined && signal === undefined) {
+      return new Promise((resolve) => this.#waiters.add({ wake: resolve }));
+    }
+    return this.#waitWithin(timeout, signal);
+  }
+
+  /** No item will come any more: whoever waits gets `null`. */
+  end(): void {
+    this.#isEnded = true;
+    for (const waiter of this.#waiters) waiter.wake(null);
+    this.#waiters.clear();
+  }
+
+  #waitWithin(timeout: number | undefined, signal: AbortSignal | undefined): Promise<T | null> {
+    return new Promise((resolve, reject) => {
+      const giveUp = (reason: unknown): void => {
+        this.#waiters.delete(waiter);
+        settle();
+        reject(reason);
+      };
+      const onAbort = (): void => giveUp(signal!.reason);
+      const timer =
+        timeout === undefined
+          ? undefined
+          : setTimeout(() => giveUp(new TimeoutError(`no message within ${timeout} milliseconds`)), timeout);
+      const settle = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const waiter: Waiter<T> = {
+        wake(item) {
+          settle();
+          resolve(item);
+        },
+      };
+      signal?.addEventListener('abort', onAbort);
+      this.#waiters.add(waiter);
+    });
+  }
+}
