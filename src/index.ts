@@ -1,0 +1,14 @@
+// The public names, nothing else.
+export { ConnectionClosed, HandshakeError, ProtocolError, TimeoutError, WebSocketError } from './errors.js';
+export type { Close, Refusal } from './errors.js';
+export type { Message } from './frame/message.js';
+export type { HeaderFields } from './handshake/headers.js';
+export type { Connection, OpeningRequest, Sendable } from './connection/connection.js';
+export type { ConnectionOptions } from './connection/limits.js';
+export type { WaitOptions } from './connection/wait-queue.js';
+export { createServer } from './server/server.js';
+export type { Server, ServerOptions } from './server/server.js';
+export type { Reply, ReplyParts } from './server/reply.js';
+export type { Request, WebSocketRequest } from './server/request.js';
+export { acceptWebSocket, requireWebSocket } from './server/websocket.js';
+export type { Handler, WebSocketHandler, WebSocketOptions, WebSocketRoute } from './server/websocket.js';

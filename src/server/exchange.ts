@@ -1,0 +1,142 @@
+// One request on its way to its reply: reads the body when it is asked for, and knows when the client has gone.
+import { HandshakeError } from '../errors.js';
+import type { RequestHead } from '../handshake/http.js';
+import { BodyDecoder } from './body.js';
+
+/** What an exchange needs from the connection it runs on. */
+export interface ExchangeOptions {
+  readonly remoteAddress: string;
+  readonly maxBodyBytes: number;
+  /** Milliseconds for the whole body. */
+  readonly bodyTimeout: number;
+  /** Lets the body's bytes come: they are given to `receive`. */
+  readBytes(): void;
+  /** Tells a client that waits for it to send the body (RFC 9110 §10.1.1). */
+  sendContinue(): void;
+}
+
+interface BodyReader {
+  readonly decoder: BodyDecoder;
+  readonly timer: NodeJS.Timeout;
+  resolve(body: Buffer): void;
+  reject(error: HandshakeError): void;
+}
+
+export class Exchange {
+  readonly head: RequestHead;
+  readonly #options: ExchangeOptions;
+  #reader: BodyReader | null = null;
+  #body: Promise<Buffer> | null = null;
+  /** Whether all of the body has been read, so that what follows is the next request. */
+  #isBodyComplete: boolean;
+  #hasLeft = false;
+  #abortController: AbortController | null = null;
+
+  constructor(head: RequestHead, options: ExchangeOptions) {
+    this.head = head;
+    this.#options = options;
+    this.#isBodyComplete = head.bodyLength === 0;
+  }
+
+  get remoteAddress(): string {
+    return this.#options.remoteAddress;
+  }
+
+  /** Aborted when the client leaves. Made on demand: most handlers never look. */
+  get signal(): AbortSignal {
+    this.#abortController ??= new AbortController();
+    if (this.#hasLeft) this.#abortController.abort();
+    return this.#abortController.signal;
+  }
+
+  /** Whether the bytes that arrive now belong to the body. */
+  get isReadingBody(): boolean {
+    return this.#reader !== null;
+  }
+
+  /** Whether the client sends the body only after `100 Continue`. */
+  get #expectsContinue(): boolean {
+    return this.head.httpVersion === '1.1' && this.head.headers.has('expect');
+  }
+
+  /** Whether the rest of the body, if any, can be skipped to get to the next request. */
+  get canSkipBody(): boolean {
+    if (this.#isBodyComplete || this.#reader !== null) return true;
+    if (this.#body !== null || this.#expectsContinue) return false;
+    return this.head.bodyLength === 'chunked' || this.head.bodyLength <= this.#options.maxBodyBytes;
+  }
+
+  /** The whole body; see `Request.body`. */
+  readBody(): Promise<Buffer> {
+    if (this.#body === null) {
+      this.#body = this.#isBodyComplete ? Promise.resolve(Buffer.alloc(0)) : this.#startReading(false);
+      // A handler may return without looking at it.
+      this.#body.catch(() => {});
+    }
+    return this.#body;
+  }
+
+  /**
+   * Reads the rest of the body without keeping it, once the handler has answered.
+   * @returns whether that worked, so that another request can follow.
+   */
+  async skipBody(): Promise<boolean> {
+    if (this.#isBodyComplete) return true;
+    this.#reader?.decoder.discard();
+    try {
+      await (this.#body ??= this.#startReading(true));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Takes bytes of the body.
+   * @returns how many of them were the body's.
+   */
+  receive(chunk: Buffer): number {
+    const { decoder } = this.#reader!;
+    try {
+      const used = decoder.push(chunk);
+      if (decoder.isComplete) this.#stopReading()!.resolve(decoder.bytes);
+      return used;
+    } catch (error) {
+      this.#stopReading()!.reject(error as HandshakeError);
+      return chunk.length;
+    }
+  }
+
+  /** The client has gone: nobody will send the rest of the body or read the reply. */
+  leave(): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    this.#stopReading()?.reject(new HandshakeError('BODY_INCOMPLETE', 400, 'the request ended before its body did'));
+    this.#abortController?.abort();
+  }
+
+  #startReading(isDiscarding: boolean): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      if (this.#hasLeft) throw new HandshakeError('BODY_INCOMPLETE', 400, 'the request ended before its body did');
+      const decoder = new BodyDecoder(this.head.bodyLength, this.#options.maxBodyBytes);
+      if (isDiscarding) decoder.discard();
+      else if (this.#expectsContinue) this.#options.sendContinue();
+      const { bodyTimeout } = this.#options;
+      const timer = setTimeout(() => {
+        this.#stopReading();
+        reject(new HandshakeError('BODY_TIMEOUT', 408, `the body took longer than bodyTimeout (${bodyTimeout} ms)`));
+      }, bodyTimeout);
+      this.#reader = { decoder, timer, resolve, reject };
+      this.#options.readBytes();
+    });
+  }
+
+  #stopReading(): BodyReader | null {
+    const reader = this.#reader;
+    if (reader === null) return null;
+    this.#reader = null;
+    this.#isBodyComplete = reader.decoder.isComplete;
+    clearTimeout(reader.timer);
+    return reader;
+  }
+}

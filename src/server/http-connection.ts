@@ -1,0 +1,250 @@
+// One HTTP/1.1 connection of a client: heads in, requests to their routes, replies out in order (RFC 9112 §9).
+import type { Socket } from 'node:net';
+import { HandshakeError } from '../errors.js';
+import { listElements } from '../handshake/headers.js';
+import { RequestHeadParser, type RequestHead } from '../handshake/http.js';
+import { isUpgrade } from '../handshake/upgrade.js';
+import { Exchange } from './exchange.js';
+import { toRefusal, toResponse, type Reply, type Response } from './reply.js';
+import { Request } from './request.js';
+import { writeResponse } from './response.js';
+import type { Router } from './router.js';
+import { openWebSocket, type Route, type WebSocketContext } from './websocket.js';
+
+/** The methods a handler may be asked with; for others "the server does not recognize", RFC 9110 §9.1 has 501. */
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+/** Milliseconds that a client has to read the last reply and to end its side: closing earlier could lose the reply. */
+const LINGER_TIME = 2000;
+
+/** What the connections of a server share. */
+export interface HttpContext extends WebSocketContext {
+  readonly router: Router<Route>;
+  readonly headTimeout: number;
+  readonly bodyTimeout: number;
+  readonly idleTimeout: number;
+  readonly maxBodyBytes: number;
+  /** All that still speak HTTP; each adds and removes itself. */
+  readonly httpConnections: Set<HttpConnection>;
+  /** Whether the server is closing: each reply is its connection's last. */
+  readonly isClosing: boolean;
+}
+
+export class HttpConnection {
+  readonly #socket: Socket;
+  readonly #context: HttpContext;
+  readonly #parser = new RequestHeadParser();
+  readonly #remoteAddress: string;
+  /** The request that is being served; `null` while a head is awaited. */
+  #exchange: Exchange | null = null;
+  /** Bytes behind that request, for when it is done; the socket is paused while there are any. */
+  #held: Buffer[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #isIdle = false;
+  /** Whether the client has ended its side, or was told that the connection ends. */
+  #isLast = false;
+  #isLingering = false;
+
+  readonly #onData = (chunk: Buffer): void => this.#receive(chunk);
+  readonly #onEnd = (): void => this.#receiveEnd();
+  readonly #onClose = (): void => this.#conclude();
+
+  constructor(socket: Socket, context: HttpContext) {
+    this.#socket = socket;
+    this.#context = context;
+    this.#remoteAddress = socket.remoteAddress ?? '';
+    socket.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose);
+    context.httpConnections.add(this);
+    this.#expectHead();
+  }
+
+  /** The server is closing: ends the connection unless a request is being served. */
+  close(): void {
+    if (this.#exchange === null) this.#finish();
+  }
+
+  // ── Bytes in ──
+
+  #receive(chunk: Buffer): void {
+    if (this.#isLingering) return;
+    if (this.#exchange === null) this.#receiveHead(chunk);
+    else if (this.#exchange.isReadingBody) this.#receiveBody(this.#exchange, chunk);
+    else this.#hold(chunk);
+  }
+
+  #receiveHead(chunk: Buffer): void {
+    if (this.#isIdle) this.#expectHead();
+    let head: RequestHead | null;
+    try {
+      head = this.#parser.push(chunk);
+    } catch (error) {
+      // Where the next request would start is unknown now.
+      void this.#refuse(error as HandshakeError);
+      return;
+    }
+    if (head === null) return;
+    clearTimeout(this.#timer);
+    if (this.#parser.rest.length > 0) this.#hold(this.#parser.rest);
+    this.#exchange = new Exchange(head, {
+      remoteAddress: this.#remoteAddress,
+      maxBodyBytes: this.#context.maxBodyBytes,
+      bodyTimeout: this.#context.bodyTimeout,
+      readBytes: () => this.#release(),
+      sendContinue: () => this.#socket.write('HTTP/1.1 100 Continue\r\n\r\n'),
+    });
+    void this.#serve(this.#exchange);
+  }
+
+  #receiveBody(exchange: Exchange, chunk: Buffer): void {
+    const used = exchange.receive(chunk);
+    if (used < chunk.length) this.#hold(chunk.subarray(used));
+  }
+
+  /** Keeps bytes for later; TCP stops a client that sends more. */
+  #hold(bytes: Buffer): void {
+    this.#held.push(bytes);
+    this.#socket.pause();
+  }
+
+  #release(): void {
+    const held = this.#held;
+    this.#held = [];
+    this.#socket.resume();
+    for (const bytes of held) this.#receive(bytes);
+  }
+
+  #receiveEnd(): void {
+    this.#isLast = true;
+    this.#exchange?.leave();
+    if (this.#exchange === null) this.#finish();
+  }
+
+  // ── Requests and replies, one at a time ──
+
+  async #serve(exchange: Exchange): Promise<void> {
+    const { head } = exchange;
+    let request: Request<never> | null = null;
+    let response: Response;
+    try {
+      checkSupport(head);
+      const match = this.#context.router.match(head.path);
+      if (match === null) throw new HandshakeError('NOT_FOUND', 404, 'there is nothing at this path');
+      request = new Request<never>(head, match.params, exchange);
+      const route = match.target;
+      if (route.webSocket === 'required' || isUpgrade(head)) {
+        await openWebSocket(route, head, request, this.#context, () => this.#takeSocket());
+        return;
+      }
+      response = toResponse((await route.handler(request)) as Reply);
+    } catch (error) {
+      response = this.#toErrorResponse(error, request);
+      // A client that wanted a WebSocket may have sent frames already.
+      if (isUpgrade(head)) this.#isLast = true;
+    }
+    await this.#reply(exchange, response, request);
+  }
+
+  #toErrorResponse(error: unknown, request: Request<never> | null): Response {
+    if (error instanceof HandshakeError) return toRefusal(error);
+    this.#context.onError(error, request!);
+    return toRefusal(new HandshakeError('INTERNAL_ERROR', 500, 'internal server error'));
+  }
+
+  async #reply(exchange: Exchange, response: Response, request: Request<never> | null): Promise<void> {
+    const { head } = exchange;
+    this.#isLast ||= head.httpVersion === '1.0' || wantsClose(head) || this.#context.isClosing || !exchange.canSkipBody;
+    const skipped = this.#isLast ? Promise.resolve(false) : exchange.skipBody();
+    try {
+      await writeResponse(this.#socket, response, {
+        isHead: head.method === 'HEAD',
+        isChunked: head.httpVersion === '1.1',
+        isLast: this.#isLast,
+        stallTimeout: this.#context.idleTimeout,
+        signal: () => exchange.signal,
+      });
+    } catch (error) {
+      // Half a body is out: only the missing end can tell the client.
+      this.#socket.destroy();
+      this.#context.onError(error, request!);
+      return;
+    }
+    if (!(await skipped) || this.#isLast) this.#finish();
+    else this.#expectNext();
+  }
+
+  async #refuse(error: HandshakeError): Promise<void> {
+    await writeResponse(this.#socket, toRefusal(error), {
+      isHead: false,
+      isChunked: true,
+      isLast: true,
+      stallTimeout: LINGER_TIME,
+      signal: () => new AbortController().signal,
+    });
+    this.#finish();
+  }
+
+  // ── Waiting, and the end ──
+
+  #expectHead(): void {
+    this.#isIdle = false;
+    const { headTimeout } = this.#context;
+    this.#setTimer(headTimeout, () => {
+      const message = `the request head took longer than headTimeout (${headTimeout} ms)`;
+      void this.#refuse(new HandshakeError('HEAD_TIMEOUT', 408, message));
+    });
+  }
+
+  #expectNext(): void {
+    this.#exchange = null;
+    this.#isIdle = true;
+    this.#setTimer(this.#context.idleTimeout, () => this.#finish());
+    this.#release();
+  }
+
+  #setTimer(milliseconds: number, onTimeout: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(onTimeout, milliseconds);
+  }
+
+  /** Ends this side, and gives the client time to read what was sent and to end its own. */
+  #finish(): void {
+    if (this.#socket.destroyed) return;
+    this.#isLingering = true;
+    this.#held = [];
+    this.#socket.end();
+    this.#socket.resume();
+    this.#setTimer(LINGER_TIME, () => this.#socket.destroy());
+  }
+
+  #conclude(): void {
+    this.#context.httpConnections.delete(this);
+    clearTimeout(this.#timer);
+    this.#exchange?.leave();
+  }
+
+  /** Hands the socket over, with the bytes behind the head; `null` if the client has gone. */
+  #takeSocket(): { socket: Socket; firstBytes: Buffer } | null {
+    if (this.#isLast || this.#socket.destroyed) {
+      this.#finish();
+      return null;
+    }
+    this.#context.httpConnections.delete(this);
+    this.#socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+    return { socket: this.#socket, firstBytes: Buffer.concat(this.#held) };
+  }
+}
+
+function checkSupport(head: RequestHead): void {
+  if (!METHODS.includes(head.method)) {
+    throw new HandshakeError('METHOD_UNKNOWN', 501, `this server knows ${METHODS.join(', ')}`);
+  }
+  const expectation = head.headers.get('expect');
+  // RFC 9110 §10.1.1: an expectation other than 100-continue may be answered with 417
+  if (expectation !== null && expectation.toLowerCase() !== '100-continue') {
+    throw new HandshakeError('EXPECTATION_UNKNOWN', 417, 'the only expectation known here is 100-continue');
+  }
+}
+
+function wantsClose(head: RequestHead): boolean {
+  return listElements(head.headers.getAll('connection')).some((option) => option.toLowerCase() === 'close');
+}

@@ -1,0 +1,81 @@
+// What a handler returns, and the HTTP response it becomes (RFC 9110 §6, RFC 9112 §6.3).
+import type { HandshakeError } from '../errors.js';
+import { checkField } from '../handshake/http.js';
+
+/** The parts of a reply. */
+export interface ReplyParts {
+  /** 200 if absent. */
+  status?: number;
+  /** Header fields; a list stands for several lines. Framing (`Content-Length`, …) is added. */
+  headers?: Readonly<Record<string, string | readonly string[]>>;
+  /** Text, bytes, or an async iterable of either: sent in chunks as it yields, and ended if the client goes. */
+  body?: string | Uint8Array | AsyncIterable<string | Uint8Array>;
+}
+
+/** What a handler may return: text (200, UTF-8), bytes, parts, or nothing (204). */
+export type Reply = string | Uint8Array | ReplyParts | null | undefined | void;
+
+/** A reply ready to be written. */
+export interface Response {
+  readonly status: number;
+  readonly headers: [name: string, value: string][];
+  /** `null` if there is none, be it that the status has none. */
+  readonly body: Uint8Array | AsyncIterable<string | Uint8Array> | null;
+}
+
+/** The fields that say where a response ends; a second one would let it be read in two ways. */
+const FRAMING = ['content-length', 'transfer-encoding', 'connection', 'upgrade'];
+
+/** @throws TypeError or RangeError for what is no reply; the message says what was wrong. */
+export function toResponse(reply: Reply): Response {
+  if (reply === undefined || reply === null) return { status: 204, headers: [], body: null };
+  if (typeof reply === 'string' || reply instanceof Uint8Array) reply = { body: reply };
+  if (typeof reply !== 'object') throw new TypeError(`a handler returns text, bytes or an object, not ${typeof reply}`);
+  const { status = 200, body } = reply;
+  // 1xx are no final answers, and 101 belongs to the opening handshake.
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new RangeError(`the status of a reply is 200 to 599, not ${status}`);
+  }
+  const headers = toFields(reply.headers ?? {});
+  const type = defaultType(body);
+  if (type !== null && !headers.some(([name]) => name.toLowerCase() === 'content-type')) {
+    headers.push(['Content-Type', type]);
+  }
+  return { status, headers, body: hasNoBody(status) ? null : toBody(body) };
+}
+
+/** The one place where a `HandshakeError` becomes an HTTP response. */
+export function toRefusal(error: HandshakeError): Response {
+  const headers = Object.entries(error.headers);
+  if (!headers.some(([name]) => name.toLowerCase() === 'content-type')) {
+    headers.push(['Content-Type', 'text/plain; charset=utf-8']);
+  }
+  return { status: error.status, headers, body: Buffer.from(error.body) };
+}
+
+/** RFC 9110 §15.3.5, §15.4.5: these have no content, whatever the method. */
+export function hasNoBody(status: number): boolean {
+  return status === 204 || status === 304;
+}
+
+function toFields(headers: NonNullable<ReplyParts['headers']>): [string, string][] {
+  return Object.entries(headers).flatMap(([name, value]) => {
+    if (FRAMING.includes(name.toLowerCase())) throw new TypeError(`${name} is set by the server; leave it out`);
+    return [value].flat().map((line): [string, string] => {
+      checkField(name, String(line));
+      return [name, String(line)];
+    });
+  });
+}
+
+function defaultType(body: ReplyParts['body']): string | null {
+  if (typeof body === 'string') return 'text/plain; charset=utf-8';
+  return body instanceof Uint8Array ? 'application/octet-stream' : null;
+}
+
+function toBody(body: ReplyParts['body']): Response['body'] {
+  if (body === undefined) return Buffer.alloc(0);
+  if (typeof body === 'string') return Buffer.from(body);
+  if (body instanceof Uint8Array || Symbol.asyncIterator in Object(body)) return body;
+  throw new TypeError('the body of a reply is text, bytes or an async iterable of either');
+}

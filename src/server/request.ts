@@ -1,0 +1,93 @@
+// What a handler is given: one HTTP request, and its WebSocket connection if it was upgraded.
+import type { Connection, OpeningRequest } from '../connection/connection.js';
+import type { HeaderFields } from '../handshake/headers.js';
+import type { RequestHead } from '../handshake/http.js';
+
+/** What the server's side of an HTTP connection does for a request. */
+export interface Exchange {
+  readonly remoteAddress: string;
+  /** Aborted when the client has gone before the reply was sent. */
+  readonly signal: AbortSignal;
+  readBody(): Promise<Buffer>;
+}
+
+/** What `authorize` returns when it doesn't refuse. */
+export type Granted<Authorized> = Exclude<Authorized, undefined | null | false>;
+
+/** A request that was upgraded: `isWebSocket()` has told so, or the route requires it. */
+export type WebSocketRequest<Authorized = undefined> = Request<Authorized> & {
+  readonly webSocket: Connection;
+  readonly authorized: Granted<Authorized>;
+};
+
+export class Request<Authorized = undefined> implements OpeningRequest {
+  /** The method as sent, such as `GET`. */
+  readonly method: string;
+  /** The path of the target as sent, percent-encoded, without the query. */
+  readonly path: string;
+  /** What the `:names` and the `*` of the route stood for, percent-decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly headers: HeaderFields;
+
+  readonly #exchange: Exchange;
+  readonly #queryText: string;
+  #query: URLSearchParams | null = null;
+  #webSocket: Connection | null = null;
+  #authorized: Granted<Authorized> | undefined;
+
+  /** @internal */
+  constructor(head: RequestHead, params: Readonly<Record<string, string>>, exchange: Exchange) {
+    this.method = head.method;
+    this.path = head.path;
+    this.params = params;
+    this.headers = head.headers;
+    this.#exchange = exchange;
+    this.#queryText = head.query;
+  }
+
+  /** The query of the target; empty if it had none. */
+  get query(): URLSearchParams {
+    return (this.#query ??= new URLSearchParams(this.#queryText));
+  }
+
+  /** The client's IP address; empty on a Unix socket. */
+  get remoteAddress(): string {
+    return this.#exchange.remoteAddress;
+  }
+
+  /** Aborted when the client has gone before it had its reply: pass it on to whatever the reply waits for. */
+  get signal(): AbortSignal {
+    return this.#exchange.signal;
+  }
+
+  /** The connection, once the opening handshake is done; `null` on plain HTTP. */
+  get webSocket(): Connection | null {
+    return this.#webSocket;
+  }
+
+  /** What the route's `authorize` has returned; `undefined` without one, and on plain HTTP. */
+  get authorized(): Granted<Authorized> | undefined {
+    return this.#authorized;
+  }
+
+  /** Whether this is a WebSocket; if so, `webSocket` is its connection. */
+  isWebSocket(): this is WebSocketRequest<Authorized> {
+    return this.webSocket !== null;
+  }
+
+  /**
+   * Reads the whole body; asking again gives the same. A client that waits for `100 Continue` gets it now.
+   * @returns its bytes; empty if the request has none.
+   * @throws HandshakeError (as rejection) 413 over `maxBodyBytes`, 400 if it is broken or ends early, 408 if it takes
+   * longer than `bodyTimeout`. If the handler doesn't catch it, it becomes the reply.
+   */
+  body(): Promise<Buffer> {
+    return this.#exchange.readBody();
+  }
+
+  /** @internal */
+  upgrade(webSocket: Connection, authorized: Granted<Authorized> | undefined): void {
+    this.#webSocket = webSocket;
+    this.#authorized = authorized;
+  }
+}

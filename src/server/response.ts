@@ -1,0 +1,116 @@
+// Writes a response to a socket, no faster than the client reads it (RFC 9112 §6.3, §7.1).
+import type { Socket } from 'node:net';
+import { serializeResponseHead } from '../handshake/http.js';
+import type { Response } from './reply.js';
+
+export interface ResponseOptions {
+  /** Whether the request was a HEAD: then only the head is sent (RFC 9110 §9.3.2). */
+  readonly isHead: boolean;
+  /** Whether the client understands chunks; else the end of the connection ends the body. */
+  readonly isChunked: boolean;
+  /** Whether the connection ends behind this response. */
+  readonly isLast: boolean;
+  /** Milliseconds without the client reading on, after which it is cut off. */
+  readonly stallTimeout: number;
+  /** Aborted when the client has gone; only looked at for a streamed body. */
+  signal(): AbortSignal;
+}
+
+/**
+ * Writes all of the response.
+ * @returns when the client has read it, but for what fits into the socket's buffer, or has gone.
+ * @throws what the body's iterator throws, or TypeError if it yields anything else than text or bytes.
+ */
+export async function writeResponse(socket: Socket, response: Response, options: ResponseOptions): Promise<void> {
+  const { body } = response;
+  const head = serializeResponseHead(response.status, [
+    ['Date', currentDate()],
+    ...response.headers,
+    ...framing(body, options),
+  ]);
+  socket.cork();
+  socket.write(head, 'latin1');
+  if (body instanceof Uint8Array && !options.isHead) socket.write(body);
+  socket.uncork();
+  await drained(socket, options.stallTimeout);
+  if (body === null || body instanceof Uint8Array || options.isHead) return;
+  await writeStream(socket, body, options);
+}
+
+function* framing(body: Response['body'], { isChunked, isLast }: ResponseOptions): Generator<[string, string]> {
+  if (body instanceof Uint8Array) yield ['Content-Length', String(body.length)];
+  else if (body !== null && isChunked) yield ['Transfer-Encoding', 'chunked'];
+  if (isLast) yield ['Connection', 'close'];
+}
+
+async function writeStream(
+  socket: Socket,
+  body: AsyncIterable<string | Uint8Array>,
+  { isChunked, stallTimeout, signal }: ResponseOptions,
+): Promise<void> {
+  const gone = signal();
+  if (gone.aborted) return;
+  const iterator = body[Symbol.asyncIterator]();
+  // A body that waits for news would otherwise hold on to what it has opened.
+  const stop = (): void => void Promise.resolve(iterator.return?.()).catch(() => {});
+  gone.addEventListener('abort', stop);
+  try {
+    for (;;) {
+      const { done, value } = await iterator.next();
+      if (gone.aborted) return;
+      if (done) break;
+      writeChunk(socket, value, isChunked, stop);
+      await drained(socket, stallTimeout);
+    }
+    if (isChunked) socket.write('0\r\n\r\n');
+  } finally {
+    gone.removeEventListener('abort', stop);
+  }
+}
+
+function writeChunk(socket: Socket, value: string | Uint8Array, isChunked: boolean, stop: () => void): void {
+  if (typeof value !== 'string' && !(value instanceof Uint8Array)) {
+    stop();
+    throw new TypeError(`a streamed body yields text or bytes, not ${typeof value}`);
+  }
+  const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+  // §7.1: a chunk of no bytes would end the body.
+  if (bytes.length === 0) return;
+  if (!isChunked) {
+    socket.write(bytes);
+    return;
+  }
+  socket.cork();
+  socket.write(`${bytes.length.toString(16)}\r\n`);
+  socket.write(bytes);
+  socket.write('\r\n');
+  socket.uncork();
+}
+
+/** Waits until the socket takes more, or is closed; a client that stops reading meanwhile is cut off. */
+async function drained(socket: Socket, stallTimeout: number): Promise<void> {
+  if (!socket.writableNeedDrain || socket.destroyed) return;
+  const cut = (): void => void socket.destroy();
+  socket.setTimeout(stallTimeout, cut);
+  await new Promise<void>((resolve) => {
+    const settle = (): void => {
+      socket.off('drain', settle).off('close', settle).off('timeout', cut);
+      resolve();
+    };
+    socket.on('drain', settle).on('close', settle);
+  });
+  socket.setTimeout(0);
+}
+
+let date = '';
+let dateSecond = 0;
+
+/** The time for `Date` (RFC 9110 §6.6.1), written anew once a second. */
+function currentDate(): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    date = new Date(second * 1000).toUTCString();
+  }
+  return date;
+}

@@ -1,0 +1,171 @@
+// The server: listens, gives each connection to HTTP, and closes all of them in an orderly way.
+import { createServer as createNetServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
+import type { Connection } from '../connection/connection.js';
+import { KeepAlive } from '../connection/keep-alive.js';
+import {
+  milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
+} from '../connection/limits.js';
+import { CloseCode } from '../frame/close.js';
+import { serializeResponseHead } from '../handshake/http.js';
+import { HttpConnection, type HttpContext } from './http-connection.js';
+import type { Request } from './request.js';
+import { Router } from './router.js';
+import { acceptWebSocket, WebSocketRoute, type Handler, type Route } from './websocket.js';
+
+/** Options of a server. The limits of a connection hold for every route that doesn't set its own. */
+export interface ServerOptions extends ConnectionOptions {
+  /** Lets every route accept WebSocket, as if wrapped in `acceptWebSocket`. Default `false`. */
+  acceptAll?: boolean;
+  /** Further origins that may open a WebSocket, for routes without `origins` of their own; see `WebSocketOptions`. */
+  origins?: readonly string[] | '*';
+  /** TCP connections at a time; one more is answered with 503. Default: no limit but the operating system's. */
+  maxConnections?: number;
+  /** The longest body that `request.body()` reads, in bytes; a longer one is answered with 413. Default 1 MiB. */
+  maxBodyBytes?: number;
+  /** Milliseconds for a request head, from the connection or its first byte on; then 408. Default 10,000. */
+  headTimeout?: number;
+  /** Milliseconds for a request body, from when it is read on; then 408. Default 30,000. */
+  bodyTimeout?: number;
+  /** Milliseconds that a client may idle between requests, or not read on in a reply. Default 5,000, as Node. */
+  idleTimeout?: number;
+  /**
+   * Milliseconds without a byte from a WebSocket's peer until it is sent a ping, and again until it counts as dead and
+   * TCP is cut. 0 never. Default 30,000: proxies often cut after 60 s of silence.
+   */
+  keepAliveInterval?: number;
+  /** Told what a handler throws, with its request; the client gets 500 or close code 1011. Default `console.error`. */
+  onError?: (error: unknown, request: Request<unknown>) => void;
+}
+
+/**
+ * Makes a server of HTTP/1.1 and WebSocket.
+ *
+ * ```ts
+ * const server = createServer();
+ * server.route('/', () => 'hello');
+ * await server.listen(8000, '127.0.0.1');
+ * ```
+ * @throws RangeError for an option out of its range.
+ */
+export function createServer(options: ServerOptions = {}): Server {
+  return new Server(options);
+}
+
+export class Server {
+  readonly #options: ServerOptions;
+  readonly #limits: ConnectionLimits;
+  readonly #maxConnections: number;
+  readonly #netServer: NetServer;
+  readonly #sockets = new Set<Socket>();
+  readonly #router = new Router<Route>();
+  readonly #connections = new Set<Connection>();
+  readonly #httpConnections = new Set<HttpConnection>();
+  #isClosing = false;
+  readonly #context: HttpContext;
+
+  /** @internal */
+  constructor(options: ServerOptions) {
+    const { maxConnections = Infinity, onError = (error) => console.error(error) } = options;
+    type Time = 'headTimeout' | 'bodyTimeout' | 'idleTimeout' | 'keepAliveInterval';
+    const time = (name: Time, byDefault: number): number => milliseconds(name, options[name] ?? byDefault);
+    this.#options = options;
+    this.#limits = resolveLimits(options);
+    this.#maxConnections =
+      maxConnections === Infinity ? Infinity : wholeNumber('maxConnections', maxConnections, 0, Number.MAX_SAFE_INTEGER);
+    const server = this;
+    this.#context = {
+      router: this.#router,
+      connections: this.#connections,
+      httpConnections: this.#httpConnections,
+      keepAlive: new KeepAlive(time('keepAliveInterval', 30_000)),
+      headTimeout: time('headTimeout', 10_000),
+      bodyTimeout: time('bodyTimeout', 30_000),
+      idleTimeout: time('idleTimeout', 5000),
+      maxBodyBytes: wholeNumber('maxBodyBytes', options.maxBodyBytes ?? 1 << 20, 0, Number.MAX_SAFE_INTEGER),
+      onError,
+      get isClosing() {
+        return server.#isClosing;
+      },
+    };
+    // A client that has ended its side may still read a reply. Small frames must not wait for one another.
+    this.#netServer = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    // While it listens, one connection that can't be accepted must not end the process.
+    this.#netServer.on('error', () => {});
+  }
+
+  /** The open WebSocket connections. */
+  get connections(): ReadonlySet<Connection> {
+    return this.#connections;
+  }
+
+  /**
+   * Serves a path.
+   * @param path exact (`/chat/`), or with `:name` for one segment (`/rooms/:room`), or `*` at the end for all the rest
+   * (`/files/*`). Exact paths win over patterns, and among these the one added first.
+   * @param handler answers plain HTTP, a WebSocket upgrade gets 400; wrap it in `acceptWebSocket` or `requireWebSocket`.
+   * @throws TypeError for a path that is taken or not understood, RangeError for a limit out of its range.
+   */
+  route(path: string, handler: Handler | WebSocketRoute): void {
+    const marked =
+      handler instanceof WebSocketRoute ? handler
+      : this.#options.acceptAll ? acceptWebSocket(handler)
+      : new WebSocketRoute(handler, 'refused', {});
+    this.#router.add(path, marked.resolve({
+      origins: this.#options.origins ?? [],
+      limits: (options) => resolveLimits(options, this.#limits),
+    }));
+  }
+
+  /**
+   * Starts to listen.
+   * @param port a TCP port, 0 for any that is free, or the path of a Unix socket.
+   * @param host the address to listen on; all of the machine's if absent.
+   * @returns when it listens; rejects with Node's own error, such as `EADDRINUSE`.
+   */
+  listen(port: number | string, host?: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#netServer.once('error', reject);
+      this.#netServer.listen(typeof port === 'string' ? { path: port } : { port, host }, () => {
+        this.#netServer.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** Where the server listens: an address, or the path of a Unix socket; `null` while it doesn't. */
+  address(): AddressInfo | string | null {
+    return this.#netServer.address();
+  }
+
+  /**
+   * Closes in an orderly way: no new connections, requests under way get their reply, WebSockets are closed with 1001.
+   * @param options `timeout`: milliseconds after which everything left is cut. Default 10,000.
+   * @returns when the last connection has ended. Calling it again waits too, with its own timeout.
+   */
+  async close({ timeout = 10_000 }: { timeout?: number } = {}): Promise<void> {
+    milliseconds('timeout', timeout);
+    this.#isClosing = true;
+    const closed = new Promise<void>((resolve) => this.#netServer.close(() => resolve()));
+    for (const connection of this.#httpConnections) connection.close();
+    for (const connection of this.#connections) void connection.close(CloseCode.GOING_AWAY, 'the server is closing');
+    const timer = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, timeout);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  #accept(socket: Socket): void {
+    // Every socket has this listener from its first moment on: a reset must never crash the process.
+    socket.on('error', () => {});
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    if (this.#sockets.size > this.#maxConnections) this.#turnAway(socket);
+    else new HttpConnection(socket, this.#context);
+  }
+
+  #turnAway(socket: Socket): void {
+    const head = serializeResponseHead(503, [['Connection', 'close'], ['Retry-After', '1'], ['Content-Length', '0']]);
+    socket.end(head, 'latin1', () => socket.destroy());
+  }
+}

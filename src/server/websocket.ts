@@ -1,0 +1,162 @@
+// Marks routes that speak WebSocket, and takes a request through the opening handshake to its handler (RFC 6455 §4.2).
+import type { Socket } from 'node:net';
+import { Connection } from '../connection/connection.js';
+import type { KeepAlive } from '../connection/keep-alive.js';
+import type { ConnectionLimits, ConnectionOptions } from '../connection/limits.js';
+import { ConnectionClosed, HandshakeError } from '../errors.js';
+import { CloseCode } from '../frame/close.js';
+import type { RequestHead } from '../handshake/http.js';
+import { checkOrigin, selectSubprotocol, upgradeResponse, validateUpgrade } from '../handshake/upgrade.js';
+import type { Reply } from './reply.js';
+import type { Granted, Request, WebSocketRequest } from './request.js';
+
+/** Serves a request: returns the reply or, on a WebSocket, talks over `request.webSocket` until it returns. */
+export type Handler<Authorized = undefined> = (request: Request<Authorized>) => Reply | Promise<Reply>;
+
+/** Serves a WebSocket; what it returns is ignored. */
+export type WebSocketHandler<Authorized = undefined> = (request: WebSocketRequest<Authorized>) => unknown;
+
+/** Who may open a WebSocket, and within which limits; the limits are the server's where they are absent. */
+export interface WebSocketOptions<Authorized = undefined> extends ConnectionOptions {
+  /**
+   * Origins that may connect besides the server's own host, as browsers send them (`https://example.com`, `null`);
+   * `'*'` lets all. A request without `Origin`, which no browser sends, passes (RFC 6455 §10.2).
+   */
+  origins?: readonly string[] | '*';
+  /** Subprotocols the route speaks: the first that the client offers too is agreed on (§1.9). */
+  subprotocols?: readonly string[];
+  /**
+   * Asked before the connection is accepted. What it returns is the handler's `request.authorized`; `undefined`, `null`
+   * and `false` refuse with 403. To refuse with a reply of its own it throws a `HandshakeError`.
+   */
+  authorize?: (request: Request) => Authorized | Promise<Authorized>;
+}
+
+/** A handler that `acceptWebSocket` or `requireWebSocket` has marked; for `server.route`. */
+export class WebSocketRoute {
+  readonly #route: Omit<Route, 'origins' | 'limits'>;
+  readonly #options: WebSocketOptions<unknown>;
+
+  /** @internal */
+  constructor(handler: Route['handler'], webSocket: Route['webSocket'], options: WebSocketOptions<unknown>) {
+    const { subprotocols = [], authorize } = options;
+    this.#route = { handler, webSocket, subprotocols, authorize };
+    this.#options = options;
+  }
+
+  /** @internal The route with what the server has for the options that are absent. */
+  resolve(server: { origins: Route['origins']; limits(options: ConnectionOptions): ConnectionLimits }): Route {
+    const { origins = server.origins } = this.#options;
+    return { ...this.#route, origins, limits: server.limits(this.#options) };
+  }
+}
+
+/** @internal What the server knows of a route. */
+export interface Route {
+  readonly handler: (request: Request<never>) => unknown;
+  readonly webSocket: 'refused' | 'accepted' | 'required';
+  readonly subprotocols: readonly string[];
+  readonly authorize: WebSocketOptions<unknown>['authorize'];
+  readonly origins: readonly string[] | '*';
+  readonly limits: ConnectionLimits;
+}
+
+/**
+ * A route that answers both plain HTTP and WebSocket, told apart by `request.isWebSocket()`.
+ *
+ * ```ts
+ * server.route('/echo/', acceptWebSocket(async (request) => {
+ *   if (!request.isWebSocket()) return 'connect with a WebSocket';
+ *   for await (const message of request.webSocket) await request.webSocket.send(message);
+ * }));
+ * ```
+ */
+export function acceptWebSocket<Authorized = undefined>(
+  handler: Handler<Authorized>,
+  options: WebSocketOptions<Authorized> = {},
+): WebSocketRoute {
+  return new WebSocketRoute(handler, 'accepted', options);
+}
+
+/** A route for WebSocket only: plain HTTP is answered with 426 and `Upgrade: websocket` (RFC 9110 §15.5.22). */
+export function requireWebSocket<Authorized = undefined>(
+  handler: WebSocketHandler<Authorized>,
+  options: WebSocketOptions<Authorized> = {},
+): WebSocketRoute {
+  const serve = (request: Request<Authorized>): unknown => (request.isWebSocket() ? handler(request) : undefined);
+  return new WebSocketRoute(serve, 'required', options);
+}
+
+/** @internal What the WebSocket routes of a server share. */
+export interface WebSocketContext {
+  readonly keepAlive: KeepAlive;
+  /** The open connections. */
+  readonly connections: Set<Connection>;
+  readonly isClosing: boolean;
+  onError(error: unknown, request: Request<never>): void;
+}
+
+/**
+ * Takes a request through the opening handshake, and starts its handler on the connection.
+ * @param takeSocket gives the socket, and what has arrived behind the head; `null` if the client has gone meanwhile.
+ * @throws HandshakeError if the handshake is refused; nothing was written then.
+ */
+export async function openWebSocket(
+  route: Route,
+  head: RequestHead,
+  request: Request<never>,
+  context: WebSocketContext,
+  takeSocket: () => { socket: Socket; firstBytes: Buffer } | null,
+): Promise<void> {
+  if (route.webSocket === 'refused') {
+    throw new HandshakeError('ROUTE_WITHOUT_WEBSOCKET', 400, 'this path has no WebSocket; use plain HTTP');
+  }
+  const offer = validateUpgrade(head);
+  checkOrigin(head, route.origins);
+  const authorized = await authorize(route, request);
+  if (context.isClosing) throw new HandshakeError('SERVER_CLOSING', 503, 'the server is closing; try again later');
+  const taken = takeSocket();
+  if (taken === null) return;
+  const subprotocol = selectSubprotocol(offer.subprotocols, route.subprotocols);
+  taken.socket.write(upgradeResponse(offer.key, subprotocol), 'latin1');
+  const connection = new Connection(taken.socket, {
+    role: 'server',
+    request,
+    subprotocol: subprotocol ?? '',
+    limits: route.limits,
+    keepAlive: context.keepAlive,
+    firstBytes: taken.firstBytes,
+  });
+  context.connections.add(connection);
+  void connection.closed.then(() => context.connections.delete(connection));
+  request.upgrade(connection, authorized);
+  void serve(route, request, connection, context);
+}
+
+async function authorize({ authorize }: Route, request: Request<never>): Promise<Granted<never> | undefined> {
+  if (authorize === undefined) return undefined;
+  const authorized = await authorize(request);
+  // Whoever returns the result of a look-up that found nothing must not let the client in by it.
+  if (authorized === undefined || authorized === null || authorized === false) {
+    throw new HandshakeError('NOT_AUTHORIZED', 403, 'you are not authorized to connect here');
+  }
+  return authorized as Granted<never>;
+}
+
+/** Runs the handler: when it returns, the connection is closed with 1000, when it throws, with 1011. */
+async function serve(
+  { handler }: Route,
+  request: Request<never>,
+  connection: Connection,
+  { onError }: WebSocketContext,
+): Promise<void> {
+  try {
+    await handler(request);
+    void connection.close(CloseCode.NORMAL);
+  } catch (error) {
+    // That the peer has gone while the handler was sending is no fault of the handler's.
+    const isFault = !(error instanceof ConnectionClosed && connection.isClosed());
+    void connection.close(CloseCode.INTERNAL_ERROR);
+    if (isFault) onError(error, request);
+  }
+}
