@@ -155,6 +155,7 @@ export class RequestHeadParser {
     if (this.#storedBytes === 0) return chunk.toString('latin1', 0, end);
     this.#store(chunk.subarray(0, end));
     const text = this.#storage.toString('latin1', 0, this.#storedBytes);
+    // A connection that stays open, perhaps for days as a WebSocket, keeps no memory of its head.
     this.#storage = NOTHING;
     this.#storedBytes = 0;
     return text;
@@ -262,7 +263,8 @@ function parseFields(text: string, start: number): HeaderFields {
     const end = text.indexOf('\r\n', start);
     if (end === start) return headers;
     const colon = text.indexOf(':', start);
-    if (colon === -1 || colon > end || !isToken(text, start, colon)) throw fieldInvalid(text.charAt(start));
+    // A line without a colon is no token either: up to the next colon there is its CR LF.
+    if (!isToken(text, start, colon)) throw fieldInvalid(text.charAt(start));
     headers.append(text.slice(start, colon), trimWhitespace(text, colon + 1, end));
     start = end + 2;
   }

@@ -1,0 +1,31 @@
+// What the handshake tests share: parsing one whole head, and catching the refusal of it.
+import * as assert from 'uvu/assert';
+import { HandshakeError } from '../../src/errors.js';
+import { RequestHeadParser } from '../../src/handshake/http.js';
+import type { RequestHead } from '../../src/handshake/http.js';
+
+/** Parses a head given as its lines, without the empty one. */
+export function parseHead(...lines: string[]): RequestHead {
+  const head = new RequestHeadParser().push(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'));
+  if (head === null) throw new Error('the head is incomplete');
+  return head;
+}
+
+/** Runs an action that must throw a `HandshakeError` with a message fit for people, and returns the error. */
+export function refusal(action: () => unknown): HandshakeError {
+  try {
+    action();
+  } catch (error) {
+    if (!(error instanceof HandshakeError)) throw error;
+    assert.match(error.message, /^[\x20-\x7e]{10,160}$/, 'a message is one printable line');
+    assert.not.match(error.message, /\.$/, 'a message has no full stop');
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+/** Asserts code and status of the refusal that an action throws. */
+export function assertRefused(action: () => unknown, code: string, status: number): void {
+  const error = refusal(action);
+  assert.equal({ code: error.code, status: error.status }, { code, status });
+}
