@@ -1,0 +1,237 @@
+// Holds the rules of the house: who may import what, a test file per source file, and the list of public names.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as assert from 'uvu/assert';
+import * as twobyte from '../src/index.js';
+import { suite } from './support/suite.js';
+
+/** Every name that users can import, in the order of its characters. A change here is a change of the public API. */
+const publicValues: readonly string[] = [
+  'ConnectionClosed',
+  'HandshakeError',
+  'ProtocolError',
+  'TimeoutError',
+  'WebSocketError',
+  'acceptWebSocket',
+  'createServer',
+  'requireWebSocket',
+];
+const publicTypes: readonly string[] = [
+  'Close',
+  'Connection',
+  'ConnectionOptions',
+  'Handler',
+  'HeaderFields',
+  'Message',
+  'OpeningRequest',
+  'Refusal',
+  'Reply',
+  'ReplyParts',
+  'Request',
+  'Sendable',
+  'Server',
+  'ServerOptions',
+  'WaitOptions',
+  'WebSocketHandler',
+  'WebSocketOptions',
+  'WebSocketRequest',
+  'WebSocketRoute',
+];
+
+/** From which layers each layer may import, beside itself. */
+const layers: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  handshake: ['errors'],
+  frame: ['errors'],
+  connection: ['errors', 'handshake', 'frame'],
+  server: ['errors', 'handshake', 'frame', 'connection'],
+  client: ['errors', 'handshake', 'frame', 'connection'],
+  index: ['errors', 'handshake', 'frame', 'connection', 'server', 'client'],
+  cli: ['errors', 'handshake', 'frame', 'connection', 'server', 'client', 'index'],
+};
+
+/** Which sources may import the modules that few may. */
+const guarded: Readonly<Record<string, RegExp>> = {
+  'node:crypto': /^(?:handshake\/accept|frame\/mask)\.ts$/,
+  'node:zlib': /^frame\/deflate\.ts$/,
+  'node:net': /^(?:server|client)\//,
+  'node:tls': /^(?:server|client)\//,
+};
+
+const MAX_LINE_LENGTH = 120;
+
+/** Texts by path, with `/` on every system. */
+type Texts = ReadonlyMap<string, string>;
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+function readTexts(folder: string, ending: string): Texts {
+  const paths = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' });
+  const wanted = paths.map((path) => path.replaceAll('\\', '/')).filter((path) => path.endsWith(ending));
+  return new Map(wanted.sort().map((path) => [path, readFileSync(join(root, folder, path), 'utf8')]));
+}
+
+/** The module names of the import and export statements, which begin their line, and of `import()` anywhere. */
+function importsOf(text: string): string[] {
+  const statement = /^(?:import|export)(?: type)? *(?:\w+,? *)?(?:\{[^}]*\}|\*(?: as \w+)?)? *(?:from )?'([^']+)'/gm;
+  const call = /\bimport\(\s*'([^']+)'/g;
+  return [...text.matchAll(statement), ...text.matchAll(call)].map(([, name]) => name ?? '');
+}
+
+function layerOf(path: string): string {
+  return path.split('/')[0]!.replace(/\.[jt]s$/, '');
+}
+
+function findForbiddenImports(sources: Texts): string[] {
+  const found: string[] = [];
+  for (const [path, text] of sources) {
+    const layer = layerOf(path);
+    if (!layers[layer]) found.push(`${path} is in no known layer`);
+    for (const name of importsOf(text)) {
+      if (!isAllowed(path, layer, name)) found.push(`${path} imports ${name}`);
+    }
+  }
+  return found;
+}
+
+function isAllowed(path: string, layer: string, name: string): boolean {
+  if (name.startsWith('node:')) return guarded[name]?.test(path) ?? true;
+  if (!name.startsWith('.')) return false;
+  const target = layerOf(new URL(name, `file:///${path}`).pathname.slice(1));
+  return target === layer || (layers[layer]?.includes(target) ?? false);
+}
+
+/** Whether nothing of a compiled file would run. */
+function isOnlyTypes(compiled: string): boolean {
+  return compiled.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '').trim() === 'export {};';
+}
+
+function findMissingTests(compiled: Texts, tests: Texts): string[] {
+  const tested = [...compiled].filter(([path, text]) => path !== 'index.js' && !isOnlyTypes(text));
+  const wanted = tested.map(([path]) => path.replace(/\.js$/, '.test.ts'));
+  return wanted.filter((path) => !tests.has(path)).map((path) => `test/${path} is missing`);
+}
+
+function findLongLines(texts: Texts): string[] {
+  return [...texts].flatMap(([path, text]) =>
+    text.split('\n').flatMap((line, index) => {
+      return line.length > MAX_LINE_LENGTH ? [`${path}:${index + 1} has ${line.length} characters`] : [];
+    }),
+  );
+}
+
+/** The names in `export type { … }` and after `type` in `export { … }`. */
+function exportedTypes(text: string): string[] {
+  const names = [...text.matchAll(/^export (type )?\{([^}]*)\}/gm)].flatMap(([, isType, list = '']) => {
+    const entries = list.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '');
+    return entries.filter((entry) => isType || entry.startsWith('type ')).map((entry) => entry.split(' ').at(-1)!);
+  });
+  return names.sort();
+}
+
+const house = suite('house');
+const sources = readTexts('src', '.ts');
+
+house('imports run one way', () => {
+  assert.equal(findForbiddenImports(sources), []);
+});
+
+house('each source file has its test file', () => {
+  assert.equal(findMissingTests(readTexts('dist/src', '.js'), readTexts('test', '.test.ts')), []);
+});
+
+house('the public names are these', () => {
+  assert.equal(Object.keys(twobyte).sort(), publicValues);
+  assert.equal(exportedTypes(sources.get('index.ts')!), publicTypes);
+});
+
+house('the index only re-exports', () => {
+  const rest = sources.get('index.ts')!.replace(/^export (?:type )?\{[^}]*\} from '[^']+';$/gm, '');
+  assert.is(rest.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '').trim(), '');
+});
+
+house('nothing is needed at run time, and three packages for development', () => {
+  const description = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, object>;
+  assert.equal(Object.keys(description).filter((key) => /dependencies$/i.test(key)), ['devDependencies']);
+  assert.equal(Object.keys(description['devDependencies']!).sort(), ['@types/node', 'typescript', 'uvu']);
+});
+
+house(`no line is longer than ${MAX_LINE_LENGTH} characters`, () => {
+  const folders = ['src', 'test', 'bench'].filter((folder) => existsSync(join(root, folder)));
+  for (const folder of folders) {
+    const texts = readTexts(folder, '.ts');
+    const ours = new Map([...texts].filter(([path]) => !path.includes('node_modules/')));
+    assert.equal(findLongLines(ours), [], folder);
+  }
+});
+
+house.run();
+
+// A rule that finds nothing would hold nothing.
+const rules = suite('house: the rules find breaches');
+
+const imports: readonly [path: string, text: string, isFine: boolean][] = [
+  ['frame/encode.ts', "import { mask } from './mask.js';", true],
+  ['frame/encode.ts', "import { ProtocolError } from '../errors.js';", true],
+  ['frame/encode.ts', "import type { Head } from '../handshake/http.js';", false],
+  ['handshake/http.ts', "import { mask } from '../frame/mask.js';", false],
+  ['handshake/http.ts', "import { connect } from '../client/connect.js';", false],
+  ['frame/encode.ts', "import {\n  WaitQueue,\n  type Put,\n} from '../connection/wait-queue.js';", false],
+  ['errors.ts', "import { mask } from './frame/mask.js';", false],
+  ['connection/protocol.ts', "import { mask } from '../frame/mask.js';", true],
+  ['connection/protocol.ts', "import { isUpgrade } from '../handshake/upgrade.js';", true],
+  ['connection/protocol.ts', "import * as server from '../server/server.js';", false],
+  ['server/server.ts', "import { Connection } from '../connection/connection.js';", true],
+  ['server/server.ts', "import { connect } from '../client/connect.js';", false],
+  ['client/connect.ts', "import { createServer } from '../server/server.js';", false],
+  ['server/server.ts', "import { connect } from '../index.js';", false],
+  ['index.ts', "export { createServer } from './server/server.js';", true],
+  ['index.ts', "export * from './client/connect.js';", true],
+  ['index.ts', "import './cli.js';", false],
+  ['cli.ts', "import { createServer } from './index.js';", true],
+  ['cli.ts', "import { addEchoRoutes } from './server/echo.js';", true],
+  ['cli.ts', "import { once } from 'node:events';", true],
+  ['cli.ts', "import { connect } from 'node:net';", false],
+  ['cli.ts', "import ws from 'ws';", false],
+  ['cli.ts', "const ws = await import('ws');", false],
+  ['frame/mask.ts', "import { randomFillSync } from 'node:crypto';", true],
+  ['handshake/accept.ts', "import { createHash } from 'node:crypto';", true],
+  ['handshake/upgrade.ts', "import { createHash } from 'node:crypto';", false],
+  ['frame/deflate.ts', "import { inflateRawSync } from 'node:zlib';", true],
+  ['frame/message.ts', "import zlib, { inflateRawSync } from 'node:zlib';", false],
+  ['server/server.ts', "import { createServer } from 'node:net';", true],
+  ['client/connect.ts', "import tls from 'node:tls';", true],
+  ['connection/connection.ts', "import type { Socket } from 'node:net';", false],
+  ['broker/topic.ts', 'const one = 1;', false],
+  ['server/server.ts', " * import { connect } from 'twobyte';\nexport const from = 'twobyte';", true],
+];
+
+for (const [path, text, isFine] of imports) {
+  rules(`${path}: ${text}`, () => {
+    assert.is(findForbiddenImports(new Map([[path, text]])).length, isFine ? 0 : 1);
+  });
+}
+
+rules('a missing test file', () => {
+  const types = '// All about it.\n/** Two\nlines. */\nexport {};\n//# sourceMappingURL=types.js.map';
+  const compiled = new Map([
+    ['index.js', "export { a } from './a.js';"],
+    ['frame/a.js', 'export const a = 1;'],
+    ['frame/b.js', 'export const b = 1;'],
+    ['frame/types.js', types],
+  ]);
+  assert.equal(findMissingTests(compiled, new Map([['frame/a.test.ts', '']])), ['test/frame/b.test.ts is missing']);
+});
+
+rules('a long line', () => {
+  const text = `${'a'.repeat(120)}\n${'b'.repeat(121)}\n`;
+  assert.equal(findLongLines(new Map([['a.ts', text]])), ['a.ts:2 has 121 characters']);
+});
+
+rules('exported types', () => {
+  const text = "export { a, type B, c } from './a.js';\nexport type {\n  D,\n  E as F,\n} from './b.js';";
+  assert.equal(exportedTypes(text), ['B', 'D', 'F']);
+});
+
+rules.run();
