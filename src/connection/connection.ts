@@ -108,6 +108,7 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     stream.on('end', () => this.#stopReceiving());
     stream.on('error', (error) => (this.#streamError = error));
     stream.on('close', () => this.#conclude());
+    if (stream.closed) process.nextTick(() => this.#conclude());
     if (init.firstBytes.length > 0) this.#receive(init.firstBytes);
     if (!this.#isPaused) stream.resume();
   }
@@ -336,8 +337,10 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
 
   // ── The end ──
 
-  /** Nothing may be sent any more; ends the stream if that is this endpoint's part, and limits the wait for the peer. */
+  /** Nothing may be sent any more: ends the stream if that is this endpoint's part, and limits the wait for it. */
   #startClosing(): void {
+    // close() may be called behind the end, where no timer must be started that nobody stops.
+    if (this.#close !== null) return;
     this.#closeTimer ??= setTimeout(
       () => this.#destroy(new TimeoutError('the closing handshake was not answered')),
       this.#limits.closeTimeout,

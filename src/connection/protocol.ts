@@ -26,7 +26,6 @@ export class Protocol implements FrameReceiver {
   readonly #receiver: ProtocolReceiver;
   /** `null` once nothing more is to be decoded: after a Close frame, a failure, or the end of the stream. */
   #decoder: FrameDecoder | null;
-  #closeSent = false;
   #closeReceived: { code: number; reason: string } | null = null;
   #unansweredPing: Buffer | null = null;
 
@@ -91,8 +90,8 @@ export class Protocol implements FrameReceiver {
   /** How the connection ended, once the stream has. */
   conclude(streamError: Error | null): Close {
     const received = this.#closeReceived;
-    // §7.1.4: "cleanly" asks for both Close frames.
-    const wasClean = received !== null && this.#closeSent;
+    // §7.1.4: "cleanly" asks for both Close frames; a received one was answered, or was the answer.
+    const wasClean = received !== null;
     const error = this.error ?? streamError;
     return {
       code: received?.code ?? CloseCode.ABNORMAL, // §7.1.5
@@ -142,7 +141,6 @@ export class Protocol implements FrameReceiver {
 
   #sendClose(payload: Uint8Array): void {
     this.isOpen = false;
-    this.#closeSent = true;
     this.output.encode(Opcode.CLOSE, payload);
   }
 }

@@ -15,9 +15,12 @@ interface Entry<T> {
   next: Entry<T> | null;
 }
 
+/** In a ring, so that one that gives up is taken out of the middle in one step. */
 interface Waiter<T> {
   /** Called once, with an item or with `null` for the end. */
   wake(item: T | null): void;
+  previous: Waiter<T>;
+  next: Waiter<T>;
 }
 
 export class WaitQueue<T> {
@@ -27,15 +30,20 @@ export class WaitQueue<T> {
   byteLength = 0;
   #oldest: Entry<T> | null = null;
   #newest: Entry<T> | null = null;
-  /** First come, first served; only non-empty while there are no items. */
-  readonly #waiters = new Set<Waiter<T>>();
+  /** The fixed point of the ring: its next is served first. Others are in it only while there are no items. */
+  readonly #ring: Waiter<T>;
   #isEnded = false;
+
+  constructor() {
+    const ring = { wake() {} } as unknown as Waiter<T>;
+    this.#ring = ring.previous = ring.next = ring;
+  }
 
   /** Hands the item to the first waiter, or keeps it. */
   put(item: T, byteLength: number): void {
-    if (this.#waiters.size > 0) {
-      const [waiter] = this.#waiters;
-      this.#waiters.delete(waiter);
+    const waiter = this.#ring.next;
+    if (waiter !== this.#ring) {
+      leave(waiter);
       waiter.wake(item);
       return;
     }
@@ -68,7 +76,7 @@ export class WaitQueue<T> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.count > 0 || this.#isEnded) return Promise.resolve(this.take());
     if (timeout === undefined && signal === undefined) {
-      return new Promise((resolve) => this.#waiters.add({ wake: resolve }));
+      return new Promise((resolve) => this.#join(resolve));
     }
     return this.#waitWithin(timeout, signal);
   }
@@ -76,14 +84,23 @@ export class WaitQueue<T> {
   /** No item will come any more: whoever waits gets `null`. */
   end(): void {
     this.#isEnded = true;
-    for (const waiter of this.#waiters) waiter.wake(null);
-    this.#waiters.clear();
+    for (let waiter = this.#ring.next; waiter !== this.#ring; waiter = waiter.next) {
+      leave(waiter);
+      waiter.wake(null);
+    }
+  }
+
+  #join(wake: Waiter<T>['wake']): Waiter<T> {
+    const waiter = { wake, previous: this.#ring.previous, next: this.#ring };
+    this.#ring.previous.next = waiter;
+    this.#ring.previous = waiter;
+    return waiter;
   }
 
   #waitWithin(timeout: number | undefined, signal: AbortSignal | undefined): Promise<T | null> {
     return new Promise((resolve, reject) => {
       const giveUp = (reason: unknown): void => {
-        this.#waiters.delete(waiter);
+        leave(waiter);
         settle();
         reject(reason);
       };
@@ -96,14 +113,17 @@ export class WaitQueue<T> {
         clearTimeout(timer);
         signal?.removeEventListener('abort', onAbort);
       };
-      const waiter: Waiter<T> = {
-        wake(item) {
-          settle();
-          resolve(item);
-        },
-      };
+      const waiter = this.#join((item) => {
+        settle();
+        resolve(item);
+      });
       signal?.addEventListener('abort', onAbort);
-      this.#waiters.add(waiter);
     });
   }
+}
+
+/** Takes a waiter out of its ring; its own `next` stays, for whoever walks along the ring. */
+function leave(waiter: Waiter<never>): void {
+  waiter.previous.next = waiter.next;
+  waiter.next.previous = waiter.previous;
 }
