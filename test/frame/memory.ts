@@ -1,0 +1,37 @@
+// What the frame codec does with memory, counted.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Bytes of all objects and buffers that are in use. */
+export function countLiveBytes(): number {
+  // The first collection frees some memory in the background; the second one waits for that.
+  collectGarbage();
+  collectGarbage();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+const ALLOCATORS = ['alloc', 'allocUnsafe', 'allocUnsafeSlow', 'concat', 'from'] as const;
+
+/** Bytes of all buffers that are created while `run` runs; each byte of them is written once at most. */
+export function countAllocatedBytes(run: () => void): number {
+  let allocated = 0;
+  const originals = ALLOCATORS.map((name) => [name, Buffer[name]] as const);
+  for (const [name, original] of originals) {
+    const counting = (...parameters: unknown[]): Buffer => {
+      const buffer = Reflect.apply(original, Buffer, parameters) as Buffer;
+      allocated += buffer.length;
+      return buffer;
+    };
+    Object.assign(Buffer, { [name]: counting });
+  }
+  try {
+    run();
+  } finally {
+    for (const [name, original] of originals) Object.assign(Buffer, { [name]: original });
+  }
+  return allocated;
+}

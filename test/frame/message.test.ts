@@ -1,0 +1,257 @@
+// The message assembler: what comes out of the pieces, and how much memory is taken for them.
+import * as assert from 'uvu/assert';
+import { ProtocolError } from '../../src/errors.js';
+import { FrameDecoder } from '../../src/frame/decode.js';
+import { MessageAssembler, type Message } from '../../src/frame/message.js';
+import { hex } from '../support/cuts.js';
+import { mask } from '../support/naive-codec.js';
+import { suite } from '../support/suite.js';
+import { MASKING_KEY } from './events.js';
+import { countAllocatedBytes, countLiveBytes } from './memory.js';
+
+const test = suite('frame/message');
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** What else the process may come to hold while a test measures: compiled code, its own variables. */
+const SLACK = 2 * MIB;
+
+const TEXT = 0x1;
+const BINARY = 0x2;
+
+test('§5.4 binary fragments', () => {
+  const assembler = new MessageAssembler();
+  assembler.begin(BINARY);
+  addFragment(assembler, hex('00 ff'), false);
+  addFragment(assembler, hex(''), false);
+  addFragment(assembler, hex('80'), true);
+  assert.is(assembler.byteLength, 3);
+  const message = assembler.finish();
+  assert.instance(message, Buffer);
+  assert.equal(message, hex('00 ff 80'));
+});
+
+test('§5.4 text fragments, cut inside a character', () => {
+  const assembler = new MessageAssembler();
+  assembler.begin(TEXT);
+  addFragment(assembler, hex('61 e4'), false);
+  addFragment(assembler, hex('bd'), false);
+  addFragment(assembler, hex('a0'), true);
+  assert.is(assembler.byteLength, 4);
+  assert.is(assembler.finish(), 'a你');
+});
+
+test('§5.4 messages without a byte', () => {
+  const assembler = new MessageAssembler();
+  assembler.begin(BINARY);
+  assert.equal(assembler.finish(), hex(''));
+  assembler.begin(TEXT);
+  assert.is(assembler.finish(), '');
+});
+
+test('§5.3 only the piece of the chunk is taken, and unmasked with its key', () => {
+  const assembler = new MessageAssembler();
+  assembler.begin(BINARY);
+  const chunk = hex('ee ee 7f 9f 4d ee');
+  assembler.reserve(3, 5, true);
+  assembler.append(chunk, 2, 5, 0x3d21fa37);
+  // The key goes on where the last piece ended: 3d 37 fa 21.
+  assembler.reserve(2, 2, true);
+  assembler.append(hex('51 58'), 0, 2, 0x21fa373d);
+  assert.equal(assembler.finish(), hex('48 65 6c 6c 6f'));
+  assert.equal(chunk, hex('ee ee 7f 9f 4d ee'));
+});
+
+test('§8.1 bad UTF-8 fails when it is added, an unfinished character at the end', () => {
+  const assembler = new MessageAssembler();
+  assembler.begin(TEXT);
+  addFragment(assembler, hex('e4'), false);
+  assertInvalidUtf8(() => addFragment(assembler, hex('41'), false));
+
+  const other = new MessageAssembler();
+  other.begin(TEXT);
+  addFragment(other, hex('61 e4 bd'), true);
+  assertInvalidUtf8(() => other.finish());
+});
+
+test('a message that was handed out is never written again', () => {
+  const assembler = new MessageAssembler();
+  const messages: Message[] = [];
+  for (let number = 0; number < 100; number++) {
+    assembler.begin(BINARY);
+    addFragment(assembler, Buffer.alloc(number, number), false);
+    addFragment(assembler, Buffer.alloc(3, number), true);
+    messages.push(assembler.finish());
+  }
+  for (const [number, message] of messages.entries()) assert.equal(message, Buffer.alloc(number + 3, number));
+});
+
+test('a frame that comes in pieces takes just the memory of its message', () => {
+  for (const size of [2, 1000, 64 * KIB]) {
+    const assembler = new MessageAssembler();
+    assembler.begin(BINARY);
+    const allocated = countAllocatedBytes(() => {
+      assembler.reserve(1, size, true);
+      assembler.append(hex('01'), 0, 1, 0);
+      assembler.reserve(1, size - 1, true);
+      assembler.append(hex('02'), 0, 1, 0);
+    });
+    // The one byte of each of the two chunks is counted, too.
+    assert.is(allocated, size + 2, `${size} bytes`);
+  }
+});
+
+test('a 16 MiB frame in pieces of 64 KiB is copied less than twice', () => {
+  const { decoder, messages } = collect();
+  const piece = Buffer.alloc(64 * KIB, 0x61);
+  const allocated = countAllocatedBytes(() => {
+    decoder.decode(hex('82 ff 00000000 01000000 00000000'));
+    for (let count = 0; count < 256; count++) decoder.decode(piece);
+  });
+  assert.is(messages.length, 1);
+  assert.ok(Buffer.alloc(16 * MIB, 0x61).equals(messages[0] as Buffer));
+  assert.ok(allocated >= 16 * MIB && allocated < 20 * MIB, `${allocated} bytes were allocated`);
+});
+
+/** A header that announces 1 GiB, how much of it comes, and how much memory that may take. */
+const UNSENT: [name: string, first: string, sent: number, most: number][] = [
+  ['text, nothing', '81', 0, 4 * KIB],
+  ['binary, nothing', '82', 0, 4 * KIB],
+  ['a fragment, nothing', '02', 0, 4 * KIB],
+  ['text, 1 byte', '81', 1, 68 * KIB],
+  ['binary, 1 byte', '82', 1, 68 * KIB],
+  ['a fragment, 1 byte', '02', 1, 68 * KIB],
+  ['binary, 64 KiB', '82', 64 * KIB, 68 * KIB],
+  ['binary, 64 KiB and 1 byte', '82', 64 * KIB + 1, 1100 * KIB],
+];
+
+for (const [name, first, sent, most] of UNSENT) {
+  test(`a declared length is no reason to allocate: 1 GiB of ${name} sent`, () => {
+    const header = hex(`${first} ff 0000 0000 4000 0000 00000000`);
+    const payload = Buffer.alloc(sent, 0x61);
+    const decoders = Array.from({ length: 20 }, () => collect().decoder);
+    const before = process.memoryUsage().arrayBuffers;
+    const allocated = countAllocatedBytes(() => {
+      for (const decoder of decoders) {
+        decoder.decode(header);
+        for (let start = 0; start < sent; start += 64 * KIB) decoder.decode(payload.subarray(start, start + 64 * KIB));
+      }
+    });
+    const grown = process.memoryUsage().arrayBuffers - before;
+    assert.ok(grown <= 20 * most, `20 connections hold ${grown} bytes`);
+    assert.ok(allocated <= 20 * most, `20 connections allocated ${allocated} bytes`);
+    assert.ok(allocated >= 20 * sent, 'nothing was counted');
+  });
+}
+
+/** Ten bytes; cut into fragments of one byte, most characters are cut. */
+const PATTERN = 'aä你👋';
+
+for (const [name, opcode, expected] of [
+  ['text', TEXT, PATTERN.repeat(100_000)],
+  ['binary', BINARY, Buffer.from(PATTERN.repeat(100_000))],
+] as [string, number, Message][]) {
+  test(`one million fragments of one byte of ${name}: linear, and within twice their bytes`, () => {
+    const { decoder, messages } = collect();
+    const payload = mask(Buffer.from(PATTERN), Buffer.alloc(10, MASKING_KEY).subarray(0, 4));
+    assert.is(payload.length, 10);
+    const characters = Buffer.from(PATTERN);
+    const fragment = hex('00 81 37fa213d 00');
+    const baseline = countLiveBytes();
+    const allocated = countAllocatedBytes(() => {
+      for (let count = 0; count < 1_000_000; count++) {
+        fragment[0] = (count === 0 ? opcode : 0) + (count === 999_999 ? 0x80 : 0);
+        fragment[6] = characters[count % 10]! ^ 0x37;
+        decoder.decode(fragment);
+        if (count % 131_072 !== 1 || count < 65_536) continue;
+        const live = countLiveBytes() - baseline;
+        assert.ok(live <= 2 * count + SLACK, `${live} bytes are in use for ${count}`);
+      }
+    });
+    assert.is(messages.length, 1);
+    assert.ok(isSame(messages[0], expected));
+    // Doubling: 1 + 2 + 4 + … + 2^20. Twice that would be more than a copy of each byte per doubling.
+    assert.ok(allocated >= 1_000_000 && allocated <= 2 ** 21 + KIB, `${allocated} bytes were allocated`);
+  });
+}
+
+test('one million empty fragments: nothing is kept of them', () => {
+  const { decoder, messages } = collect();
+  const fragment = hex('00 80 37fa213d');
+  const baseline = countLiveBytes();
+  const allocated = countAllocatedBytes(() => {
+    decoder.decode(hex('01 80 37fa213d'));
+    for (let count = 0; count < 1_000_000; count++) decoder.decode(fragment);
+  });
+  const live = countLiveBytes() - baseline;
+  assert.ok(live <= SLACK, `${live} bytes are in use`);
+  assert.ok(allocated <= KIB, `${allocated} bytes were allocated`);
+  assert.equal(messages, []);
+  decoder.decode(hex('80 81 37fa213d 56'));
+  assert.equal(messages, ['a']);
+});
+
+test('one million empty fragments in few chunks', () => {
+  const { decoder, messages } = collect();
+  decoder.decode(hex('02 81 37fa213d 56'));
+  const chunk = Buffer.alloc(6 * 10_000, hex('00 80 37fa213d'));
+  for (let count = 0; count < 100; count++) decoder.decode(chunk);
+  decoder.decode(hex('80 80 37fa213d'));
+  assert.equal(messages, [hex('61')]);
+});
+
+for (const [name, first] of [['binary', '82'], ['text', '81']]) {
+  test(`a 16 MiB message of ${name} in chunks of one byte: linear, and within twice its bytes`, () => {
+    const size = 16 * MIB;
+    const expected = Buffer.alloc(size, Buffer.from(PATTERN));
+    // The last character is cut by the end of the 16 MiB.
+    expected.fill('.', size - size % 10);
+    const { decoder, messages } = collect();
+    const chunk = Buffer.alloc(1);
+    const baseline = countLiveBytes();
+    let highest = 0;
+    const allocated = countAllocatedBytes(() => {
+      for (const byte of hex(`${first} ff 00000000 01000000 37fa213d`)) {
+        chunk[0] = byte;
+        decoder.decode(chunk);
+      }
+      for (let count = 0; count < size; count++) {
+        chunk[0] = expected[count]! ^ MASKING_KEY[count & 3]!;
+        decoder.decode(chunk);
+        if ((count & 0x1fffff) === 1) highest = Math.max(highest, countLiveBytes() - baseline);
+      }
+    });
+    assert.is(messages.length, 1);
+    assert.ok(isSame(messages[0], name === 'text' ? expected.toString() : expected));
+    assert.ok(highest <= 2 * size, `${highest} bytes were in use`);
+    assert.ok(allocated >= size && allocated <= 2 * size, `${allocated} bytes were allocated`);
+  });
+}
+
+/** A server's decoder, and the messages that come out of it. */
+function collect(): { decoder: FrameDecoder; messages: Message[] } {
+  const messages: Message[] = [];
+  const receiver = {
+    receiveMessage: (message: Message): void => void messages.push(message),
+    receiveControl: (): void => assert.unreachable('there is no control frame'),
+  };
+  return { decoder: new FrameDecoder(receiver, { role: 'server', maxMessageBytes: 2 ** 31 }), messages };
+}
+
+function addFragment(assembler: MessageAssembler, payload: Buffer, isFinal: boolean): void {
+  assembler.reserve(payload.length, payload.length, isFinal);
+  assembler.append(payload, 0, payload.length, 0);
+}
+
+function isSame(actual: Message | undefined, expected: Message): boolean {
+  return typeof expected === 'string' ? actual === expected : expected.equals(actual as Buffer);
+}
+
+function assertInvalidUtf8(run: () => unknown): void {
+  assert.throws(run, (error: unknown) => (
+    error instanceof ProtocolError && error.code === 'INVALID_UTF8' && error.closeCode === 1007
+  ));
+}
+
+test.run();
