@@ -24,6 +24,8 @@ interface BodyReader {
 
 export class Exchange {
   readonly head: RequestHead;
+  /** Whether the reply was written: from then on the client may leave, and nobody is told. */
+  isAnswered = false;
   readonly #options: ExchangeOptions;
   #reader: BodyReader | null = null;
   #body: Promise<Buffer> | null = null;
@@ -42,10 +44,10 @@ export class Exchange {
     return this.#options.remoteAddress;
   }
 
-  /** Aborted when the client leaves. Made on demand: most handlers never look. */
+  /** Aborted when the client leaves before it has its reply. Made on demand: most handlers never look. */
   get signal(): AbortSignal {
     this.#abortController ??= new AbortController();
-    if (this.#hasLeft) this.#abortController.abort();
+    if (this.#hasLeft && !this.isAnswered) this.#abortController.abort();
     return this.#abortController.signal;
   }
 
@@ -77,14 +79,15 @@ export class Exchange {
   }
 
   /**
-   * Reads the rest of the body without keeping it, once the handler has answered.
+   * Reads the rest of the body, once the handler has answered; without keeping it, unless it was asked for.
    * @returns whether that worked, so that another request can follow.
    */
   async skipBody(): Promise<boolean> {
     if (this.#isBodyComplete) return true;
-    this.#reader?.decoder.discard();
+    const rest = this.#body ?? this.#startReading(true);
+    this.#body ??= tooLate();
     try {
-      await (this.#body ??= this.#startReading(true));
+      await rest;
       return true;
     } catch {
       return false;
@@ -112,7 +115,7 @@ export class Exchange {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
     this.#stopReading()?.reject(new HandshakeError('BODY_INCOMPLETE', 400, 'the request ended before its body did'));
-    this.#abortController?.abort();
+    if (!this.isAnswered) this.#abortController?.abort();
   }
 
   #startReading(isDiscarding: boolean): Promise<Buffer> {
@@ -139,4 +142,10 @@ export class Exchange {
     clearTimeout(reader.timer);
     return reader;
   }
+}
+
+function tooLate(): Promise<never> {
+  const promise = Promise.reject(new TypeError('the body was skipped; ask for it before the handler returns'));
+  promise.catch(() => {});
+  return promise;
 }

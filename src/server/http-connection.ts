@@ -43,6 +43,7 @@ export class HttpConnection {
   #isIdle = false;
   /** Whether the client has ended its side, or was told that the connection ends. */
   #isLast = false;
+  /** Whether what still arrives is ignored: behind a refused head, and behind the last reply. */
   #isLingering = false;
 
   readonly #onData = (chunk: Buffer): void => this.#receive(chunk);
@@ -145,15 +146,25 @@ export class HttpConnection {
   }
 
   #toErrorResponse(error: unknown, request: Request<never> | null): Response {
-    if (error instanceof HandshakeError) return toRefusal(error);
-    this.#context.onError(error, request!);
+    if (error instanceof HandshakeError) {
+      try {
+        return toRefusal(error);
+      } catch (mistake) {
+        error = mistake;
+      }
+    }
+    // A handler that has passed its signal on fails by it when the client leaves.
+    const isFault = !(request!.signal.aborted && error instanceof Error && error.name === 'AbortError');
+    if (isFault) this.#context.onError(error, request!);
     return toRefusal(new HandshakeError('INTERNAL_ERROR', 500, 'internal server error'));
   }
 
   async #reply(exchange: Exchange, response: Response, request: Request<never> | null): Promise<void> {
     const { head } = exchange;
     this.#isLast ||= head.httpVersion === '1.0' || wantsClose(head) || this.#context.isClosing || !exchange.canSkipBody;
-    const skipped = this.#isLast ? Promise.resolve(false) : exchange.skipBody();
+    // A body that was asked for is read in any case: someone may wait for it behind the handler's back.
+    const isSkipping = !this.#isLast || exchange.isReadingBody;
+    const skipped = isSkipping ? exchange.skipBody() : Promise.resolve(false);
     try {
       await writeResponse(this.#socket, response, {
         isHead: head.method === 'HEAD',
@@ -168,11 +179,16 @@ export class HttpConnection {
       this.#context.onError(error, request!);
       return;
     }
-    if (!(await skipped) || this.#isLast) this.#finish();
+    exchange.isAnswered = true;
+    // Since the head was written, the client may have gone, or the server begun to close.
+    const isOver = !(await skipped) || this.#isLast || this.#context.isClosing || this.#socket.destroyed;
+    if (isOver) this.#finish();
     else this.#expectNext();
   }
 
   async #refuse(error: HandshakeError): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#isLingering = true;
     await writeResponse(this.#socket, toRefusal(error), {
       isHead: false,
       isChunked: true,

@@ -24,7 +24,9 @@ export interface Response {
 }
 
 /** The fields that say where a response ends; a second one would let it be read in two ways. */
-const FRAMING = ['content-length', 'transfer-encoding', 'connection', 'upgrade'];
+const FRAMING = ['content-length', 'transfer-encoding'];
+/** What becomes of the connection is not for a handler to say either. */
+const RESERVED = [...FRAMING, 'connection', 'upgrade'];
 
 /** @throws TypeError or RangeError for what is no reply; the message says what was wrong. */
 export function toResponse(reply: Reply): Response {
@@ -32,25 +34,19 @@ export function toResponse(reply: Reply): Response {
   if (typeof reply === 'string' || reply instanceof Uint8Array) reply = { body: reply };
   if (typeof reply !== 'object') throw new TypeError(`a handler returns text, bytes or an object, not ${typeof reply}`);
   const { status = 200, body } = reply;
-  // 1xx are no final answers, and 101 belongs to the opening handshake.
-  if (!Number.isInteger(status) || status < 200 || status > 599) {
-    throw new RangeError(`the status of a reply is 200 to 599, not ${status}`);
-  }
-  const headers = toFields(reply.headers ?? {});
-  const type = defaultType(body);
-  if (type !== null && !headers.some(([name]) => name.toLowerCase() === 'content-type')) {
-    headers.push(['Content-Type', type]);
-  }
+  checkStatus(status);
+  const headers = toFields(reply.headers ?? {}, RESERVED, defaultType(body));
   return { status, headers, body: hasNoBody(status) ? null : toBody(body) };
 }
 
-/** The one place where a `HandshakeError` becomes an HTTP response. */
-export function toRefusal(error: HandshakeError): Response {
-  const headers = Object.entries(error.headers);
-  if (!headers.some(([name]) => name.toLowerCase() === 'content-type')) {
-    headers.push(['Content-Type', 'text/plain; charset=utf-8']);
-  }
-  return { status: error.status, headers, body: Buffer.from(error.body) };
+/**
+ * The one place where a `HandshakeError` becomes an HTTP response.
+ * @throws TypeError or RangeError if a handler has made it of what is no reply.
+ */
+export function toRefusal({ status, headers, body }: HandshakeError): Response {
+  checkStatus(status);
+  const fields = toFields(headers, FRAMING, defaultType(body));
+  return { status, headers: fields, body: hasNoBody(status) ? null : Buffer.from(body) };
 }
 
 /** RFC 9110 §15.3.5, §15.4.5: these have no content, whatever the method. */
@@ -58,14 +54,27 @@ export function hasNoBody(status: number): boolean {
   return status === 204 || status === 304;
 }
 
-function toFields(headers: NonNullable<ReplyParts['headers']>): [string, string][] {
-  return Object.entries(headers).flatMap(([name, value]) => {
-    if (FRAMING.includes(name.toLowerCase())) throw new TypeError(`${name} is set by the server; leave it out`);
+function checkStatus(status: number): void {
+  // 1xx are no final answers, and 101 belongs to the opening handshake.
+  if (Number.isInteger(status) && status >= 200 && status <= 599) return;
+  throw new RangeError(`the status of a reply is 200 to 599, not ${status}`);
+}
+
+function toFields(
+  headers: NonNullable<ReplyParts['headers']>,
+  reserved: readonly string[],
+  type: string | null,
+): [string, string][] {
+  const fields = Object.entries(headers).flatMap(([name, value]) => {
+    if (reserved.includes(name.toLowerCase())) throw new TypeError(`${name} is set by the server; leave it out`);
     return [value].flat().map((line): [string, string] => {
       checkField(name, String(line));
       return [name, String(line)];
     });
   });
+  const hasType = fields.some(([name]) => name.toLowerCase() === 'content-type');
+  if (type !== null && !hasType) fields.push(['Content-Type', type]);
+  return fields;
 }
 
 function defaultType(body: ReplyParts['body']): string | null {

@@ -1,5 +1,6 @@
 // Writes a response to a socket, no faster than the client reads it (RFC 9112 §6.3, §7.1).
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { serializeResponseHead } from '../handshake/http.js';
 import type { Response } from './reply.js';
 
@@ -19,10 +20,13 @@ export interface ResponseOptions {
 /**
  * Writes all of the response.
  * @returns when the client has read it, but for what fits into the socket's buffer, or has gone.
- * @throws what the body's iterator throws, or TypeError if it yields anything else than text or bytes.
+ * @throws what the body's iterator throws, unless the client has gone, or TypeError if it yields anything else than
+ *   text or bytes.
  */
 export async function writeResponse(socket: Socket, response: Response, options: ResponseOptions): Promise<void> {
   const { body } = response;
+  // Its error reaches us when it is asked for a chunk; without a listener one before that would end the process.
+  if (body instanceof Readable) body.on('error', () => {});
   const head = serializeResponseHead(response.status, [
     ['Date', currentDate()],
     ...response.headers,
@@ -33,7 +37,7 @@ export async function writeResponse(socket: Socket, response: Response, options:
   if (body instanceof Uint8Array && !options.isHead) socket.write(body);
   socket.uncork();
   await drained(socket, options.stallTimeout);
-  if (body === null || body instanceof Uint8Array || options.isHead) return;
+  if (body === null || body instanceof Uint8Array) return;
   await writeStream(socket, body, options);
 }
 
@@ -46,13 +50,20 @@ function* framing(body: Response['body'], { isChunked, isLast }: ResponseOptions
 async function writeStream(
   socket: Socket,
   body: AsyncIterable<string | Uint8Array>,
-  { isChunked, stallTimeout, signal }: ResponseOptions,
+  { isHead, isChunked, stallTimeout, signal }: ResponseOptions,
 ): Promise<void> {
   const gone = signal();
-  if (gone.aborted) return;
   const iterator = body[Symbol.asyncIterator]();
-  // A body that waits for news would otherwise hold on to what it has opened.
-  const stop = (): void => void Promise.resolve(iterator.return?.()).catch(() => {});
+  // A body that nobody reads would otherwise hold on to what it has opened.
+  const stop = (): void => {
+    // The iterator of a Readable ends it only when the chunk that was asked for has come.
+    if (body instanceof Readable) body.destroy();
+    else void Promise.resolve(iterator.return?.()).catch(() => {});
+  };
+  if (isHead || gone.aborted) {
+    stop();
+    return;
+  }
   gone.addEventListener('abort', stop);
   try {
     for (;;) {
@@ -63,6 +74,9 @@ async function writeStream(
       await drained(socket, stallTimeout);
     }
     if (isChunked) socket.write('0\r\n\r\n');
+  } catch (error) {
+    // A body that was stopped may fail by it.
+    if (!gone.aborted) throw error;
   } finally {
     gone.removeEventListener('abort', stop);
   }
@@ -89,7 +103,7 @@ function writeChunk(socket: Socket, value: string | Uint8Array, isChunked: boole
 
 /** Waits until the socket takes more, or is closed; a client that stops reading meanwhile is cut off. */
 async function drained(socket: Socket, stallTimeout: number): Promise<void> {
-  if (!socket.writableNeedDrain || socket.destroyed) return;
+  if (!socket.writableNeedDrain) return;
   const cut = (): void => void socket.destroy();
   socket.setTimeout(stallTimeout, cut);
   await new Promise<void>((resolve) => {

@@ -70,8 +70,8 @@ export class Server {
     const time = (name: Time, byDefault: number): number => milliseconds(name, options[name] ?? byDefault);
     this.#options = options;
     this.#limits = resolveLimits(options);
-    this.#maxConnections =
-      maxConnections === Infinity ? Infinity : wholeNumber('maxConnections', maxConnections, 0, Number.MAX_SAFE_INTEGER);
+    this.#maxConnections = maxConnections;
+    if (maxConnections !== Infinity) wholeNumber('maxConnections', maxConnections, 0, Number.MAX_SAFE_INTEGER);
     const server = this;
     this.#context = {
       router: this.#router,
@@ -102,7 +102,7 @@ export class Server {
    * Serves a path.
    * @param path exact (`/chat/`), or with `:name` for one segment (`/rooms/:room`), or `*` at the end for all the rest
    * (`/files/*`). Exact paths win over patterns, and among these the one added first.
-   * @param handler answers plain HTTP, a WebSocket upgrade gets 400; wrap it in `acceptWebSocket` or `requireWebSocket`.
+   * @param handler answers plain HTTP, and an upgrade gets 400; wrap it in `acceptWebSocket` or `requireWebSocket`.
    * @throws TypeError for a path that is taken or not understood, RangeError for a limit out of its range.
    */
   route(path: string, handler: Handler | WebSocketRoute): void {
@@ -127,6 +127,7 @@ export class Server {
       this.#netServer.once('error', reject);
       this.#netServer.listen(typeof port === 'string' ? { path: port } : { port, host }, () => {
         this.#netServer.off('error', reject);
+        this.#isClosing = false;
         resolve();
       });
     });
@@ -152,6 +153,8 @@ export class Server {
       for (const socket of this.#sockets) socket.destroy();
     }, timeout);
     await closed;
+    // `node:net` counts a socket as closed a moment before the connection on it learns of that.
+    await Promise.all(Array.from(this.#connections, (connection) => connection.closed));
     clearTimeout(timer);
   }
 

@@ -27,7 +27,8 @@ export interface WebSocketOptions<Authorized = undefined> extends ConnectionOpti
   subprotocols?: readonly string[];
   /**
    * Asked before the connection is accepted. What it returns is the handler's `request.authorized`; `undefined`, `null`
-   * and `false` refuse with 403. To refuse with a reply of its own it throws a `HandshakeError`.
+   * and `false` refuse with 403. To refuse with a reply of its own it throws a `HandshakeError`. Write the type of its
+   * parameter, `(request: Request)`: TypeScript needs that to find the type of `request.authorized`.
    */
   authorize?: (request: Request) => Authorized | Promise<Authorized>;
 }
@@ -97,6 +98,7 @@ export interface WebSocketContext {
 }
 
 /**
+ * @internal
  * Takes a request through the opening handshake, and starts its handler on the connection.
  * @param takeSocket gives the socket, and what has arrived behind the head; `null` if the client has gone meanwhile.
  * @throws HandshakeError if the handshake is refused; nothing was written then.

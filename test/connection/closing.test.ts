@@ -1,4 +1,4 @@
-// Every way in which a connection ends: DESIGN's table of states, timeouts, resets, and what stays readable.
+// Every way in which a connection ends: who begins, timeouts, resets, and what stays readable.
 import * as assert from 'uvu/assert';
 import { ConnectionClosed, ProtocolError, TimeoutError, type Close } from '../../src/errors.js';
 import { suite } from '../support/suite.js';

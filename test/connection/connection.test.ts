@@ -10,7 +10,7 @@ import {
   rejectionOf, request, roles, smallStream, terminateAll, textFrames, unhandledRejections,
 } from './harness.js';
 
-// ── What dwebsocket got wrong, by the rows of FIELD §1.3 ──
+// ── What dwebsocket got wrong ──
 
 {
   const test = suite("dwebsocket's defects");

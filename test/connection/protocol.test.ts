@@ -1,4 +1,4 @@
-// The state machine of a connection by DESIGN's table of states, for both roles and without I/O.
+// The state machine of a connection by the table of docs/guide.md, for both roles and without I/O.
 import * as assert from 'uvu/assert';
 import { Protocol } from '../../src/connection/protocol.js';
 import type { ProtocolError } from '../../src/errors.js';

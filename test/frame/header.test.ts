@@ -17,6 +17,7 @@ const FIRST_BYTES_INSIDE = hex('00 80 88 89 8a');
 
 for (const role of ['client', 'server'] as const) {
   test(`§5.2 all pairs of first bytes that a ${role} may receive, and no others`, () => {
+    const wrong: string[] = [];
     for (const inMessage of [false, true]) {
       const allowed = inMessage ? FIRST_BYTES_INSIDE : FIRST_BYTES_OUTSIDE;
       for (let pair = 0; pair <= 0xffff; pair++) {
@@ -26,11 +27,11 @@ for (const role of ['client', 'server'] as const) {
         const isLengthRight = first < 0x88 || second % 0x80 <= 125;
         const isAllowed = allowed.includes(first) && isMaskRight && isLengthRight;
         const error = catchProtocolError(() => checkHeader(first, second, role, inMessage));
-        const shown = `${pair.toString(16).padStart(4, '0')}, inMessage ${inMessage}`;
-        assert.is(error === null, isAllowed, shown);
-        assert.is(error?.closeCode, isAllowed ? undefined : 1002, shown);
+        if (error?.closeCode === (isAllowed ? undefined : 1002)) continue;
+        wrong.push(`${pair.toString(16).padStart(4, '0')}, inMessage ${inMessage}`);
       }
     }
+    assert.equal(wrong, []);
   });
 }
 

@@ -1,0 +1,489 @@
+// The server itself: options, listening, its set of connections, the limit of them, keep-alive, and closing in order.
+import { rejects, throws } from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import type { Connection } from '../../src/connection/connection.js';
+import { createServer, type ServerOptions } from '../../src/server/server.js';
+import { acceptWebSocket, requireWebSocket, type WebSocketHandler } from '../../src/server/websocket.js';
+import { hex } from '../support/cuts.js';
+import { httpRequest, RawClient, upgradeRequest } from '../support/raw-client.js';
+import { suite } from '../support/suite.js';
+import {
+  assertRefusal, assertResponse, countTimers, gate, get, nextTurn, PLAIN_REFUSAL, request, serve, serverSide, until,
+} from './harness.js';
+
+const HELLO = ['HTTP/1.1 200 OK', 'Content-Type: text/plain; charset=utf-8', 'Content-Length: 5'];
+const LAST = 'Connection: close';
+
+const echo: WebSocketHandler = async ({ webSocket }) => {
+  for await (const message of webSocket) await webSocket.send(message);
+};
+
+const options = suite('server: options');
+
+const numbers: readonly [name: keyof ServerOptions, highest: number][] = [
+  ['maxConnections', Number.MAX_SAFE_INTEGER],
+  ['maxBodyBytes', Number.MAX_SAFE_INTEGER],
+  ['headTimeout', 2 ** 31 - 1],
+  ['bodyTimeout', 2 ** 31 - 1],
+  ['idleTimeout', 2 ** 31 - 1],
+  ['keepAliveInterval', 2 ** 31 - 1],
+  ['closeTimeout', 2 ** 31 - 1],
+  ['maxMessageBytes', 1 << 20],
+];
+
+for (const [name, highest] of numbers) {
+  options(`${name} is a whole number from 0 on`, () => {
+    for (const value of [0, 1, highest]) createServer({ [name]: value });
+    for (const value of [-1, 0.5, NaN, -Infinity, '1', 2 ** 53]) {
+      throws(() => createServer({ [name]: value }), { name: 'RangeError', message: new RegExp(`^${name} must be`) });
+    }
+  });
+}
+
+options('there may be no limit of connections, but none of times', () => {
+  createServer({ maxConnections: Infinity });
+  throws(() => createServer({ idleTimeout: Infinity }), { name: 'RangeError', message: /^idleTimeout must be/ });
+  throws(() => createServer({ idleTimeout: 2 ** 31 }), { name: 'RangeError' });
+});
+
+options('the limits of a route are checked when it is added, and the route is not there then', async () => {
+  await using served = await serve();
+  for (const limits of [{ maxMessageBytes: -1 }, { maxQueuedMessages: 0 }, { closeTimeout: 0.5 }]) {
+    const [name] = Object.keys(limits);
+    const mark = { name: 'RangeError', message: new RegExp(`^${name} must be`) };
+    throws(() => served.server.route('/bad', requireWebSocket(echo, limits)), mark);
+    throws(() => served.server.route('/bad', acceptWebSocket(() => 'bad', limits)), mark);
+  }
+  assert.is((await httpRequest(served.port, get('/bad'))).status, 404);
+});
+
+options('a path that is taken or malformed is a TypeError', () => {
+  const server = createServer();
+  server.route('/', () => 'hello');
+  for (const path of ['/', '', 'a', '/a*', '/:']) throws(() => server.route(path, () => 'hello'), TypeError);
+});
+
+options('a route may be added while the server listens', async () => {
+  await using served = await serve();
+  assert.is((await httpRequest(served.port, get('/late'))).status, 404);
+  served.server.route('/late', () => 'late');
+  assert.is((await httpRequest(served.port, get('/late'))).body.toString(), 'late');
+});
+
+options('without onError, errors go to console.error', async () => {
+  const told: unknown[] = [];
+  const { error: original } = console;
+  console.error = (...values: unknown[]) => void told.push(...values);
+  try {
+    const error = new Error('secret');
+    const server = createServer();
+    server.route('/fault', () => Promise.reject(error));
+    await server.listen(0, '127.0.0.1');
+    assert.is((await httpRequest((server.address() as AddressInfo).port, get('/fault'))).status, 500);
+    await server.close();
+    assert.equal(told, [error]);
+  } finally {
+    console.error = original;
+  }
+});
+
+options.run();
+
+const listening = suite('server: listening');
+
+listening('port 0 is a free port, told by address()', async () => {
+  const server = createServer();
+  assert.is(server.address(), null);
+  await server.listen(0, '127.0.0.1');
+  const { address, family, port } = server.address() as AddressInfo;
+  assert.equal([address, family, port > 0], ['127.0.0.1', 'IPv4', true]);
+  assert.is((await httpRequest(port, get('/'))).status, 404);
+  await server.close();
+  assert.is(server.address(), null);
+  await rejects(httpRequest(port, get('/')), { code: 'ECONNREFUSED' });
+});
+
+listening('a port that is taken rejects, and the server can listen elsewhere', async () => {
+  await using first = await serve();
+  const second = createServer();
+  second.route('/', () => 'second');
+  await rejects(second.listen(first.port, '127.0.0.1'), { code: 'EADDRINUSE' });
+  assert.is(second.address(), null);
+  await second.listen(0, '127.0.0.1');
+  const { port } = second.address() as AddressInfo;
+  assert.is((await httpRequest(port, get('/'))).body.toString(), 'second');
+  await second.close();
+  await first.assertWorking();
+});
+
+listening('a port that is none rejects', async () => {
+  for (const port of [-1, 65_536, 1.5, NaN]) {
+    await rejects(createServer().listen(port, '127.0.0.1'), { code: 'ERR_SOCKET_BAD_PORT' });
+  }
+});
+
+listening('a second time rejects, and the first goes on', async () => {
+  await using served = await serve();
+  await rejects(served.server.listen(0, '127.0.0.1'), { code: 'ERR_SERVER_ALREADY_LISTEN' });
+  await served.assertWorking();
+});
+
+listening('again after it was closed', async () => {
+  await using served = await serve({ '/echo/': requireWebSocket(echo) });
+  await served.server.close();
+  await served.server.listen(0, '127.0.0.1');
+  await using client = await RawClient.connect(served.port);
+  client.write(get('/'));
+  assertResponse(await client.readResponse(), HELLO, 'hello');
+  await client.upgrade('/echo/');
+  client.sendFrame(1, 'Hello');
+  assert.is((await client.readFrame()).payload.toString(), 'Hello');
+});
+
+listening('a Unix socket serves both, and is gone after the close', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'twobyte-'));
+  const path = join(folder, 'socket');
+  try {
+    const server = createServer();
+    server.route('/address', acceptWebSocket(async (request) => {
+      if (!request.isWebSocket()) return `<${request.remoteAddress}>`;
+      return void (await request.webSocket.send(`<${request.webSocket.remoteAddress}>`));
+    }));
+    await server.listen(path);
+    assert.is(server.address(), path);
+    assert.is((await httpRequest({ path }, get('/address'))).body.toString(), '<>');
+    const other = createServer();
+    await rejects(other.listen(path), { code: 'EADDRINUSE' });
+    {
+      await using client = await RawClient.connect({ path });
+      await client.upgrade('/address');
+      assert.is((await client.readFrame()).payload.toString(), '<>');
+    }
+    await server.close();
+    await rejects(RawClient.connect({ path }), { code: 'ENOENT' });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+listening.run();
+
+const connections = suite('server: connections');
+
+connections('the set holds the open WebSockets, and nothing else', async () => {
+  await using served = await serve({ '/echo/': requireWebSocket(echo) });
+  const { server } = served;
+  const paths = (): string[] => [...server.connections].map(({ request: { query } }) => query.get('n')!);
+  await using plain = await RawClient.connect(served.port);
+  plain.write(get('/'));
+  await plain.readResponse();
+  assert.is(server.connections.size, 0);
+  await using one = await RawClient.connect(served.port);
+  await using two = await RawClient.connect(served.port);
+  await one.upgrade('/echo/?n=1');
+  await two.upgrade('/echo/?n=2');
+  assert.equal(paths(), ['1', '2']);
+  one.sendFrame(8, hex('03 e8'));
+  await one.readToEnd();
+  one.socket.end();
+  await until('it is removed', () => server.connections.size === 1);
+  assert.equal(paths(), ['2']);
+  two.socket.resetAndDestroy();
+  await until('it is removed', () => server.connections.size === 0);
+});
+
+connections('one can speak to all', async () => {
+  await using served = await serve({ '/': requireWebSocket(({ webSocket }) => webSocket.wait()) });
+  await using one = await RawClient.connect(served.port);
+  await using two = await RawClient.connect(served.port);
+  for (const client of [one, two]) await client.upgrade('/');
+  for (const connection of served.server.connections) void connection.send('news');
+  for (const client of [one, two]) assert.is((await client.readFrame()).payload.toString(), 'news');
+});
+
+connections('over maxConnections: 503, and again served when there is room', async () => {
+  await using served = await serve({ '/echo/': requireWebSocket(echo) }, { maxConnections: 2 });
+  {
+    await using one = await RawClient.connect(served.port);
+    await using two = await RawClient.connect(served.port);
+    await one.upgrade('/echo/');
+    two.write(get('/'));
+    assertResponse(await two.readResponse(), HELLO, 'hello');
+    for (let count = 0; count < 3; count++) {
+      await using three = await RawClient.connect(served.port);
+      const all = (await three.readToEnd()).toString();
+      const fields = 'Connection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n';
+      assert.is(all, `HTTP/1.1 503 Service Unavailable\r\n${fields}`);
+    }
+    // Those inside notice nothing.
+    one.sendFrame(1, 'Hello');
+    assert.is((await one.readFrame()).payload.toString(), 'Hello');
+    two.write(get('/'));
+    assertResponse(await two.readResponse(), HELLO, 'hello');
+    const [first, second] = [await serverSide(one), await serverSide(two)];
+    one.socket.resetAndDestroy();
+    two.socket.resetAndDestroy();
+    await until('both are gone', () => first.closed && second.closed);
+  }
+  await served.assertWorking();
+});
+
+connections('a request is turned away, too, if it comes at once', async () => {
+  await using served = await serve({}, { maxConnections: 0 });
+  assert.is((await httpRequest(served.port, get('/'))).status, 503);
+});
+
+connections.run();
+
+const keepAlive = suite('server: keepAliveInterval');
+
+keepAlive('a silent peer is sent a ping, and cut off when it stays silent', async () => {
+  const ended = gate<Connection>();
+  const handler: WebSocketHandler = async ({ webSocket }) => {
+    await webSocket.closed;
+    ended.open(webSocket);
+  };
+  await using served = await serve({ '/': requireWebSocket(handler) }, { keepAliveInterval: 20 });
+  await using client = await RawClient.connect(served.port);
+  await client.upgrade('/');
+  assert.equal(await client.readBytes(2), hex('89 00'));
+  const { code, wasClean, error } = await (await ended.promise).closed;
+  assert.equal([code, wasClean, String(error)], [1006, false, 'TimeoutError: the peer gave no sign of life']);
+  assert.is((await client.readToEnd()).length, 0);
+  assert.is(served.server.connections.size, 0);
+});
+
+keepAlive('a peer that answers stays', async () => {
+  await using served = await serve({ '/echo/': requireWebSocket(echo) }, { keepAliveInterval: 20 });
+  await using client = await RawClient.connect(served.port);
+  await client.upgrade('/echo/');
+  for (let count = 0; count < 5; count++) {
+    assert.equal(await client.readBytes(2), hex('89 00'));
+    client.sendFrame(10, '');
+  }
+  client.sendFrame(1, 'Hello');
+  assert.equal(await client.readBytes(7), hex('81 05 48 65 6c 6c 6f'));
+});
+
+keepAlive('0 sends none, and no timer runs', async () => {
+  await using served = await serve({ '/echo/': requireWebSocket(echo) }, { keepAliveInterval: 0 });
+  await using other = await serve({ '/echo/': requireWebSocket(echo) }, { keepAliveInterval: 20 });
+  await using client = await RawClient.connect(served.port);
+  await client.upgrade('/echo/');
+  await using pinged = await RawClient.connect(other.port);
+  await pinged.upgrade('/echo/');
+  // Two pings to the other would have been one to this.
+  await pinged.readFrame();
+  pinged.sendFrame(10, '');
+  await pinged.readFrame();
+  client.sendFrame(1, 'Hello');
+  assert.equal(await client.readBytes(7), hex('81 05 48 65 6c 6c 6f'));
+});
+
+keepAlive.run();
+
+const closing = suite('server: close');
+
+closing('a server that never listened', async () => {
+  await createServer().close();
+});
+
+closing('no connections: it is closed, and nothing keeps the process alive', async () => {
+  const before = countTimers();
+  const server = createServer();
+  await server.listen(0, '127.0.0.1');
+  await server.close();
+  assert.is(countTimers(), before);
+});
+
+closing('no new connections; idle ones end without a word, also amid a head', async () => {
+  await using served = await serve({}, { idleTimeout: 60_000 });
+  const { port } = served;
+  await using fresh = await RawClient.connect(port);
+  await using idle = await RawClient.connect(port);
+  await using begun = await RawClient.connect(port);
+  idle.write(get('/'));
+  assertResponse(await idle.readResponse(), HELLO, 'hello');
+  begun.write('GET / HT');
+  const server = await serverSide(begun);
+  await until('it has come', () => server.bytesRead === 8);
+  await serverSide(fresh);
+  const closed = served.server.close();
+  await rejects(httpRequest(port, get('/')), { code: 'ECONNREFUSED' });
+  for (const client of [fresh, idle, begun]) {
+    assert.is((await client.readToEnd()).length, 0);
+    assert.is(client.error, null);
+    client.socket.end();
+  }
+  await closed;
+});
+
+closing('requests under way get their reply, as the last of their connection', async () => {
+  const slow = gate();
+  let count = 0;
+  const route = async (): Promise<string> => {
+    count++;
+    await slow.promise;
+    return 'hello';
+  };
+  await using served = await serve({ '/slow': route }, { idleTimeout: 60_000 });
+  await using client = await RawClient.connect(served.port);
+  client.write(get('/slow') + get('/slow'));
+  await until('it is served', () => count === 1);
+  let isClosed = false;
+  const closed = served.server.close().then(() => (isClosed = true));
+  await nextTurn();
+  assert.is(isClosed, false);
+  slow.open();
+  assertResponse(await client.readResponse(), [...HELLO, LAST], 'hello');
+  assert.is((await client.readToEnd()).length, 0);
+  client.socket.end();
+  await closed;
+  assert.is(count, 1);
+});
+
+closing('a stream under way comes whole, and its connection ends behind it', async () => {
+  const slow = gate();
+  async function* parts(): AsyncGenerator<string> {
+    yield 'hel';
+    await slow.promise;
+    yield 'lo';
+  }
+  await using served = await serve({ '/stream': () => ({ body: parts() }) }, { idleTimeout: 60_000 });
+  await using client = await RawClient.connect(served.port);
+  client.write(get('/stream'));
+  await client.readUntil('3\r\nhel\r\n');
+  const closed = served.server.close({ timeout: 60_000 });
+  slow.open();
+  assert.is((await client.readToEnd()).toString(), '2\r\nlo\r\n0\r\n\r\n');
+  client.socket.end();
+  await closed;
+});
+
+closing('a body under way is read to its end', async () => {
+  await using served = await serve({ '/body': (received) => received.body() });
+  await using client = await RawClient.connect(served.port);
+  const server = await serverSide(client);
+  const text = `${request('POST', '/body', 'Content-Length: 5')}he`;
+  client.write(text);
+  await until('it has come', () => server.bytesRead === text.length);
+  const closed = served.server.close();
+  client.write('llo');
+  const lines = ['HTTP/1.1 200 OK', 'Content-Type: application/octet-stream', 'Content-Length: 5', LAST];
+  assertResponse(await client.readResponse(), lines, 'hello');
+  client.socket.end();
+  await closed;
+});
+
+/** "the server is closing" behind 1001. */
+const GOING_AWAY = hex('88 17 03 e9 74 68 65 20 73 65 72 76 65 72 20 69 73 20 63 6c 6f 73 69 6e 67');
+
+closing('RFC 6455 §7.4.1: WebSockets are closed with 1001; what was sent before arrives', async () => {
+  const handlers: string[] = [];
+  const handler: WebSocketHandler = async ({ webSocket }) => {
+    void webSocket.send('Hello');
+    while ((await webSocket.wait()) !== null);
+    handlers.push('ended');
+  };
+  await using served = await serve({ '/': requireWebSocket(handler) });
+  await using one = await RawClient.connect(served.port);
+  await using two = await RawClient.connect(served.port);
+  for (const client of [one, two]) {
+    await client.upgrade('/');
+    assert.is((await client.readFrame()).payload.toString(), 'Hello');
+  }
+  const closed = served.server.close();
+  for (const client of [one, two]) {
+    assert.equal(await client.readBytes(GOING_AWAY.length), GOING_AWAY);
+    client.sendFrame(8, hex('03 e9'));
+    assert.is((await client.readToEnd()).length, 0);
+    client.socket.end();
+  }
+  await closed;
+  assert.equal(handlers, ['ended', 'ended']);
+  assert.is(served.server.connections.size, 0);
+});
+
+closing('a handshake under way is refused with 503', async () => {
+  const pending = gate<true>();
+  const begun = gate();
+  const authorize = (): Promise<true> => {
+    begun.open();
+    return pending.promise;
+  };
+  const handler = (): never => assert.unreachable() as never;
+  await using served = await serve({ '/secret': requireWebSocket(handler, { authorize }) });
+  await using client = await RawClient.connect(served.port);
+  client.write(upgradeRequest('/secret'));
+  await begun.promise;
+  const closed = served.server.close();
+  pending.open(true);
+  assertRefusal(await client.readResponse(), '503 Service Unavailable', ...PLAIN_REFUSAL, LAST);
+  client.socket.end();
+  await closed;
+});
+
+closing('the timeout cuts what is left: endless handlers, peers that do not close, clients that stay', async () => {
+  const begun: string[] = [];
+  const endless = async ({ path }: { path: string }): Promise<string> => {
+    begun.push(path);
+    await new Promise(() => {});
+    return 'never';
+  };
+  await using served = await serve({ '/http': endless, '/ws': requireWebSocket(endless) });
+  await using plain = await RawClient.connect(served.port);
+  await using webSocket = await RawClient.connect(served.port);
+  await using idle = await RawClient.connect(served.port);
+  plain.write(get('/http'));
+  await webSocket.upgrade('/ws');
+  await until('both are served', () => begun.length === 2);
+  await served.server.close({ timeout: 20 });
+  assert.is((await plain.readToEnd()).length, 0);
+  assert.equal(await webSocket.readToEnd(), GOING_AWAY);
+  assert.is((await idle.readToEnd()).length, 0);
+  assert.is(served.server.connections.size, 0);
+});
+
+closing('twice: both wait, and the shorter timeout counts', async () => {
+  await using served = await serve({ '/http': () => new Promise(() => {}) });
+  await using client = await RawClient.connect(served.port);
+  const server = await serverSide(client);
+  client.write(get('/http'));
+  await until('it is served', () => server.bytesRead > 0);
+  const order: string[] = [];
+  const first = served.server.close({ timeout: 60_000 }).then(() => order.push('first'));
+  const second = served.server.close({ timeout: 20 }).then(() => order.push('second'));
+  await Promise.all([first, second]);
+  assert.equal(order.sort(), ['first', 'second']);
+  assert.is(server.destroyed, true);
+  await served.server.close();
+});
+
+closing('a timeout out of range is refused, and nothing is closed', async () => {
+  await using served = await serve();
+  for (const timeout of [-1, 0.5, NaN, Infinity, 2 ** 31]) {
+    await rejects(served.server.close({ timeout }), { name: 'RangeError', message: /^timeout must be/ });
+  }
+  await using client = await RawClient.connect(served.port);
+  client.write(get('/'));
+  assertResponse(await client.readResponse(), HELLO, 'hello');
+});
+
+closing('a peer that never answers a Close, or never ends TCP, is cut off after closeTimeout', async () => {
+  await using served = await serve({ '/': requireWebSocket(() => {}) }, { closeTimeout: 20 });
+  for (const answer of [Buffer.alloc(0), hex('88 82 00 00 00 00 03 e8')]) {
+    await using client = await RawClient.connect(served.port);
+    const server = await serverSide(client);
+    await client.upgrade('/');
+    assert.equal(await client.readBytes(4), hex('88 02 03 e8'));
+    client.write(answer);
+    await until('it is cut off', () => server.closed);
+    await until('it is removed', () => served.server.connections.size === 0);
+  }
+});
+
+closing.run();
