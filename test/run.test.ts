@@ -41,7 +41,7 @@ import { requirePeer, skip, suite } from ${JSON.stringify(new URL('./support/sui
 `;
 
 /** A file with one suite of these lines. */
-function one(lines: string, timeout = 300): Readonly<Record<string, string>> {
+function one(lines: string, timeout = 30_000): Readonly<Record<string, string>> {
   return { 'one.test.js': `const test = suite('one', { timeout: ${timeout} });\n${lines}\ntest.run();` };
 }
 
@@ -168,21 +168,21 @@ const cases: readonly Case[] = [
   },
   {
     name: 'a test that hangs; the next one still runs',
-    files: one(`test('endless', () => new Promise(() => {}));\n${good}`),
+    files: one(`test('endless', () => new Promise(() => {}));\n${good}`, 3000),
     exitCode: 1,
     lastLine: '1 passed, 1 failed',
-    shows: ['one: endless', 'still running after 300 ms'],
+    shows: ['one: endless', 'still running after 3000 ms'],
   },
   {
     name: 'a hook that hangs',
-    files: one(`test.before(() => new Promise(() => {}));\n${good}`),
+    files: one(`test.before(() => new Promise(() => {}));\n${good}`, 300),
     exitCode: 1,
     lastLine: '0 passed, 1 failed',
     shows: ['one: good', 'still running after 300 ms'],
   },
   {
     name: 'a test that blocks its process',
-    files: one("test('blocking', () => { for (;;); });"),
+    files: one("test('blocking', () => { for (;;); });", 300),
     exitCode: 1,
     lastLine: '0 passed, 2 failed',
     shows: ['one: blocking\n', 'the process died here: killed, because it told nothing for 5300 ms'],
