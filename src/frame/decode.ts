@@ -59,7 +59,7 @@ export class FrameDecoder {
   /**
    * Decodes the next bytes, calling the receiver for each message and control frame that they complete.
    * What follows a Close frame in the chunk is ignored (§1.4).
-   * @throws ProtocolError at the first byte that breaks a rule.
+   * @throws ProtocolError once a header is there that breaks a rule, or with the first byte that can't be UTF-8.
    */
   decode(chunk: Buffer): void {
     let position = 0;
@@ -93,7 +93,7 @@ export class FrameDecoder {
   }
 
   /**
-   * Reads the header at `offset`, checking each rule as soon as its bytes are there.
+   * Reads the header at `offset`: the rules of its first two bytes are checked with these, the others with the last.
    * @returns where the payload starts, or 0 if the header is incomplete.
    */
   #readHeader(bytes: Buffer, offset: number, end: number): number {
