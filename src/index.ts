@@ -12,3 +12,7 @@ export type { Reply, ReplyParts } from './server/reply.js';
 export type { Request, WebSocketRequest } from './server/request.js';
 export { acceptWebSocket, requireWebSocket } from './server/websocket.js';
 export type { Handler, WebSocketHandler, WebSocketOptions, WebSocketRoute } from './server/websocket.js';
+export { connect } from './client/connect.js';
+export type { ConnectOptions } from './client/connect.js';
+export { reconnect } from './client/reconnect.js';
+export type { ReconnectOptions } from './client/reconnect.js';

@@ -1,5 +1,5 @@
 // The key of an opening handshake and the answer that proves it was understood (RFC 6455 §1.3).
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
 // RFC 6455 §1.3: the globally unique identifier that no server without WebSocket would append.
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -20,4 +20,9 @@ export function isKey(value: string): boolean {
 /** The value of `Sec-WebSocket-Accept` that answers `key` (RFC 6455 §4.2.2 item 5.4). */
 export function acceptKey(key: string): string {
   return createHash('sha1').update(key + GUID).digest('base64');
+}
+
+/** A key for a handshake: 16 random bytes in base64 (RFC 6455 §4.1 item 7). */
+export function createKey(): string {
+  return randomBytes(16).toString('base64');
 }

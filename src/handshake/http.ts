@@ -1,21 +1,10 @@
 // HTTP/1.1 heads: the bytes of a request into its head, and the head of a response into its bytes (RFC 9112).
 import { HandshakeError } from '../errors.js';
+import { FIELD_LINE_BYTES, HeadParser, REQUEST_LINE_BYTES, type HeadLimits } from './head.js';
 import { HeaderFields, isToken, singleValue, trimWhitespace } from './headers.js';
 
 // Longer than all methods in the IANA registry (the longest has 17 letters), short enough for any message.
 const MAX_METHOD_LENGTH = 32;
-
-const TAB = 0x09;
-const LINE_FEED = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
-const DELETE = 0x7f;
-
-// 1 at each byte that may follow without a closer look, on either kind of line and behind a carriage return.
-const REQUEST_LINE_BYTES = new Uint8Array(256).fill(1, 0x20, DELETE);
-const FIELD_LINE_BYTES = new Uint8Array(256).fill(1, 0x20).fill(1, TAB, TAB + 1).fill(0, DELETE, DELETE + 1);
-const NO_BYTES = new Uint8Array(256);
-
-const NOTHING = Buffer.alloc(0);
 
 /** The head of an HTTP request: all that comes before its body. */
 export interface RequestHead {
@@ -36,141 +25,26 @@ export interface RequestHead {
   readonly bodyLength: number | 'chunked';
 }
 
-/** What a `RequestHeadParser` refuses to go beyond. */
-export interface RequestHeadLimits {
-  /** The bytes of a head, empty lines around it included. Default 16,384, as `node:http` has it. */
-  readonly maxHeadBytes?: number;
-  /** The header fields of a head. Default 128; browsers send about 15. */
-  readonly maxHeaderFields?: number;
-}
-
-/**
- * Finds and parses the heads of the requests that arrive on one connection, whatever the chunks they are cut into.
- *
- * Each byte is scanned once, when it arrives, and only a head in several chunks is stored; so the time is linear.
- * After a head the parser is ready for the next one; after a throw it is not, and the connection is to be closed.
- */
-export class RequestHeadParser {
-  readonly #maxHeadBytes: number;
-  readonly #maxHeaderFields: number;
-  /** The first `#storedBytes` of it are the unfinished head. */
-  #storage: Buffer = NOTHING;
-  #storedBytes = 0;
-  /** Where the current line begins in the head. */
-  #lineStart = 0;
-  /** Lines that have ended and are not empty: the request line and the header fields. */
-  #lineCount = 0;
-  #allowedBytes = REQUEST_LINE_BYTES;
-  #rest: Buffer = NOTHING;
-
-  constructor({ maxHeadBytes = 16_384, maxHeaderFields = 128 }: RequestHeadLimits = {}) {
-    this.#maxHeadBytes = maxHeadBytes;
-    this.#maxHeaderFields = maxHeaderFields;
-  }
-
-  /**
-   * The bytes behind the head that `push` has just returned: its body, the next request, or the first frames. Empty
-   * after a `push` that returned `null`. It is a view of the last chunk and belongs to the owner of that chunk: use or
-   * copy it before that is overwritten.
-   */
-  get rest(): Buffer {
-    return this.#rest;
-  }
-
-  /**
-   * Takes the next bytes of the connection; they are only read, and not referred to once `rest` is replaced.
-   *
-   * @returns the head if these bytes complete it, else `null`
-   * @throws HandshakeError 400 for broken grammar (RFC 9112 §2 to §6), 414 or 431 over a limit, 501 for CONNECT, an
-   *   overlong method or a transfer coding other than chunked, 505 for HTTP other than 1.0 and 1.1
-   */
-  push(chunk: Buffer): RequestHead | null {
-    const end = this.#findEnd(chunk);
-    this.#rest = end === -1 || end === chunk.length ? NOTHING : chunk.subarray(end);
-    if (end !== -1) return parseRequestHead(this.#takeText(chunk, end));
-    this.#store(chunk);
-    return null;
-  }
-
-  /** Where the head ends in `chunk`, or -1 if it doesn't; refuses at the first byte that makes it hopeless. */
-  #findEnd(chunk: Buffer): number {
-    const limit = Math.min(chunk.length, this.#maxHeadBytes - this.#storedBytes);
-    let allowedBytes = this.#allowedBytes;
-    for (let position = 0; position < limit; position++) {
-      const byte = chunk[position];
-      if (allowedBytes[byte] === 1) continue;
-      if (allowedBytes !== NO_BYTES) {
-        if (byte !== CARRIAGE_RETURN) throw forbiddenByte(byte);
-        allowedBytes = NO_BYTES;
-        continue;
-      }
-      if (byte !== LINE_FEED) throw bareLineEnding('CR');
-      if (this.#endLine(this.#storedBytes + position + 1)) return position + 1;
-      allowedBytes = this.#lineCount === 0 ? REQUEST_LINE_BYTES : FIELD_LINE_BYTES;
-    }
-    this.#allowedBytes = allowedBytes;
-    if (this.#storedBytes + limit === this.#maxHeadBytes) throw this.#tooLarge();
-    return -1;
-  }
-
-  /** Counts the line whose line feed is the last byte before `end`; `true` if it is the empty line behind a head. */
-  #endLine(end: number): boolean {
-    const isEmpty = end - this.#lineStart === 2;
-    this.#lineStart = end;
-    // RFC 9112 §2.2: ignore "at least one empty line (CRLF) received prior to the request-line"
-    if (isEmpty) return this.#lineCount > 0;
-    this.#lineCount++;
-    if (this.#lineCount - 1 > this.#maxHeaderFields) {
-      const message = `the head exceeds ${this.#maxHeaderFields} header fields; send fewer or raise maxHeaderFields`;
-      throw new HandshakeError('TOO_MANY_HEADER_FIELDS', 431, message);
-    }
-    return false;
-  }
-
-  #tooLarge(): HandshakeError {
-    const limit = `${this.#maxHeadBytes} bytes; shorten it or raise maxHeadBytes`;
-    const isRequestLine = this.#lineCount === 0 && this.#lineStart < this.#maxHeadBytes;
-    return isRequestLine
-      ? new HandshakeError('REQUEST_LINE_TOO_LONG', 414, `the request line exceeds ${limit}`)
-      : new HandshakeError('HEAD_TOO_LARGE', 431, `the request head exceeds ${limit}`);
-  }
-
-  #store(bytes: Buffer): void {
-    const needed = this.#storedBytes + bytes.length;
-    if (needed > this.#storage.length) {
-      // Doubling keeps the copying linear, and the memory within twice what the peer has sent.
-      const storage = Buffer.allocUnsafe(Math.max(needed, 2 * this.#storage.length));
-      this.#storage.copy(storage, 0, 0, this.#storedBytes);
-      this.#storage = storage;
-    }
-    bytes.copy(this.#storage, this.#storedBytes);
-    this.#storedBytes = needed;
-  }
-
-  /** The text of the head that ends at `end` of `chunk`; makes the parser ready for the next head. */
-  #takeText(chunk: Buffer, end: number): string {
-    this.#lineStart = 0;
-    this.#lineCount = 0;
-    this.#allowedBytes = REQUEST_LINE_BYTES;
-    if (this.#storedBytes === 0) return chunk.toString('latin1', 0, end);
-    this.#store(chunk.subarray(0, end));
-    const text = this.#storage.toString('latin1', 0, this.#storedBytes);
-    // A connection that stays open, perhaps for days as a WebSocket, keeps no memory of its head.
-    this.#storage = NOTHING;
-    this.#storedBytes = 0;
-    return text;
+/** The parser for the requests of a client. */
+export class RequestHeadParser extends HeadParser<RequestHead> {
+  constructor(limits?: HeadLimits) {
+    super(parseRequestHead, REQUEST_LINE_BYTES, limits);
   }
 }
 
-function forbiddenByte(byte: number): HandshakeError {
-  if (byte === LINE_FEED) return bareLineEnding('LF');
-  const name = `0x${byte.toString(16).padStart(2, '0')}`;
-  const message = `byte ${name} cannot occur here in an HTTP head; send no TLS, and percent-encode the target`;
-  return new HandshakeError('BYTE_INVALID', 400, message);
+/** The head of an HTTP response. */
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: HeaderFields;
+  /** The length of the body in bytes; `null` if the end of the connection ends it (RFC 9112 §6.3). */
+  readonly bodyLength: number | 'chunked' | null;
 }
 
-function bareLineEnding(name: 'CR' | 'LF'): HandshakeError {
-  return new HandshakeError('LINE_ENDING_INVALID', 400, `a bare ${name} cannot occur in a head; end lines with CR LF`);
+/** The parser for the responses of a server. */
+export class ResponseHeadParser extends HeadParser<ResponseHead> {
+  constructor(limits?: HeadLimits) {
+    super(parseResponseHead, FIELD_LINE_BYTES, limits);
+  }
 }
 
 /** Parses a whole head, of which only the bytes and the line endings have been checked. */
@@ -185,6 +59,27 @@ function parseRequestHead(text: string): RequestHead {
   const hostField = parseHost(headers, httpVersion);
   const bodyLength = parseBodyLength(headers, httpVersion);
   return { method, target, path, query, httpVersion, headers, host: authority ?? hostField, bodyLength };
+}
+
+function parseResponseHead(text: string): ResponseHead {
+  const end = text.indexOf('\r\n');
+  // RFC 9112 §4: status-line = HTTP-version SP status-code SP [ reason-phrase ]; the last space is often forgotten
+  const [, status] = /^HTTP\/1\.[01] ([1-5][0-9][0-9])(?: |$)/.exec(text.slice(0, end)) ?? [];
+  if (status === undefined) {
+    throw new HandshakeError('STATUS_LINE_INVALID', 400, 'the answer does not begin with HTTP/1.1 and a status');
+  }
+  const headers = parseFields(text, end + 2);
+  return { status: Number(status), headers, bodyLength: parseResponseLength(Number(status), headers) };
+}
+
+function parseResponseLength(status: number, headers: HeaderFields): number | 'chunked' | null {
+  if (status < 200 || status === 204 || status === 304) return 0;
+  const contentLength = singleValue(headers, 'content-length', 'CONTENT_LENGTH_DUPLICATE');
+  // RFC 9112 §6.3 item 4: without chunked as the final coding, "the message body length is determined by reading the
+  // connection until it is closed by the server"
+  const transferEncoding = headers.get('transfer-encoding');
+  if (transferEncoding !== null) return transferEncoding.toLowerCase() === 'chunked' ? 'chunked' : null;
+  return contentLength === null ? null : parseContentLength(contentLength);
 }
 
 function parseRequestLine(line: string): Pick<RequestHead, 'method' | 'target' | 'httpVersion'> {
@@ -406,12 +301,29 @@ export function serializeResponseHead(status: number, headers: Iterable<readonly
   if (!Number.isInteger(status) || status < 100 || status > 599) {
     throw new RangeError(`an HTTP status is an integer from 100 to 599, not ${status}`);
   }
-  let head = `HTTP/1.1 ${status} ${REASON_PHRASES[status] ?? ''}\r\n`;
+  return `HTTP/1.1 ${status} ${REASON_PHRASES[status] ?? ''}\r\n${serializeFields(headers)}\r\n`;
+}
+
+/**
+ * The head of a request, to be written in latin1.
+ *
+ * @throws TypeError as `serializeResponseHead`
+ */
+export function serializeRequestHead(
+  method: string,
+  target: string,
+  headers: Iterable<readonly [string, string]>,
+): string {
+  return `${method} ${target} HTTP/1.1\r\n${serializeFields(headers)}\r\n`;
+}
+
+function serializeFields(headers: Iterable<readonly [string, string]>): string {
+  let fields = '';
   for (const [name, value] of headers) {
     checkField(name, value);
-    head += `${name}: ${value}\r\n`;
+    fields += `${name}: ${value}\r\n`;
   }
-  return `${head}\r\n`;
+  return fields;
 }
 
 /**

@@ -1,7 +1,7 @@
 // One request on its way to its reply: reads the body when it is asked for, and knows when the client has gone.
 import { HandshakeError } from '../errors.js';
 import type { RequestHead } from '../handshake/http.js';
-import { BodyDecoder } from './body.js';
+import { BodyDecoder } from '../handshake/body.js';
 
 /** What an exchange needs from the connection it runs on. */
 export interface ExchangeOptions {

@@ -1,5 +1,6 @@
 // The server: listens, gives each connection to HTTP, and closes all of them in an orderly way.
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Connection } from '../connection/connection.js';
 import { KeepAlive } from '../connection/keep-alive.js';
 import {
@@ -18,6 +19,8 @@ export interface ServerOptions extends ConnectionOptions {
   acceptAll?: boolean;
   /** Further origins that may open a WebSocket, for routes without `origins` of their own; see `WebSocketOptions`. */
   origins?: readonly string[] | '*';
+  /** Serves `https:` and `wss:` with these options of `tls.createServer`, such as `key` and `cert`. */
+  tls?: TlsOptions;
   /** TCP connections at a time; one more is answered with 503. Default: no limit but the operating system's. */
   maxConnections?: number;
   /** The longest body that `request.body()` reads, in bytes; a longer one is answered with 413. Default 1 MiB. */
@@ -87,8 +90,7 @@ export class Server {
         return server.#isClosing;
       },
     };
-    // A client that has ended its side may still read a reply. Small frames must not wait for one another.
-    this.#netServer = createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    this.#netServer = this.#createNetServer(options.tls);
     // While it listens, one connection that can't be accepted must not end the process.
     this.#netServer.on('error', () => {});
   }
@@ -158,16 +160,41 @@ export class Server {
     clearTimeout(timer);
   }
 
-  #accept(socket: Socket): void {
-    // Every socket has this listener from its first moment on: a reset must never crash the process.
-    socket.on('error', () => {});
+  #createNetServer(tls: TlsOptions | undefined): NetServer {
+    // A client that has ended its side may still read a reply. Small frames must not wait for one another.
+    const options = { allowHalfOpen: true, noDelay: true };
+    if (tls === undefined) {
+      return createNetServer(options, (socket) => {
+        if (this.#admit(socket)) this.#serve(socket);
+        else this.#turnAway(socket);
+      });
+    }
+    const { headTimeout } = this.#context;
+    const secure = { ALPNProtocols: ['http/1.1'], handshakeTimeout: headTimeout, ...options, ...tls };
+    return createTlsServer(secure, (socket) => this.#serve(socket))
+      .on('connection', (socket: Socket) => {
+        // Only a finished TLS handshake could carry an answer.
+        if (!this.#admit(socket)) socket.destroy();
+      })
+      // Node tells that a TLS handshake has failed or takes too long, and leaves it at that.
+      .on('tlsClientError', (_error, socket) => socket.destroy());
+  }
+
+  /** Keeps count of TCP connections; `false` for one too many. */
+  #admit(socket: Socket): boolean {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
-    if (this.#sockets.size > this.#maxConnections) this.#turnAway(socket);
-    else new HttpConnection(socket, this.#context);
+    return this.#sockets.size <= this.#maxConnections;
+  }
+
+  #serve(socket: Socket): void {
+    // The socket keeps this listener: a reset must never crash the process.
+    socket.on('error', () => {});
+    new HttpConnection(socket, this.#context);
   }
 
   #turnAway(socket: Socket): void {
+    socket.on('error', () => {});
     const head = serializeResponseHead(503, [['Connection', 'close'], ['Retry-After', '1'], ['Content-Length', '0']]);
     socket.end(head, 'latin1', () => socket.destroy());
   }

@@ -2,7 +2,8 @@
 import * as assert from 'uvu/assert';
 import { HandshakeError } from '../../src/errors.js';
 import { checkField, RequestHeadParser, serializeResponseHead } from '../../src/handshake/http.js';
-import type { RequestHead, RequestHeadLimits } from '../../src/handshake/http.js';
+import type { HeadLimits } from '../../src/handshake/head.js';
+import type { RequestHead } from '../../src/handshake/http.js';
 import { assertEveryCut } from '../support/cuts.js';
 import { suite } from '../support/suite.js';
 import { assertRefused, parseHead } from './refusal.js';
@@ -12,7 +13,7 @@ const test = suite('handshake/http');
 type Outcome = { code: string; status: number } | { head: Record<string, unknown> | null; rest: string };
 
 /** Gives a parser chunk after chunk; the chunks behind the one that completes the head count as rest. */
-function parseChunks(chunks: Iterable<Buffer>, limits?: RequestHeadLimits): Outcome {
+function parseChunks(chunks: Iterable<Buffer>, limits?: HeadLimits): Outcome {
   const parser = new RequestHeadParser(limits);
   const rest: string[] = [];
   let head: RequestHead | null = null;
@@ -380,10 +381,10 @@ function headOfSize(size: number, before = ''): string {
   return empty.replace('X: ', `X: ${'x'.repeat(size - empty.length)}`);
 }
 
-const BYTES: RequestHeadLimits = { maxHeadBytes: 100 };
-const FIELDS: RequestHeadLimits = { maxHeaderFields: 3 };
+const BYTES: HeadLimits = { maxHeadBytes: 100 };
+const FIELDS: HeadLimits = { maxHeaderFields: 3 };
 
-const limits: [name: string, input: string, options: RequestHeadLimits, expected: null | [string, number]][] = [
+const limits: [name: string, input: string, options: HeadLimits, expected: null | [string, number]][] = [
   ['a head of 100 bytes', headOfSize(100), BYTES, null],
   ['a head of 101 bytes', headOfSize(101), BYTES, ['HEAD_TOO_LARGE', 431]],
   ['a head that has no end after 100 bytes', headOfSize(104).slice(0, 100), BYTES, ['HEAD_TOO_LARGE', 431]],

@@ -2,7 +2,7 @@
 import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { HandshakeError } from '../../src/errors.js';
-import { BodyDecoder } from '../../src/server/body.js';
+import { BodyDecoder } from '../../src/handshake/body.js';
 import { assertEveryCut } from '../support/cuts.js';
 import { suite } from '../support/suite.js';
 

@@ -1,0 +1,236 @@
+// Opens a WebSocket as a client: the stream, the opening handshake, redirects, and a limit for the time of it all.
+import type { Socket } from 'node:net';
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import { Connection } from '../connection/connection.js';
+import { KeepAlive } from '../connection/keep-alive.js';
+import {
+  milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
+} from '../connection/limits.js';
+import { HandshakeError, TimeoutError } from '../errors.js';
+import { createKey } from '../handshake/accept.js';
+import { HeaderFields, quote } from '../handshake/headers.js';
+import { serializeRequestHead } from '../handshake/http.js';
+import { offerUpgrade, toRecord, verifyUpgrade } from '../handshake/offer.js';
+import { receiveBody, receiveResponse, type ReceivedResponse } from './response.js';
+import { credentialsOf, openSocket } from './socket.js';
+
+/** How to connect, and the limits of the connection. */
+export interface ConnectOptions extends ConnectionOptions {
+  /** Subprotocols to offer, the preferred first (RFC 6455 §1.9); which one was chosen is `connection.subprotocol`. */
+  subprotocols?: readonly string[];
+  /** Further header fields of the request, such as `Authorization` or `Cookie`. */
+  headers?: Readonly<Record<string, string>>;
+  /** The value of `Origin`, which browsers send and others need not (§10.2). */
+  origin?: string;
+  /** Milliseconds until the connection must be open, all redirects included. Default 10,000. */
+  timeout?: number;
+  /** Gives up, before the connection is open, with the signal's reason. */
+  signal?: AbortSignal;
+  /** Options for `tls.connect`, such as `ca` or `rejectUnauthorized`; for `wss:` only. */
+  tls?: TlsOptions;
+  /** The path of a Unix socket to connect to; the URL still gives host and path of the request. */
+  socketPath?: string;
+  /** An `http:` proxy to go through by CONNECT, with user name and password in its URL if it wants them. */
+  proxy?: string | URL;
+  /**
+   * How many redirects to follow. Default 0. `Authorization` and `Cookie` are not sent to another host, and `wss:` is
+   * never left for `ws:`.
+   */
+  redirects?: number;
+  /** As for `createServer`. Default 30,000. */
+  keepAliveInterval?: number;
+}
+
+const MAX_REDIRECTS = 20;
+const REDIRECTS = [301, 302, 303, 307, 308];
+
+/** Header fields that are the handshake's own. */
+const OWN_FIELDS = ['upgrade', 'connection', 'content-length', 'transfer-encoding', 'origin'];
+/** Those that say who the user is. */
+const CREDENTIALS = ['authorization', 'cookie'];
+
+/** One timer for all connections of an interval. */
+const keepAlives = new Map<number, KeepAlive>();
+
+/**
+ * Connects to a WebSocket server (RFC 6455 §4.1).
+ *
+ * ```ts
+ * const connection = await connect('ws://127.0.0.1:8000/echo/');
+ * await connection.send('hello');
+ * console.log(await connection.wait());
+ * ```
+ * @param url `ws:` or `wss:`, without a fragment; a user name and password in it become `Authorization: Basic`.
+ * @throws TypeError or RangeError for an option that can't be used; as rejections also `HandshakeError` if the server
+ * refuses or answers wrongly, with its status, headers and up to 64 KiB of its body; `TimeoutError`; the signal's
+ * reason; the error of the socket or of TLS.
+ */
+export async function connect(url: string | URL, options: ConnectOptions = {}): Promise<Connection> {
+  const { timeout = 10_000, signal } = options;
+  milliseconds('timeout', timeout);
+  const context = prepare(options);
+  let target: Target = { url: parseUrl(url), headers: Object.entries(options.headers ?? {}) };
+  const controller = new AbortController();
+  const abort = (): void => controller.abort(signal!.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener('abort', abort);
+  const timer = setTimeout(
+    () => controller.abort(new TimeoutError(`no connection within ${timeout} milliseconds`)),
+    timeout,
+  );
+  try {
+    for (let left = context.redirects; ; left--) {
+      const opened = await open(target, context, left > 0, controller.signal);
+      if (opened instanceof Connection) return opened;
+      target = redirect(target, opened, context);
+    }
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** Where to connect, and as whom; a redirect changes it. */
+interface Target {
+  readonly url: URL;
+  readonly headers: [name: string, value: string][];
+}
+
+/** A redirect that was asked for. */
+interface Redirect {
+  readonly location: string;
+  readonly refusal: HandshakeError;
+}
+
+/** The checked options, which stay as they are over redirects. */
+interface Context {
+  readonly options: ConnectOptions;
+  readonly limits: ConnectionLimits;
+  readonly keepAlive: KeepAlive;
+  readonly redirects: number;
+  readonly proxy: URL | undefined;
+}
+
+function prepare(options: ConnectOptions): Context {
+  const interval = milliseconds('keepAliveInterval', options.keepAliveInterval ?? 30_000);
+  const keepAlive = keepAlives.get(interval) ?? new KeepAlive(interval);
+  keepAlives.set(interval, keepAlive);
+  for (const name of Object.keys(options.headers ?? {})) {
+    if (isOwnField(name)) throw new TypeError(`${name} is the handshake's own; leave it out of headers`);
+  }
+  if (options.proxy !== undefined && options.socketPath !== undefined) {
+    throw new TypeError('no proxy leads to a Unix socket; leave out socketPath or proxy');
+  }
+  return {
+    options,
+    limits: resolveLimits(options),
+    keepAlive,
+    redirects: wholeNumber('redirects', options.redirects ?? 0, 0, MAX_REDIRECTS),
+    proxy: options.proxy === undefined ? undefined : parseProxy(options.proxy),
+  };
+}
+
+function isOwnField(name: string): boolean {
+  return OWN_FIELDS.includes(name.toLowerCase()) || name.toLowerCase().startsWith('sec-websocket-');
+}
+
+function parseUrl(url: string | URL): URL {
+  const parsed = new URL(url);
+  if (parsed.protocol !== 'ws:' && parsed.protocol !== 'wss:') {
+    throw new TypeError(`a WebSocket URL begins with ws: or wss:, not ${parsed.protocol}`);
+  }
+  // §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used"
+  if (parsed.hash !== '' || parsed.href.endsWith('#')) throw new TypeError('a WebSocket URL has no fragment; remove #');
+  // They are needed later only, but what is wrong with them is to be said before anything connects.
+  credentialsOf(parsed);
+  return parsed;
+}
+
+function parseProxy(proxy: string | URL): URL {
+  const parsed = new URL(proxy);
+  if (parsed.protocol !== 'http:') throw new TypeError(`a proxy URL begins with http:, not ${parsed.protocol}`);
+  credentialsOf(parsed);
+  return parsed;
+}
+
+/** One handshake. A refusal is thrown, unless it is a redirect and may be followed. */
+async function open(
+  target: Target,
+  { options, limits, keepAlive, proxy }: Context,
+  mayRedirect: boolean,
+  signal: AbortSignal,
+): Promise<Connection | Redirect> {
+  const { url } = target;
+  const offer = { key: createKey(), subprotocols: options.subprotocols ?? [] };
+  const fields = [...requestFields(target, options.origin), ...offerUpgrade(offer)];
+  const head = serializeRequestHead('GET', url.pathname + url.search, fields);
+  const socket = await openSocket({ url, socketPath: options.socketPath, proxy, tls: options.tls }, signal);
+  socket.write(head, 'latin1');
+  const received = await receiveResponse(socket, signal);
+  if (received.head.status !== 101) return refuse(socket, received, mayRedirect, signal);
+  try {
+    const subprotocol = verifyUpgrade(received.head, offer) ?? '';
+    const headers = new HeaderFields();
+    for (const [name, value] of fields) headers.append(name, value);
+    const remoteAddress = socket.remoteAddress ?? '';
+    const request = { path: url.pathname, query: url.searchParams, params: {}, headers, remoteAddress };
+    return new Connection(socket, {
+      role: 'client', request, subprotocol, limits, keepAlive, firstBytes: received.rest,
+    });
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+function requestFields({ url, headers }: Target, origin: string | undefined): [name: string, value: string][] {
+  const has = (wanted: string): boolean => headers.some(([name]) => name.toLowerCase() === wanted);
+  const fields: [string, string][] = has('host') ? [] : [['Host', url.host]];
+  const credentials = credentialsOf(url);
+  if (credentials !== null && !has('authorization')) fields.push(['Authorization', credentials]);
+  if (origin !== undefined) fields.push(['Origin', origin]);
+  return [...fields, ...headers];
+}
+
+async function refuse(
+  socket: Socket,
+  received: ReceivedResponse,
+  mayRedirect: boolean,
+  signal: AbortSignal,
+): Promise<Redirect> {
+  const { status, headers } = received.head;
+  const location = REDIRECTS.includes(status) ? headers.get('location') : null;
+  const body = await receiveBody(socket, received, signal);
+  socket.destroy();
+  const hint = location === null ? '' : ` to ${quote(location)}; set the option redirects to follow it`;
+  const message = `the server answered with status ${status}${hint}`;
+  const refusal = new HandshakeError('UNEXPECTED_STATUS', status, message, { headers: toRecord(headers), body });
+  if (location === null || !mayRedirect) throw refusal;
+  return { location, refusal };
+}
+
+function redirect({ url, headers }: Target, { location, refusal }: Redirect, { options }: Context): Target {
+  const { status } = refusal;
+  // `Location` is relative to an HTTP URL (RFC 9110 §10.2.2), which ws: and wss: stand for.
+  let next: URL;
+  try {
+    next = new URL(location, url.href.replace(/^ws/, 'http'));
+    next = parseUrl(next.href.replace(/^http/, 'ws').replace(/#.*$/, ''));
+  } catch {
+    throw new HandshakeError('REDIRECT_INVALID', status, `the redirect to ${quote(location)} is no URL`, refusal);
+  }
+  if (url.protocol === 'wss:' && next.protocol === 'ws:') {
+    throw new HandshakeError('REDIRECT_INSECURE', status, 'the redirect leads from wss: to ws:', refusal);
+  }
+  const isSameHost = next.host === url.host;
+  if (!isSameHost && options.socketPath !== undefined) {
+    throw new HandshakeError('REDIRECT_ELSEWHERE', status, 'the redirect leads away from the Unix socket', refusal);
+  }
+  if (isSameHost) {
+    // A relative location inherits the credentials of the URL; an absolute one to the same place is no different.
+    if (credentialsOf(next) === null) [next.username, next.password] = [url.username, url.password];
+    return { url: next, headers };
+  }
+  const kept = headers.filter(([name]) => ![...CREDENTIALS, 'host'].includes(name.toLowerCase()));
+  return { url: next, headers: kept };
+}

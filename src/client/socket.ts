@@ -1,0 +1,92 @@
+// Opens the byte stream that a handshake runs on: TCP, a Unix socket or TLS, directly or through a proxy.
+import { connect as connectNet, isIP, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
+import { HandshakeError } from '../errors.js';
+import { serializeRequestHead } from '../handshake/http.js';
+import { receiveResponse, waitFor } from './response.js';
+
+/** How to get to a server. */
+export interface Destination {
+  /** `ws:` or `wss:`. */
+  readonly url: URL;
+  /** The path of a Unix socket to use instead of the URL's host. */
+  readonly socketPath?: string | undefined;
+  /** An `http:` proxy to go through. */
+  readonly proxy?: URL | undefined;
+  readonly tls?: TlsOptions | undefined;
+}
+
+/**
+ * Opens the stream to the server.
+ * @returns when bytes can be written; nothing is read before somebody listens.
+ * @throws the socket's or TLS's own error, `HandshakeError` if the proxy refuses, or the signal's reason.
+ */
+export async function openSocket(destination: Destination, signal: AbortSignal): Promise<Socket> {
+  const { url, tls } = destination;
+  const socket = await openTransport(destination, signal);
+  if (url.protocol !== 'wss:') return socket;
+  const { host } = addressOf(url);
+  // RFC 6066 §3: "Literal IPv4 and IPv6 addresses are not permitted" as server name.
+  const servername = isIP(host) ? '' : host;
+  try {
+    const secured = guard(connectTls({ servername, ALPNProtocols: ['http/1.1'], ...tls, host, socket }));
+    await waitFor<void>(secured, signal, (resolve) => ({ secureConnect: () => resolve() }));
+    return secured;
+  } catch (error) {
+    // `connectTls` throws for an option that it can't use.
+    socket.destroy();
+    throw error;
+  }
+}
+
+/** Where a URL points to, by name or address without brackets. */
+export function addressOf(url: URL): { host: string; port: number } {
+  const isSecure = url.protocol === 'wss:' || url.protocol === 'https:';
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || (isSecure ? 443 : 80)) };
+}
+
+/**
+ * The value of `Authorization` for the user name and password of a URL (RFC 7617); `null` if it has none.
+ * @throws TypeError if they are not percent-encoded UTF-8.
+ */
+export function credentialsOf({ username, password }: URL): string | null {
+  if (username === '' && password === '') return null;
+  try {
+    return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`;
+  } catch {
+    throw new TypeError('user name and password of a URL are percent-encoded UTF-8; encode them');
+  }
+}
+
+async function openTransport({ url, socketPath, proxy }: Destination, signal: AbortSignal): Promise<Socket> {
+  // A Unix socket would be connected to at once.
+  signal.throwIfAborted();
+  const address = socketPath === undefined ? { ...addressOf(proxy ?? url), noDelay: true } : { path: socketPath };
+  const socket = guard(connectNet({ ...address, allowHalfOpen: true }));
+  await waitFor<void>(socket, signal, (resolve) => ({ connect: () => resolve() }));
+  if (proxy !== undefined) await openTunnel(socket, url, proxy, signal);
+  return socket;
+}
+
+/** Asks the proxy for a tunnel to the server (RFC 9110 §9.3.6). */
+async function openTunnel(socket: Socket, url: URL, proxy: URL, signal: AbortSignal): Promise<void> {
+  const target = `${url.hostname}:${addressOf(url).port}`;
+  const headers: [string, string][] = [['Host', target]];
+  const credentials = credentialsOf(proxy);
+  if (credentials !== null) headers.push(['Proxy-Authorization', credentials]);
+  socket.write(serializeRequestHead('CONNECT', target, headers), 'latin1');
+  const { head, rest } = await receiveResponse(socket, signal);
+  const isOpen = head.status >= 200 && head.status <= 299;
+  // The server speaks only when it is spoken to: bytes behind the answer would be the proxy's own.
+  if (isOpen && rest.length === 0) return;
+  socket.destroy();
+  const problem = isOpen ? 'sent bytes behind its answer' : `answered CONNECT with status ${head.status}`;
+  throw new HandshakeError('PROXY_REFUSED', head.status, `the proxy ${problem}; check its address and credentials`, {
+    headers: Object.fromEntries(head.headers),
+  });
+}
+
+/** An error that comes while nobody waits must not end the process; whoever waits next finds the socket destroyed. */
+function guard<T extends Socket>(socket: T): T {
+  return socket.on('error', () => {});
+}

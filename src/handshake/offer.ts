@@ -1,0 +1,77 @@
+// The client's side of the opening handshake: the upgrade request, and what the answer to it must be (RFC 6455 §4.1).
+import { HandshakeError } from '../errors.js';
+import { acceptKey } from './accept.js';
+import { isToken, listElements, quote, type HeaderFields } from './headers.js';
+import type { ResponseHead } from './http.js';
+
+/** What a client asks for. */
+export interface Offer {
+  /** 16 random bytes in base64, new for each handshake. */
+  readonly key: string;
+  readonly subprotocols: readonly string[];
+}
+
+/**
+ * The fields that make a request an opening handshake (§4.1 items 5 to 10).
+ *
+ * @throws TypeError if a subprotocol is not a token, or occurs twice
+ */
+export function offerUpgrade({ key, subprotocols }: Offer): [name: string, value: string][] {
+  for (const subprotocol of subprotocols) {
+    if (!isToken(subprotocol)) throw new TypeError(`the subprotocol ${quote(subprotocol)} is not a token`);
+  }
+  // §4.1 item 10: they "MUST all be unique strings"
+  if (new Set(subprotocols).size < subprotocols.length) throw new TypeError('a subprotocol occurs twice');
+  const fields: [string, string][] = [
+    ['Upgrade', 'websocket'],
+    ['Connection', 'Upgrade'],
+    ['Sec-WebSocket-Version', '13'],
+    ['Sec-WebSocket-Key', key],
+  ];
+  if (subprotocols.length > 0) fields.push(['Sec-WebSocket-Protocol', subprotocols.join(', ')]);
+  return fields;
+}
+
+/**
+ * Checks that a response with status 101 accepts the offer (§4.1, "the client MUST validate the server's response").
+ *
+ * @returns the subprotocol that the server has chosen, `null` if none
+ * @throws HandshakeError if it is not the answer to this offer
+ */
+export function verifyUpgrade(head: ResponseHead, { key, subprotocols }: Offer): string | null {
+  const { headers } = head;
+  // Items 2 and 3: "an ASCII case-insensitive match for the value 'websocket'", and a token 'Upgrade'
+  if (headers.get('upgrade')?.toLowerCase() !== 'websocket') {
+    throw mismatch('UPGRADE_NOT_WEBSOCKET', 'the answer does not upgrade to websocket', head);
+  }
+  const options = listElements(headers.getAll('connection'));
+  if (!options.some((option) => option.toLowerCase() === 'upgrade')) {
+    throw mismatch('CONNECTION_NOT_UPGRADE', 'the answer lacks "Connection: Upgrade"', head);
+  }
+  // Item 4: whoever can't make this from the key does not speak WebSocket
+  if (headers.get('sec-websocket-accept') !== acceptKey(key)) {
+    throw mismatch('ACCEPT_INVALID', 'Sec-WebSocket-Accept does not answer the key; is a cache in between?', head);
+  }
+  // Item 5: "an extension that was not present in the client's handshake"; and an empty list is malformed (§9.1)
+  if (headers.has('sec-websocket-extensions')) {
+    throw mismatch('EXTENSION_NOT_OFFERED', 'the server uses an extension that was not offered', head);
+  }
+  // Item 6: likewise. §11.3.4 allows the field once; several lines joined are no subprotocol of the offer.
+  const subprotocol = headers.get('sec-websocket-protocol');
+  if (subprotocol !== null && !subprotocols.includes(subprotocol)) {
+    throw mismatch('SUBPROTOCOL_NOT_OFFERED', `the server speaks ${quote(subprotocol)}, which was not offered`, head);
+  }
+  return subprotocol;
+}
+
+function mismatch(code: string, message: string, head: ResponseHead): HandshakeError {
+  return new HandshakeError(code, head.status, message, { headers: toRecord(head.headers), body: '' });
+}
+
+/** Fields as an object, names in lower case; values of several lines are joined. */
+export function toRecord(headers: HeaderFields): Record<string, string> {
+  // A name such as __proto__ is none of the object's own.
+  const record: Record<string, string> = Object.create(null);
+  for (const [name] of headers) record[name] = headers.get(name)!;
+  return record;
+}

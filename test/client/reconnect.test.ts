@@ -1,0 +1,320 @@
+// One connection after another: which failures are tried again, how long the pauses are, and what ends it all.
+import { getEventListeners } from 'node:events';
+import { syncBuiltinESMExports } from 'node:module';
+import timers from 'node:timers/promises';
+import * as assert from 'uvu/assert';
+import type { ConnectOptions } from '../../src/client/connect.js';
+import { reconnect, type ReconnectOptions } from '../../src/client/reconnect.js';
+import type { Connection } from '../../src/connection/connection.js';
+import { HandshakeError } from '../../src/errors.js';
+import { suite } from '../support/suite.js';
+import { acceptUpgrade, assertEnded, failure, RawServer, readRequest } from './harness.js';
+
+const test = suite('client/reconnect');
+
+const { setTimeout: sleep, setImmediate: nextTurn } = timers;
+const { random } = Math;
+const { now } = performance;
+
+/** The pauses that were asked for, in milliseconds; they take no time. */
+let pauses: number[] = [];
+
+test.before.each(() => {
+  pauses = [];
+  // The greatest pause of its range.
+  Math.random = () => 1;
+  timers.setTimeout = (async (delay: number, value: unknown, options?: { signal?: AbortSignal }) => {
+    pauses.push(delay);
+    return await sleep(0, value, options);
+  }) as typeof sleep;
+  syncBuiltinESMExports();
+});
+
+test.after.each(() => {
+  Math.random = random;
+  performance.now = now;
+  timers.setTimeout = sleep;
+  syncBuiltinESMExports();
+});
+
+/** What a server does with one connection. */
+type Answer = 'accept' | 'accept and close' | 'reset' | 'end' | string;
+
+async function answerNext(server: RawServer, answer: Answer): Promise<void> {
+  const peer = await server.accept();
+  if (answer === 'reset') {
+    peer.socket.resetAndDestroy();
+    return;
+  }
+  if (answer === 'end') {
+    peer.socket.end();
+    return;
+  }
+  if (!answer.startsWith('accept')) {
+    await readRequest(peer);
+    peer.socket.end(Buffer.from(answer, 'latin1'));
+    return;
+  }
+  await acceptUpgrade(peer);
+  if (answer === 'accept') return;
+  peer.sendFrame(8, Buffer.of(0x03, 0xe9), { maskingKey: null });
+  peer.socket.end();
+}
+
+const refusal = (status: number): string => `HTTP/1.1 ${status} x\r\nContent-Length: 0\r\n\r\n`;
+
+/** Runs the loop until it has had so many connections or fails, each of them until it ends. */
+async function take(url: string, count: number, options: ReconnectOptions = {}): Promise<Error | null> {
+  try {
+    for await (const connection of reconnect(url, options)) {
+      if (--count === 0) {
+        connection.terminate();
+        return null;
+      }
+      await connection.wait();
+    }
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('the loop has ended by itself');
+}
+
+test('after the server has closed, there is another connection', async () => {
+  await using server = await RawServer.listen();
+  const taking = take(server.url, 3);
+  for (const answer of ['accept and close', 'accept and close', 'accept']) await answerNext(server, answer);
+  assert.is(await taking, null);
+  assert.is(server.count, 3);
+});
+
+test('pauses double and are capped, half of them is random', async () => {
+  for (const [randomness, factor] of [[1, 1], [0, 0.5], [0.5, 0.75]] as const) {
+    pauses = [];
+    Math.random = () => randomness;
+    await using server = await RawServer.listen();
+    const taking = take(server.url, 1, { minDelay: 100, maxDelay: 1000 });
+    for (let count = 0; count < 7; count++) await answerNext(server, refusal(503));
+    await answerNext(server, 'accept');
+    assert.is(await taking, null);
+    assert.equal(pauses, [100, 200, 400, 800, 1000, 1000, 1000].map((pause) => pause * factor));
+  }
+});
+
+test('by default from 500 up to 60,000 milliseconds', async () => {
+  await using server = await RawServer.listen();
+  const taking = take(server.url, 1);
+  for (let count = 0; count < 9; count++) await answerNext(server, refusal(500));
+  await answerNext(server, 'accept');
+  await taking;
+  assert.equal(pauses, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+});
+
+test('connections that end at once count as failures; one that lasts longer than the pause starts over', async () => {
+  let time = 0;
+  performance.now = () => time;
+  await using server = await RawServer.listen();
+  const answering = (async () => {
+    for (let count = 0; count < 5; count++) await answerNext(server, 'accept and close');
+    await answerNext(server, 'accept');
+  })();
+  let count = 0;
+  for await (const connection of reconnect(server.url, { minDelay: 100 })) {
+    count++;
+    if (count === 6) connection.terminate();
+    if (count === 6) break;
+    await connection.wait();
+    // Longer than the pause before, which would be 400; the fourth exactly as long.
+    if (count === 3) time += 401;
+    if (count === 4) time += 200;
+  }
+  await answering;
+  assert.equal(pauses, [100, 200, 100, 200, 400]);
+});
+
+const temporary: [name: string, answer: Answer][] = [
+  ...[500, 502, 503, 504, 599, 408, 425, 429].map((status): [string, string] => [`status ${status}`, refusal(status)]),
+  ['a reset', 'reset'],
+  ['an end without answer', 'end'],
+  ['half an answer', 'HTTP/1.1 10'],
+];
+for (const [name, answer] of temporary) {
+  test(`${name} is tried again`, async () => {
+    await using server = await RawServer.listen();
+    const taking = take(server.url, 1);
+    await answerNext(server, answer);
+    await answerNext(server, 'accept');
+    assert.is(await taking, null);
+    assert.is(server.count, 2);
+  });
+}
+
+const ACCEPT = 'HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n';
+
+const fatal: [name: string, answer: string, code: string][] = [
+  ...[400, 401, 403, 404, 407, 410, 426, 451].map((status): [string, string, string] => {
+    return [`status ${status}`, refusal(status), 'UNEXPECTED_STATUS'];
+  }),
+  ['a redirect', 'HTTP/1.1 302 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n', 'UNEXPECTED_STATUS'],
+  ['status 200', refusal(200), 'UNEXPECTED_STATUS'],
+  ['a bad accept value', ACCEPT, 'ACCEPT_INVALID'],
+  ['garbage', 'garbage\r\n\r\n', 'STATUS_LINE_INVALID'],
+];
+for (const [name, answer, code] of fatal) {
+  test(`${name} ends it with the error`, async () => {
+    await using server = await RawServer.listen();
+    const taking = take(server.url, 1);
+    await answerNext(server, answer);
+    const error = await taking;
+    assert.instance(error, HandshakeError);
+    assert.is((error as HandshakeError).code, code);
+    assert.is(server.count, 1);
+    assert.equal(pauses, []);
+  });
+}
+
+test('an error after connections ends it too', async () => {
+  await using server = await RawServer.listen();
+  const taking = take(server.url, 9);
+  for (const answer of ['accept and close', refusal(503), 'accept and close', refusal(403)]) {
+    await answerNext(server, answer);
+  }
+  assert.is((await taking as HandshakeError).status, 403);
+});
+
+test('ECONNREFUSED is tried again, and a timeout', async () => {
+  const closed = await RawServer.listen();
+  const { url, port } = closed;
+  await closed[Symbol.asyncDispose]();
+  const iterator = reconnect(url);
+  const next = iterator.next();
+  while (pauses.length < 2) await nextTurn();
+  await using server = await RawServer.listen({ port, host: '127.0.0.1' });
+  await answerNext(server, 'accept');
+  const { value } = await next;
+  (value as Connection).terminate();
+  await iterator.return();
+
+  await using silent = await RawServer.listen();
+  const taking = take(silent.url, 1, { timeout: 100 });
+  await readRequest(await silent.accept());
+  await answerNext(silent, 'accept');
+  assert.is(await taking, null);
+});
+
+const wrongly: [name: string, kind: string, url: string, options: ReconnectOptions][] = [
+  ['a URL', 'TypeError', 'http://127.0.0.1:1/', {}],
+  ['a header', 'TypeError', 'ws://127.0.0.1:1/', { headers: { a: '\n' } }],
+  ['a timeout', 'RangeError', 'ws://127.0.0.1:1/', { timeout: -1 }],
+  ['minDelay', 'RangeError', 'ws://127.0.0.1:1/', { minDelay: -1 }],
+  ['maxDelay', 'RangeError', 'ws://127.0.0.1:1/', { maxDelay: Infinity }],
+];
+for (const [name, kind, url, options] of wrongly) {
+  test(`${name} that can't be used ends it with ${kind}`, async () => {
+    assert.is((await take(url, 1, options))?.name, kind);
+    assert.equal(pauses, []);
+  });
+}
+
+test('an invalid TLS certificate or option is not tried again', async () => {
+  await using server = await RawServer.listen();
+  const options: ConnectOptions = { tls: { minVersion: 'TLSv9' as 'TLSv1.3' } };
+  assert.is((await take(server.url.replace('ws', 'wss'), 1, options))?.name, 'TypeError');
+});
+
+test('break closes the connection with 1000 and waits for its end', async () => {
+  await using server = await RawServer.listen();
+  const loop = (async () => {
+    for await (const connection of reconnect(server.url)) {
+      void connection;
+      break;
+    }
+  })();
+  const peer = await server.upgrade();
+  const { opcode, payload } = await peer.readFrame();
+  assert.equal([opcode, payload.readUInt16BE()], [8, 1000]);
+  let isOver = false;
+  void loop.then(() => (isOver = true));
+  await nextTurn();
+  assert.is(isOver, false, 'the closing handshake is not over');
+  peer.sendFrame(8, payload, { maskingKey: null });
+  peer.socket.end();
+  await loop;
+  assert.is(server.count, 1);
+  assert.equal(pauses, []);
+});
+
+test('an error of the body closes the connection and comes out', async () => {
+  await using server = await RawServer.listen();
+  const mistake = new Error('of the body');
+  const loop = failure((async () => {
+    for await (const _ of reconnect(server.url)) throw mistake;
+  })());
+  const peer = await server.upgrade();
+  const { opcode, payload } = await peer.readFrame();
+  assert.is(opcode, 8);
+  peer.sendFrame(8, payload, { maskingKey: null });
+  peer.socket.end();
+  assert.is(await loop, mistake);
+});
+
+test('a connection that is still open at the end of the body is closed, and another one made', async () => {
+  await using server = await RawServer.listen();
+  let count = 0;
+  const loop = (async () => {
+    for await (const connection of reconnect(server.url)) {
+      if (++count < 3) continue;
+      connection.terminate();
+      break;
+    }
+  })();
+  for (let number = 0; number < 2; number++) {
+    const peer = await server.upgrade();
+    const { opcode, payload } = await peer.readFrame();
+    assert.equal([opcode, payload.readUInt16BE()], [8, 1000]);
+    peer.sendFrame(8, payload, { maskingKey: null });
+    peer.socket.end();
+    await assertEnded(peer);
+  }
+  await server.upgrade();
+  await loop;
+  assert.is(count, 3);
+});
+
+test('an abort before, while connecting, in a pause and in the body ends it with the reason', async () => {
+  const reason = { why: 'enough' };
+  await using server = await RawServer.listen();
+  assert.is(await take(server.url, 1, { signal: AbortSignal.abort(reason) }), reason as unknown);
+
+  const connecting = new AbortController();
+  const whileConnecting = take(server.url, 1, { signal: connecting.signal });
+  const peer = await server.accept();
+  connecting.abort(reason);
+  assert.is(await whileConnecting, reason as unknown);
+  await peer.readToEnd();
+
+  const pausing = new AbortController();
+  timers.setTimeout = (async (_: number, value: unknown, options?: { signal?: AbortSignal }) => {
+    queueMicrotask(() => pausing.abort(reason));
+    return await sleep(2 ** 31 - 1, value, options);
+  }) as typeof sleep;
+  syncBuiltinESMExports();
+  const inPause = take(server.url, 1, { signal: pausing.signal });
+  await answerNext(server, refusal(503));
+  assert.is(await inPause, reason as unknown);
+
+  const { signal, ...inBody } = (() => {
+    const controller = new AbortController();
+    return { signal: controller.signal, abort: () => controller.abort(reason) };
+  })();
+  const loop = failure((async () => {
+    for await (const connection of reconnect(server.url, { signal })) {
+      inBody.abort();
+      connection.terminate();
+    }
+  })());
+  await answerNext(server, 'accept');
+  assert.is(await loop, reason as unknown);
+  assert.is(getEventListeners(signal, 'abort').length, 0);
+});
+
+test.run();
