@@ -35,7 +35,7 @@ export class WaitQueue<T> {
   #isEnded = false;
 
   constructor() {
-    const ring = { wake() {} } as unknown as Waiter<T>;
+    const ring = {} as Waiter<T>;
     this.#ring = ring.previous = ring.next = ring;
   }
 

@@ -17,6 +17,9 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 /** Milliseconds that a client has to read the last reply and to end its side: closing earlier could lose the reply. */
 const LINGER_TIME = 2000;
 
+/** For a refusal that is written at once: nothing of it would be stopped if the client left. */
+const UNWATCHED = new AbortController();
+
 /** What the connections of a server share. */
 export interface HttpContext extends WebSocketContext {
   readonly router: Router<Route>;
@@ -171,7 +174,7 @@ export class HttpConnection {
         isChunked: head.httpVersion === '1.1',
         isLast: this.#isLast,
         stallTimeout: this.#context.idleTimeout,
-        signal: () => exchange.signal,
+        client: exchange,
       });
     } catch (error) {
       // Half a body is out: only the missing end can tell the client.
@@ -194,7 +197,7 @@ export class HttpConnection {
       isChunked: true,
       isLast: true,
       stallTimeout: LINGER_TIME,
-      signal: () => new AbortController().signal,
+      client: UNWATCHED,
     });
     this.#finish();
   }

@@ -14,7 +14,7 @@ export interface ResponseOptions {
   /** Milliseconds without the client reading on, after which it is cut off. */
   readonly stallTimeout: number;
   /** Aborted when the client has gone; only looked at for a streamed body. */
-  signal(): AbortSignal;
+  readonly client: { readonly signal: AbortSignal };
 }
 
 /**
@@ -50,9 +50,9 @@ function* framing(body: Response['body'], { isChunked, isLast }: ResponseOptions
 async function writeStream(
   socket: Socket,
   body: AsyncIterable<string | Uint8Array>,
-  { isHead, isChunked, stallTimeout, signal }: ResponseOptions,
+  { isHead, isChunked, stallTimeout, client }: ResponseOptions,
 ): Promise<void> {
-  const gone = signal();
+  const gone = client.signal;
   const iterator = body[Symbol.asyncIterator]();
   // A body that nobody reads would otherwise hold on to what it has opened.
   const stop = (): void => {

@@ -84,7 +84,7 @@ export function requireWebSocket<Authorized = undefined>(
   handler: WebSocketHandler<Authorized>,
   options: WebSocketOptions<Authorized> = {},
 ): WebSocketRoute {
-  const serve = (request: Request<Authorized>): unknown => (request.isWebSocket() ? handler(request) : undefined);
+  const serve = (request: Request<Authorized>): unknown => handler(request as WebSocketRequest<Authorized>);
   return new WebSocketRoute(serve, 'required', options);
 }
 

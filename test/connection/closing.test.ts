@@ -1,6 +1,7 @@
 // Every way in which a connection ends: who begins, timeouts, resets, and what stays readable.
 import * as assert from 'uvu/assert';
 import { ConnectionClosed, ProtocolError, TimeoutError, type Close } from '../../src/errors.js';
+import { FakeStream } from '../support/fake-stream.js';
 import { suite } from '../support/suite.js';
 import {
   ABNORMAL, assertClosed, CLOSE_1000, CLOSE_1001, CLOSE_1001_BYE, collect, countTimers, isPending, nextTurn, numbered,
@@ -472,6 +473,16 @@ for (const role of roles) {
     opened.connection.terminate();
     await opened.reset();
     await assertClosed(opened, ABNORMAL);
+  });
+
+  test('a stream that was closed before is a connection that has ended', async () => {
+    const stream = new FakeStream();
+    stream.destroy();
+    await nextTurn();
+    const opened = open({ role, stream });
+    await assertClosed(opened, ABNORMAL);
+    assert.is(await opened.connection.wait(), null);
+    assert.instance(await rejectionOf(opened.connection.send('a')), ConnectionClosed);
   });
 
   // ── Scopes ──

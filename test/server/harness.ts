@@ -148,7 +148,11 @@ export async function until(what: string, condition: () => boolean): Promise<voi
 const accepted = new Map<number, Socket>();
 subscribe('net.server.socket', (message) => {
   const { socket } = message as { socket: Socket };
-  if (socket.remotePort !== undefined) accepted.set(socket.remotePort, socket);
+  const port = socket.remotePort;
+  if (port === undefined) return;
+  accepted.set(port, socket);
+  // Another client may get the port.
+  socket.on('close', () => accepted.delete(port));
 });
 
 /** The server's socket of that client. */

@@ -189,11 +189,13 @@ crowds('each with 100 messages: nothing is lost, order is kept', async () => {
   assert.is(served.server.connections.size, 1000);
   await Promise.all(clients.map(async (client, index) => {
     let expected = '';
+    client.socket.cork();
     for (let number = 0; number < 100; number++) {
       const text = `${index} ${number}`;
       client.sendFrame(1, text);
       expected += `\x81${String.fromCharCode(text.length)}${text}`;
     }
+    client.socket.uncork();
     assert.is((await client.readBytes(expected.length)).toString('latin1'), expected);
   }));
   assert.is(served.server.connections.size, 1000);

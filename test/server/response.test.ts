@@ -11,7 +11,7 @@ import { FakeSocket, gate, nextTurn, until } from './harness.js';
 
 const controller = new AbortController();
 const options: ResponseOptions = {
-  isHead: false, isChunked: true, isLast: false, stallTimeout: 5000, signal: () => controller.signal,
+  isHead: false, isChunked: true, isLast: false, stallTimeout: 5000, client: { signal: controller.signal },
 };
 
 function responseWith(body: Response['body']): Response {
@@ -188,7 +188,7 @@ cancelled('the iterator is told at once when the client leaves, and nothing more
   const { signal, abort } = abortable();
   const news = gate<IteratorResult<string>>();
   const { body, asked } = observed(() => news.promise);
-  const written = writeResponse(socket, responseWith(body), { ...options, signal: () => signal });
+  const written = writeResponse(socket, responseWith(body), { ...options, client: { signal } });
   await until('it is asked', () => asked.length > 0);
   abort();
   assert.equal(asked, ['next', 'return']);
@@ -213,7 +213,7 @@ cancelled('a generator gets to its finally', async () => {
       isFinished = true;
     }
   }
-  const written = writeResponse(socket, responseWith(ticking()), { ...options, signal: () => signal });
+  const written = writeResponse(socket, responseWith(ticking()), { ...options, client: { signal } });
   await nextTurn();
   abort();
   pulse.open();
@@ -228,7 +228,7 @@ cancelled('what a body throws because its client has left is not thrown on', asy
     yield 'a';
     await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
   }
-  const written = writeResponse(socket, responseWith(waiting()), { ...options, signal: () => signal });
+  const written = writeResponse(socket, responseWith(waiting()), { ...options, client: { signal } });
   await nextTurn();
   abort();
   await written;
@@ -240,7 +240,7 @@ cancelled('an iterator whose return fails, or is missing, does no harm', async (
     const { signal, abort } = abortable();
     const news = gate<IteratorResult<string>>();
     const body = { [Symbol.asyncIterator]: () => ({ next: () => news.promise, ...ending }) };
-    const written = writeResponse(socket, responseWith(body), { ...options, signal: () => signal });
+    const written = writeResponse(socket, responseWith(body), { ...options, client: { signal } });
     await nextTurn();
     abort();
     news.open({ done: true, value: undefined });
@@ -249,7 +249,7 @@ cancelled('an iterator whose return fails, or is missing, does no harm', async (
 });
 
 cancelled('a body is not asked if the client is gone already, or wants the head only', async () => {
-  for (const changes of [{ signal: () => AbortSignal.abort() }, { isHead: true }]) {
+  for (const changes of [{ client: { signal: AbortSignal.abort() } }, { isHead: true }]) {
     const { socket } = FakeSocket.create();
     const { body, asked } = observed(() => Promise.reject(new Error('not to be asked')));
     await writeResponse(socket, responseWith(body), { ...options, ...changes });
@@ -259,7 +259,7 @@ cancelled('a body is not asked if the client is gone already, or wants the head 
 
 cancelled('a Readable is destroyed, also one that has no news', async () => {
   const { signal, abort } = abortable();
-  for (const changes of [{ signal: () => signal }, { signal: () => AbortSignal.abort() }, { isHead: true }]) {
+  for (const changes of [{ client: { signal } }, { client: { signal: AbortSignal.abort() } }, { isHead: true }]) {
     const { socket } = FakeSocket.create();
     const body = new Readable({ read() {} });
     const written = writeResponse(socket, responseWith(body), { ...options, ...changes });

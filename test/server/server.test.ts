@@ -258,10 +258,10 @@ keepAlive('a silent peer is sent a ping, and cut off when it stays silent', asyn
 });
 
 keepAlive('a peer that answers stays', async () => {
-  await using served = await serve({ '/echo/': requireWebSocket(echo) }, { keepAliveInterval: 20 });
+  await using served = await serve({ '/echo/': requireWebSocket(echo) }, { keepAliveInterval: 700 });
   await using client = await RawClient.connect(served.port);
   await client.upgrade('/echo/');
-  for (let count = 0; count < 5; count++) {
+  for (let count = 0; count < 3; count++) {
     assert.equal(await client.readBytes(2), hex('89 00'));
     client.sendFrame(10, '');
   }
@@ -271,7 +271,7 @@ keepAlive('a peer that answers stays', async () => {
 
 keepAlive('0 sends none, and no timer runs', async () => {
   await using served = await serve({ '/echo/': requireWebSocket(echo) }, { keepAliveInterval: 0 });
-  await using other = await serve({ '/echo/': requireWebSocket(echo) }, { keepAliveInterval: 20 });
+  await using other = await serve({ '/echo/': requireWebSocket(echo) }, { keepAliveInterval: 700 });
   await using client = await RawClient.connect(served.port);
   await client.upgrade('/echo/');
   await using pinged = await RawClient.connect(other.port);
@@ -297,7 +297,7 @@ closing('no connections: it is closed, and nothing keeps the process alive', asy
   const server = createServer();
   await server.listen(0, '127.0.0.1');
   await server.close();
-  assert.is(countTimers(), before);
+  assert.ok(countTimers() <= before);
 });
 
 closing('no new connections; idle ones end without a word, also amid a head', async () => {

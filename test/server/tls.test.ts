@@ -204,7 +204,7 @@ for (const [name, bytes] of [['nothing', ''], ['half a ClientHello', HELLO], ['i
 }
 
 test('a client that sends nothing behind its TLS handshake gets 408', async () => {
-  await using served = await serveTls({ headTimeout: 200 });
+  await using served = await serveTls({ headTimeout: 1500 });
   await using client = await secure(served);
   assert.match((await client.readToEnd()).toString(), /^HTTP\/1\.1 408 /);
 });
