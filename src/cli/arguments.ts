@@ -1,0 +1,46 @@
+// What the commands share: their shape, and arguments checked with mistakes told in one sentence.
+import { constants } from 'node:buffer';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+
+/** What `twobyte NAME` does. */
+export interface Command {
+  /** The text of `twobyte NAME --help`. */
+  readonly help: string;
+  /** @param args what stands behind the name */
+  run(args: string[]): Promise<void>;
+}
+
+/** What the user can put right: told in one sentence, without a stack trace. */
+export class CommandError extends Error {}
+
+/** The longest time that Node's timers keep, in milliseconds. */
+const MAX_MILLISECONDS = 2 ** 31 - 1;
+
+/** `parseArgs`, with its errors made fit for the user of the command. */
+export function parse<T extends ParseArgsConfig>(command: string, config: T): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    // The first sentence says what is wrong, those behind it are about rarer wishes.
+    const [sentence] = (error as Error).message.split(/\.?\s*(?:\n|\. |$)/, 1);
+    throw new CommandError(`${sentence}; see twobyte ${command} --help`);
+  }
+}
+
+export function wholeNumber(name: string, text: string, highest: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (value <= highest) return value;
+  throw new CommandError(`${name} must be a whole number from 0 to ${highest}, not "${text}"`);
+}
+
+/** The value of `--max-message-bytes`: a longer text would not fit into a string. */
+export function messageLimit(text: string): number {
+  return wholeNumber('--max-message-bytes', text, constants.MAX_STRING_LENGTH);
+}
+
+/** Seconds as the user writes them, in milliseconds. */
+export function seconds(name: string, text: string): number {
+  const value = /^\d+(?:\.\d+)?$/.test(text) ? Math.round(Number(text) * 1000) : NaN;
+  if (value <= MAX_MILLISECONDS) return value;
+  throw new CommandError(`${name} must be seconds from 0 to ${Math.floor(MAX_MILLISECONDS / 1000)}, not "${text}"`);
+}

@@ -1,0 +1,235 @@
+// `twobyte connect`: sends lines as messages, and prints the messages that come.
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  connect as openConnection, ConnectionClosed, HandshakeError, WebSocketError,
+  type Close, type Connection, type ConnectOptions, type Message,
+} from '../index.js';
+import { CommandError, messageLimit, parse, seconds, type Command } from './arguments.js';
+import { Pipe, type UserInterface } from './pipe.js';
+import { firstLine, printable } from './printable.js';
+import { closeOnSignal } from './signals.js';
+import { Terminal } from './terminal.js';
+
+const help = `Usage: twobyte connect URL [options]
+
+Connects to a ws: or wss: URL, sends each line of the standard input as a text message, and
+prints each received message to the standard output: text as it is, binary as a line
+"[binary, length N]" with its bytes in hexadecimal. All else is told on the standard error.
+
+  --subprotocol NAME       offers a subprotocol; repeat it for more, the preferred first
+  --header 'NAME: VALUE'   adds a header field to the request; repeat it for more
+  --origin ORIGIN          the value of Origin, which some servers ask for
+  --binary                 sends binary messages; received ones are written as they are,
+                           without a line ending, unless to a terminal
+  --execute MESSAGE        sends this instead of the standard input; repeat it for more
+  --wait SECONDS           how long to stay after the last line has arrived at the server
+                           (until there was no message for a second)
+  --timeout SECONDS        how long connecting may take (10)
+  --max-message-bytes N    the longest message to accept, in bytes (1048576)
+  --help                   prints this
+
+At the prompt of a terminal, a line that begins with / is a command:
+
+  /ping                    measures the round trip to the server
+  /close [CODE] [REASON]   closes the connection (1000)
+  //TEXT                   sends /TEXT
+
+Ctrl-D ends the input, Ctrl-C closes with 1000, and a second Ctrl-C stops at once.
+The exit code is 0 if the connection was closed with 1000, 1001 or without a code, else 1.
+For wss:, the environment's NODE_EXTRA_CA_CERTS names a file of further certificates to trust.`;
+
+export const connect: Command = { help, run };
+
+/** The close codes of a connection that was not to go on: normal, going away, none. */
+const PEACEFUL: readonly number[] = [1000, 1001, 1005];
+
+/** Milliseconds without a message after which none is expected any more. */
+const SILENCE = 1000;
+
+/** What the options say about the time after the handshake. */
+interface Manner {
+  readonly isBinary: boolean;
+  /** Milliseconds to stay after the end of the input; until silence if absent. */
+  readonly wait: number | undefined;
+}
+
+async function run(args: string[]): Promise<void> {
+  const { values, positionals } = parse('connect', {
+    args,
+    allowPositionals: true,
+    options: {
+      subprotocol: { type: 'string', multiple: true, default: [] },
+      header: { type: 'string', multiple: true, default: [] },
+      origin: { type: 'string' },
+      binary: { type: 'boolean', default: false },
+      execute: { type: 'string', multiple: true },
+      wait: { type: 'string' },
+      timeout: { type: 'string', default: '10' },
+      'max-message-bytes': { type: 'string', default: '1048576' },
+    },
+  });
+  const manner = {
+    isBinary: values.binary,
+    wait: values.wait === undefined ? undefined : seconds('--wait', values.wait),
+  };
+  const connection = await open(positionals, {
+    subprotocols: values.subprotocol,
+    headers: parseHeaders(values.header),
+    ...(values.origin !== undefined && { origin: values.origin }),
+    timeout: seconds('--timeout', values.timeout),
+    maxMessageBytes: messageLimit(values['max-message-bytes']),
+  });
+  const user = values.execute === undefined ? openInterface() : new Pipe(process.stdin, process.stdout);
+  closeOnSignal(() => {
+    user.close();
+    void connection.close();
+  });
+  await new Conversation(connection, user, manner).hold(values.execute ?? user.lines);
+}
+
+function parseHeaders(fields: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = Object.create(null);
+  for (const field of fields) {
+    const colon = field.indexOf(':');
+    if (colon === -1) throw new CommandError(`a header is written 'Name: value', not "${field}"`);
+    const name = field.slice(0, colon);
+    const value = field.slice(colon + 1).trim();
+    // RFC 9110 §5.3: lines of one name mean the same as their values joined
+    headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
+  }
+  return headers;
+}
+
+async function open([url, ...others]: string[], options: ConnectOptions): Promise<Connection> {
+  if (url === undefined) throw new CommandError('a URL is missing, such as ws://127.0.0.1:8000/echo/');
+  if (others.length > 0) throw new CommandError(`there is one URL too many: "${others[0]}"`);
+  if (!URL.canParse(url)) throw new CommandError(`"${url}" is no URL; write it as ws://127.0.0.1:8000/echo/`);
+  try {
+    return await openConnection(url, options);
+  } catch (error) {
+    throw new CommandError(explain(error, new URL(url)));
+  }
+}
+
+function explain(error: unknown, url: URL): string {
+  if (error instanceof HandshakeError && error.code === 'UNEXPECTED_STATUS') {
+    const { location } = error.headers;
+    const target = location === undefined ? '' : ` to ${firstLine(location)}`;
+    const body = firstLine(error.body);
+    return `the server answered with status ${error.status}${target}${body && `: ${body}`}`;
+  }
+  // What our own checks say is meant for the user.
+  if ([WebSocketError, TypeError, RangeError].some((type) => error instanceof type)) return (error as Error).message;
+  const { code, message } = error as NodeJS.ErrnoException;
+  return `cannot connect to ${url.host} (${code ?? message}); check the URL, and that the server runs`;
+}
+
+function openInterface(): UserInterface {
+  // Some terminals, such as an editor's window, cannot move the cursor.
+  const hasPrompt = process.stdin.isTTY && process.stdout.isTTY && process.env['TERM'] !== 'dumb';
+  return hasPrompt ? new Terminal() : new Pipe(process.stdin, process.stdout);
+}
+
+/** What goes on between a user and a server, until the connection has ended. */
+class Conversation {
+  readonly #connection: Connection;
+  readonly #user: UserInterface;
+  readonly #manner: Manner;
+  /** When the last message was printed; infinite while one is. */
+  #silentSince = 0;
+
+  constructor(connection: Connection, user: UserInterface, manner: Manner) {
+    this.#connection = connection;
+    this.#user = user;
+    this.#manner = manner;
+  }
+
+  async hold(lines: Iterable<string> | AsyncIterable<string | Buffer>): Promise<void> {
+    const { subprotocol } = this.#connection;
+    this.#user.note(`connected${subprotocol && `, subprotocol ${subprotocol}`}`);
+    try {
+      await Promise.all([this.#send(lines), this.#receive()]);
+    } catch (error) {
+      this.#user.close();
+      void this.#connection.close();
+      // Whoever read the output has seen enough, as `head` does.
+      if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
+      throw error;
+    }
+    this.#report(await this.#connection.closed);
+  }
+
+  async #send(lines: Iterable<string> | AsyncIterable<string | Buffer>): Promise<void> {
+    try {
+      for await (const line of lines) {
+        if (this.#user instanceof Terminal && line.toString().startsWith('/')) await this.#obey(line.toString());
+        else await this.#sendLine(line);
+      }
+      await this.#stay();
+      await this.#connection.close();
+    } catch (error) {
+      // How the connection has ended is told at the end.
+      if (!(error instanceof ConnectionClosed)) throw error;
+    }
+  }
+
+  #sendLine(line: string | Buffer): Promise<void> {
+    return this.#connection.send(this.#manner.isBinary ? Buffer.from(line) : line.toString());
+  }
+
+  async #obey(line: string): Promise<void> {
+    const [, name = '', code, reason] = /^\/(\S*)(?: +(\S+))?(?: +(.*))?$/.exec(line) ?? [];
+    if (line.startsWith('//')) await this.#sendLine(line.slice(1));
+    else if (name === 'ping') this.#user.note(`round trip: ${(await this.#connection.ping()).toFixed(1)} ms`);
+    else if (name === 'close') this.#close(Number(code ?? 1000), reason);
+    else this.#user.note(`there is no command /${name}; write /ping, /close, or //${name} to send it`);
+  }
+
+  #close(code: number, reason: string | undefined): void {
+    try {
+      void this.#connection.close(code, reason);
+    } catch (error) {
+      // A code or a reason that may not be sent.
+      this.#user.note((error as Error).message);
+    }
+  }
+
+  /** Waits for the answers to what was sent. */
+  async #stay(): Promise<void> {
+    const ended = new AbortController();
+    void this.#connection.closed.then(() => ended.abort());
+    const pause = (time: number): Promise<void> => sleep(time, undefined, ended).catch(() => {});
+
+    // The pong comes when the server has received all that was sent before (§5.5.3).
+    await this.#connection.ping();
+    const { wait } = this.#manner;
+    if (wait !== undefined) return await pause(wait);
+    this.#silentSince = Math.max(this.#silentSince, performance.now());
+    while (!ended.signal.aborted) {
+      const left = this.#silentSince + SILENCE - performance.now();
+      if (left <= 0) return;
+      await pause(Math.min(left, SILENCE));
+    }
+  }
+
+  async #receive(): Promise<void> {
+    for await (const message of this.#connection) {
+      this.#silentSince = Infinity;
+      await this.#user.print(this.#format(message));
+      this.#silentSince = performance.now();
+    }
+    this.#user.close();
+  }
+
+  #format(message: Message): string | Buffer {
+    const { isTTY } = process.stdout;
+    if (typeof message === 'string') return `${isTTY ? printable(message) : message}\n`;
+    if (this.#manner.isBinary && !isTTY) return message;
+    return `[binary, length ${message.length}] ${message.toString('hex')}\n`;
+  }
+
+  #report(close: Close): void {
+    if (!PEACEFUL.includes(close.code)) throw new CommandError(firstLine(new ConnectionClosed(close).message));
+    this.#user.note(`closed with ${close.code}${close.reason && `: ${firstLine(close.reason)}`}`);
+  }
+}

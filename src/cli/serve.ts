@@ -1,0 +1,56 @@
+// `twobyte serve`: runs the demo server.
+import { createServer, type Server } from '../index.js';
+import { addEchoRoutes } from '../server/echo.js';
+import { CommandError, messageLimit, parse, wholeNumber, type Command } from './arguments.js';
+import { closeOnSignal } from './signals.js';
+
+const help = `Usage: twobyte serve [options]
+
+Serves a page to try WebSocket with at /home/, an echo over HTTP and WebSocket at /echo/,
+and one over WebSocket only, for a single message, at /websocket/. Ctrl-C closes gracefully.
+
+  --host ADDRESS           the address to listen on (127.0.0.1)
+  --port NUMBER            the TCP port, 0 for any that is free (the environment's PORT, else 8000)
+  --max-message-bytes N    the longest message to accept, in bytes (1048576)
+  --help                   prints this`;
+
+export const serve: Command = { help, run };
+
+async function run(args: string[]): Promise<void> {
+  const { values } = parse('serve', {
+    args,
+    options: {
+      host: { type: 'string', default: '127.0.0.1' },
+      port: { type: 'string', default: process.env['PORT'] || '8000' },
+      'max-message-bytes': { type: 'string', default: '1048576' },
+    },
+  });
+  // Node takes an empty host for all addresses, which is too much for an empty variable in a script.
+  if (values.host === '') throw new CommandError('the host must not be empty');
+  const port = wholeNumber('the port', values.port, 65_535);
+
+  const server = createServer({ maxMessageBytes: messageLimit(values['max-message-bytes']) });
+  addEchoRoutes(server);
+  await listen(server, port, values.host);
+  closeOnSignal(() => void server.close());
+  console.log(`${origin(server, values.host)}/home/`);
+}
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  try {
+    await server.listen(port, host);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CommandError(
+      code === 'EADDRINUSE' ? `port ${port} on ${host} is in use; choose another with --port`
+      : code === 'EACCES' ? `port ${port} is not open to this user; choose one above 1023 with --port`
+      : `cannot listen on ${host} (${code}); choose an address of this machine with --host`,
+    );
+  }
+}
+
+/** The origin of the server's pages; an IPv6 address stands in brackets (RFC 3986 §3.2.2). */
+function origin(server: Server, host: string): string {
+  const { port } = server.address() as { port: number };
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,63 @@
+// The terminal of a person: a prompt to type at, and messages above it that leave the typed line whole.
+import { clearScreenDown, createInterface, cursorTo, moveCursor, type Interface } from 'node:readline';
+import type { UserInterface } from './pipe.js';
+
+export class Terminal implements UserInterface {
+  readonly #readline: Interface;
+  readonly #iterator: AsyncIterator<string>;
+  #isClosed = false;
+
+  constructor() {
+    this.#readline = createInterface({ input: process.stdin, output: process.stdout, prompt: '> ' });
+    this.#iterator = this.#readline[Symbol.asyncIterator]();
+    // In raw mode Ctrl-C is a key.
+    this.#readline.on('SIGINT', () => process.emit('SIGINT'));
+    this.#readline.on('close', () => {
+      this.#clearPrompt();
+      this.#isClosed = true;
+    });
+  }
+
+  /** A prompt for each. */
+  get lines(): AsyncIterable<string> {
+    return this.#readLines();
+  }
+
+  async print(message: string | Buffer): Promise<void> {
+    this.#writeAbove(process.stdout, `< ${message}`);
+  }
+
+  note(text: string): void {
+    this.#writeAbove(process.stderr, `${text}\n`);
+  }
+
+  close(): void {
+    this.#readline.close();
+  }
+
+  async *#readLines(): AsyncGenerator<string, void, undefined> {
+    for (;;) {
+      if (!this.#isClosed) this.#readline.prompt();
+      const { done, value } = await this.#iterator.next();
+      if (done) return;
+      yield value;
+    }
+  }
+
+  #writeAbove(stream: NodeJS.WriteStream, text: string): void {
+    if (this.#isClosed) return void stream.write(text);
+    this.#clearPrompt();
+    stream.write(text);
+    // `prompt` will first go up as many rows as readline believes the cursor to be below the prompt. After a text was
+    // pasted that is not where it is: of such a text readline counts no rows.
+    const { prevRows = this.#readline.getCursorPos().rows } = this.#readline as { prevRows?: number };
+    process.stdout.write('\n'.repeat(prevRows));
+    this.#readline.prompt(true);
+  }
+
+  #clearPrompt(): void {
+    moveCursor(process.stdout, 0, -this.#readline.getCursorPos().rows);
+    cursorTo(process.stdout, 0);
+    clearScreenDown(process.stdout);
+  }
+}
