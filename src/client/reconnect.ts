@@ -24,9 +24,9 @@ const TEMPORARY = [408, 425, 429];
  * }
  * ```
  * A connection that is still open at the end of the body is closed. Before each new attempt there is a pause, half of
- * it random, that doubles until a connection has lasted longer than the pause before it.
+ * it random, that doubles until a connection has lasted longer than the next pause would.
  * @throws what no further attempt can mend: a 4xx refusal, an answer that is no WebSocket's, a bad option; and the
- * signal's reason after an abort.
+ * signal's reason after an abort, which also closes the connection of the moment.
  */
 export async function* reconnect(
   url: string | URL,
@@ -39,9 +39,12 @@ export async function* reconnect(
     const connection = await connect(url, options).catch(rethrowFatal);
     if (connection !== null) {
       const openedAt = performance.now();
+      const close = (): void => void connection.close();
+      signal?.addEventListener('abort', close);
       try {
         yield connection;
       } finally {
+        signal?.removeEventListener('abort', close);
         await connection.close();
       }
       if (performance.now() - openedAt > delay) delay = minDelay;

@@ -114,8 +114,9 @@ export class BodyDecoder {
   #beginChunk(line: string): void {
     // Extensions follow behind a semicolon, with "bad whitespace" before it.
     const [size] = line.split(';', 1);
-    const digits = size.trimEnd();
-    if (digits.length > 12 || !/^[0-9A-Fa-f]+$/.test(digits)) throw broken('a chunk size is no hexadecimal number');
+    // That is spaces and tabs: to `trimEnd` a no-break space is white too, and to the next reader a broken size.
+    const [, digits] = /^([0-9A-Fa-f]{1,12})[ \t]*$/.exec(size) ?? [];
+    if (digits === undefined) throw broken('a chunk size is no hexadecimal number');
     this.#remaining = parseInt(digits, 16);
     this.#checkSize(this.#remaining);
     this.#state = this.#remaining === 0 ? 'trailer' : 'data';

@@ -25,8 +25,8 @@ export interface Response {
 
 /** The fields that say where a response ends; a second one would let it be read in two ways. */
 const FRAMING = ['content-length', 'transfer-encoding'];
-/** What becomes of the connection is not for a handler to say either. */
-const RESERVED = [...FRAMING, 'connection', 'upgrade'];
+/** What becomes of the connection, and what time it is, is not for a handler to say either. */
+const RESERVED = [...FRAMING, 'connection', 'upgrade', 'date'];
 
 /** @throws TypeError or RangeError for what is no reply; the message says what was wrong. */
 export function toResponse(reply: Reply): Response {

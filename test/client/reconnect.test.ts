@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import type { ConnectOptions } from '../../src/client/connect.js';
 import { reconnect, type ReconnectOptions } from '../../src/client/reconnect.js';
 import type { Connection } from '../../src/connection/connection.js';
-import { HandshakeError } from '../../src/errors.js';
+import { HandshakeError, TimeoutError } from '../../src/errors.js';
 import { suite } from '../support/suite.js';
 import { acceptUpgrade, assertEnded, failure, RawServer, readRequest } from './harness.js';
 
@@ -315,6 +315,35 @@ test('an abort before, while connecting, in a pause and in the body ends it with
   await answerNext(server, 'accept');
   assert.is(await loop, reason as unknown);
   assert.is(getEventListeners(signal, 'abort').length, 0);
+});
+
+test('an abort closes the connection that the body waits on', async () => {
+  const controller = new AbortController();
+  await using server = await RawServer.listen();
+  const loop = failure((async () => {
+    for await (const connection of reconnect(server.url, { signal: controller.signal })) {
+      setImmediate(() => controller.abort('enough'));
+      assert.is(await connection.wait(), null);
+    }
+  })());
+  const peer = await server.upgrade();
+  assert.equal((await peer.readFrame()).payload, Buffer.from('03e8', 'hex'));
+  peer.sendFrame(8, Buffer.from('03e8', 'hex'), { maskingKey: null });
+  peer.socket.end();
+  assert.is(await loop, 'enough' as unknown);
+});
+
+test('an abort ends it also if its reason looks like a failure to be tried again', async () => {
+  await using server = await RawServer.listen();
+  const reset = Object.assign(new Error('of the test'), { code: 'ECONNRESET' });
+  for (const reason of [reset, new TimeoutError('of the test')]) {
+    const controller = new AbortController();
+    const taking = take(server.url, 1, { signal: controller.signal });
+    const peer = await server.accept();
+    controller.abort(reason);
+    assert.is(await taking, reason);
+    await peer.readToEnd();
+  }
 });
 
 test.run();
