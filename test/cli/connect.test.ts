@@ -140,7 +140,7 @@ for (const isTrusted of [true, false]) {
     try {
       const file = join(folder, 'certificate.pem');
       writeFileSync(file, certificate);
-      await using server = await RawServer.listen({ cert: certificate, key: privateKey });
+      await using server = await RawServer.listen({ tls: { cert: certificate, key: privateKey } });
       const environment = isTrusted ? { NODE_EXTRA_CA_CERTS: file } : {};
       await using program = new Run(['connect', `wss://localhost:${server.port}/`], environment);
       if (isTrusted) {

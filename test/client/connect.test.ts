@@ -12,10 +12,11 @@ import { requireWebSocket } from '../../src/server/websocket.js';
 import { serve } from '../server/harness.js';
 import { encodeNaive } from '../support/naive-codec.js';
 import { RawClient } from '../support/raw-client.js';
+import { RawServer } from '../support/raw-server.js';
 import { requirePeer, suite } from '../support/suite.js';
 import {
-  acceptUpgrade, assertClosed, assertEnded, assertRefused, collect, echo, failure, openPair, RawServer, readRequest,
-  switching,
+  acceptUpgrade, assertClosed, assertEnded, assertRefused, collect, echo, failure, openPair, readRequest,
+  switching, upgrade,
 } from './harness.js';
 
 const talking = suite('client/connect: messages');
@@ -288,7 +289,7 @@ const choosing = suite('client/connect: subprotocols');
 choosing('the one that the server chose', async () => {
   await using server = await RawServer.listen();
   const connecting = connect(server.url, { subprotocols: ['a', 'b'] });
-  const peer = await server.upgrade('Sec-WebSocket-Protocol: b');
+  const peer = await upgrade(server, 'Sec-WebSocket-Protocol: b');
   const connection = await connecting;
   assert.is(connection.subprotocol, 'b');
   connection.terminate();

@@ -1,66 +1,11 @@
 // What the client tests share: a server whose every byte the test decides, its side of a handshake, and what failed.
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type AddressInfo, type ListenOptions, type Server } from 'node:net';
 import * as assert from 'uvu/assert';
 import { connect, type ConnectOptions } from '../../src/client/connect.js';
 import type { Connection } from '../../src/connection/connection.js';
 import { HandshakeError, type Close } from '../../src/errors.js';
 import { acceptWebSocket, type WebSocketRoute } from '../../src/server/websocket.js';
-import { RawClient } from '../support/raw-client.js';
-
-/** A listening server that answers nothing by itself. Disposing of it cuts its connections. */
-export class RawServer implements AsyncDisposable {
-  readonly #server: Server;
-  readonly #peers: RawClient[] = [];
-  #taken = 0;
-
-  private constructor() {
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      this.#peers.push(new RawClient(socket));
-    });
-  }
-
-  /** Listens on a free port of the loopback interface, unless told otherwise. */
-  static async listen(options: ListenOptions = { port: 0, host: '127.0.0.1' }): Promise<RawServer> {
-    const server = new RawServer();
-    server.#server.listen(options);
-    await once(server.#server, 'listening');
-    return server;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
-  }
-
-  get url(): string {
-    return `ws://127.0.0.1:${this.port}/`;
-  }
-
-  /** How many connections were accepted so far. */
-  get count(): number {
-    return this.#peers.length;
-  }
-
-  /** The next connection. */
-  async accept(): Promise<RawClient> {
-    if (this.#taken === this.#peers.length) await once(this.#server, 'connection');
-    return this.#peers[this.#taken++]!;
-  }
-
-  /** The next connection, upgraded. */
-  async upgrade(...fields: string[]): Promise<RawClient> {
-    const peer = await this.accept();
-    await acceptUpgrade(peer, ...fields);
-    return peer;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.close();
-    for (const peer of this.#peers) await peer[Symbol.asyncDispose]();
-    if (this.#server.listening) await once(this.#server, 'close');
-  }
-}
+import type { RawClient } from '../support/raw-client.js';
+import { acceptOf, RawServer } from '../support/raw-server.js';
 
 /** A request as it came: the head, its first line, and its fields in order, names as sent. */
 export interface RawRequest {
@@ -82,8 +27,7 @@ export async function readRequest(peer: RawClient): Promise<RawRequest> {
 
 /** The answer of RFC 6455 §1.3 to a request, with further lines. */
 export function switching({ fields }: RawRequest, ...lines: string[]): string {
-  const key = fields.get('Sec-WebSocket-Key')!;
-  const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+  const accept = acceptOf(fields.get('Sec-WebSocket-Key')!);
   const upgrade = ['Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`];
   return ['HTTP/1.1 101 Switching Protocols', ...upgrade, ...lines, '\r\n'].join('\r\n');
 }
@@ -92,6 +36,13 @@ export async function acceptUpgrade(peer: RawClient, ...lines: string[]): Promis
   const request = await readRequest(peer);
   peer.write(switching(request, ...lines));
   return request;
+}
+
+/** The next connection, upgraded. */
+export async function upgrade(server: RawServer, ...lines: string[]): Promise<RawClient> {
+  const peer = await server.accept();
+  await acceptUpgrade(peer, ...lines);
+  return peer;
 }
 
 /** A client's connection and the other end of it. */
@@ -115,7 +66,7 @@ export class Pair implements AsyncDisposable {
 
 export async function openPair(options: ConnectOptions = {}): Promise<Pair> {
   const server = await RawServer.listen();
-  const [connection, peer] = await Promise.all([connect(server.url, options), server.upgrade()]);
+  const [connection, peer] = await Promise.all([connect(server.url, options), upgrade(server)]);
   return new Pair(server, connection, peer);
 }
 

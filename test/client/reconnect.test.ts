@@ -7,8 +7,9 @@ import type { ConnectOptions } from '../../src/client/connect.js';
 import { reconnect, type ReconnectOptions } from '../../src/client/reconnect.js';
 import type { Connection } from '../../src/connection/connection.js';
 import { HandshakeError, TimeoutError } from '../../src/errors.js';
+import { RawServer } from '../support/raw-server.js';
 import { suite } from '../support/suite.js';
-import { acceptUpgrade, assertEnded, failure, RawServer, readRequest } from './harness.js';
+import { acceptUpgrade, assertEnded, failure, readRequest, upgrade } from './harness.js';
 
 const test = suite('client/reconnect');
 
@@ -229,7 +230,7 @@ test('break closes the connection with 1000 and waits for its end', async () => 
       break;
     }
   })();
-  const peer = await server.upgrade();
+  const peer = await upgrade(server);
   const { opcode, payload } = await peer.readFrame();
   assert.equal([opcode, payload.readUInt16BE()], [8, 1000]);
   let isOver = false;
@@ -249,7 +250,7 @@ test('an error of the body closes the connection and comes out', async () => {
   const loop = failure((async () => {
     for await (const _ of reconnect(server.url)) throw mistake;
   })());
-  const peer = await server.upgrade();
+  const peer = await upgrade(server);
   const { opcode, payload } = await peer.readFrame();
   assert.is(opcode, 8);
   peer.sendFrame(8, payload, { maskingKey: null });
@@ -268,14 +269,14 @@ test('a connection that is still open at the end of the body is closed, and anot
     }
   })();
   for (let number = 0; number < 2; number++) {
-    const peer = await server.upgrade();
+    const peer = await upgrade(server);
     const { opcode, payload } = await peer.readFrame();
     assert.equal([opcode, payload.readUInt16BE()], [8, 1000]);
     peer.sendFrame(8, payload, { maskingKey: null });
     peer.socket.end();
     await assertEnded(peer);
   }
-  await server.upgrade();
+  await upgrade(server);
   await loop;
   assert.is(count, 3);
 });
@@ -326,7 +327,7 @@ test('an abort closes the connection that the body waits on', async () => {
       assert.is(await connection.wait(), null);
     }
   })());
-  const peer = await server.upgrade();
+  const peer = await upgrade(server);
   assert.equal((await peer.readFrame()).payload, Buffer.from('03e8', 'hex'));
   peer.sendFrame(8, Buffer.from('03e8', 'hex'), { maskingKey: null });
   peer.socket.end();

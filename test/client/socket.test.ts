@@ -13,8 +13,9 @@ import { createServer } from '../../src/server/server.js';
 import { requireWebSocket, type WebSocketRoute } from '../../src/server/websocket.js';
 import { serve } from '../server/harness.js';
 import { certificate, privateKey } from '../support/certificate.js';
+import { RawServer } from '../support/raw-server.js';
 import { suite } from '../support/suite.js';
-import { acceptUpgrade, assertEnded, assertRefused, echo, failure, RawServer, readRequest } from './harness.js';
+import { acceptUpgrade, assertEnded, assertRefused, echo, failure, readRequest } from './harness.js';
 
 const TLS = { key: privateKey, cert: certificate };
 const TRUST = { tls: { ca: certificate } };

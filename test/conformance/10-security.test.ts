@@ -139,7 +139,7 @@ prove('10.6-1', 'server', 'wss: is served', async () => {
 });
 
 prove('10.6-1', 'client', 'wss: is spoken', async () => {
-  await using server = await RawServer.listen(secure);
+  await using server = await RawServer.listen({ tls: secure });
   const attempt = connect(`wss://localhost:${server.port}/`, { tls: { ca: certificate } });
   const { peer } = await server.acceptUpgrade();
   const connection = await attempt;

@@ -157,7 +157,7 @@ prove('4.1-9', 'client', 'the first bytes of wss: are a TLS handshake', async ()
 });
 
 prove('4.1-10', 'client', 'a certificate that cannot be verified ends the attempt before a byte of HTTP', async () => {
-  await using server = await RawServer.listen(secure);
+  await using server = await RawServer.listen({ tls: secure });
   const error = await refusalOf(connect(`wss://localhost:${server.port}/`));
   assert.is(error.code, 'DEPTH_ZERO_SELF_SIGNED_CERT');
   // Neither is one that is trusted, but another host's.
@@ -170,7 +170,7 @@ prove('4.1-10', 'client', 'a certificate that cannot be verified ends the attemp
 });
 
 prove('4.1-11', 'client', 'handshake and frames of wss: go through the tunnel', async () => {
-  await using server = await RawServer.listen(secure);
+  await using server = await RawServer.listen({ tls: secure });
   const attempt = connect(`wss://localhost:${server.port}/secure`, { tls: trusting });
   const { peer, request } = await server.acceptUpgrade();
   assert.is((peer.socket as TLSSocket).encrypted, true);
@@ -185,7 +185,7 @@ prove('4.1-11', 'client', 'handshake and frames of wss: go through the tunnel', 
 });
 
 prove('4.1-12', 'client', 'TLS names the host by Server Name Indication', async () => {
-  await using server = await RawServer.listen(secure);
+  await using server = await RawServer.listen({ tls: secure });
   const attempt = connect(`wss://localhost:${server.port}/`, { tls: trusting });
   const { peer } = await server.acceptUpgrade();
   assert.is((peer.socket as TLSSocket & { readonly servername: string }).servername, 'localhost');

@@ -31,7 +31,7 @@ prove('5.1-1', 'client', 'every frame is masked, over TLS too', async (role) => 
   await using session = await establish(role);
   for (const { maskingKey } of await sendAllKinds(session)) assert.ok(maskingKey !== null);
 
-  await using server = await RawServer.listen({ key: privateKey, cert: certificate });
+  await using server = await RawServer.listen({ tls: { key: privateKey, cert: certificate } });
   const attempt = connect(`wss://localhost:${server.port}/`, { tls: { ca: certificate } });
   const { peer } = await server.acceptUpgrade();
   await using secure = new Session(role, peer, await attempt, async () => {});

@@ -1,7 +1,9 @@
 // A server that speaks bytes: it accepts sockets, reads requests as they came, and answers what the test has written.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import {
+  createServer as createNetServer, type AddressInfo, type ListenOptions, type Server, type Socket,
+} from 'node:net';
 import { createServer as createTlsServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import { RawClient, type FieldChanges } from './raw-client.js';
 
@@ -45,7 +47,7 @@ export async function readRequest(peer: RawClient): Promise<RawRequest> {
   return { requestLine, headers, head };
 }
 
-/** Listens on a free port of the loopback interface: `await using server = await RawServer.listen()`. */
+/** Listens on a free port of the loopback interface, or elsewhere: `await using server = await RawServer.listen()`. */
 export class RawServer implements AsyncDisposable {
   /** How many connections came so far; over TLS, those whose handshake succeeded. */
   count = 0;
@@ -55,10 +57,10 @@ export class RawServer implements AsyncDisposable {
   readonly #waiting: RawClient[] = [];
   #wake: () => void = () => {};
 
-  /** @param tls serves TLS with these options */
-  static async listen(tls?: TlsOptions): Promise<RawServer> {
+  /** @param options.tls serves TLS with these options */
+  static async listen({ tls, ...where }: ListenOptions & { readonly tls?: TlsOptions } = {}): Promise<RawServer> {
     const server = new RawServer(tls);
-    server.#server.listen(0, '127.0.0.1');
+    server.#server.listen('path' in where ? where : { port: 0, host: '127.0.0.1', ...where });
     await once(server.#server, 'listening');
     return server;
   }
@@ -83,6 +85,10 @@ export class RawServer implements AsyncDisposable {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}/`;
   }
 
   /** Our end of the next connection. */
