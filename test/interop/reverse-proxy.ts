@@ -1,0 +1,126 @@
+// A reverse proxy before our server: started with a configuration of ours in a temporary folder, on ports of its own.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { certificate, privateKey } from '../support/certificate.js';
+import { requirePeer } from '../support/suite.js';
+
+/** How a proxy is told what to do. */
+export interface ProxyProgram {
+  readonly path: string;
+  /** Debian's package with it. */
+  readonly package: string;
+  /** The arguments that make it stay in the foreground, with the configuration of a file. */
+  args(folder: string, configurationPath: string): string[];
+  configuration(setting: ProxySetting): string;
+}
+
+export interface ProxySetting {
+  /** Where it may write, and where `certificate.pem` holds certificate and key. */
+  readonly folder: string;
+  readonly plainPort: number;
+  readonly tlsPort: number;
+  /** Where our server listens. */
+  readonly serverPort: number;
+  /** Seconds of silence after which the proxy cuts a connection. */
+  readonly readTimeout: number;
+}
+
+export interface ReverseProxy extends AsyncDisposable {
+  /** `ws://…` and `wss://…`, without a path. */
+  readonly origins: Readonly<Record<'ws' | 'wss', string>>;
+}
+
+/** How often ports are chosen: a port that was free may be taken when the proxy gets to it. */
+const ATTEMPTS = 3;
+
+/** How often a proxy that has been started is asked whether it listens, and the milliseconds between. */
+const QUESTIONS = 500;
+const QUESTION_INTERVAL = 20;
+
+/** Starts a proxy before our server; ends the test if the program is not there. */
+export async function startProxy(program: ProxyProgram, serverPort: number, readTimeout = 60): Promise<ReverseProxy> {
+  requirePeer(existsSync(program.path), `${program.path} is missing: apt-get install ${program.package}`);
+  const folder = await mkdtemp(join(tmpdir(), 'twobyte-proxy-'));
+  await writeFile(join(folder, 'certificate.pem'), certificate + privateKey);
+  for (let attempt = 1; ; attempt++) {
+    const [plainPort, tlsPort] = await findFreePorts();
+    const file = join(folder, 'proxy.conf');
+    await writeFile(file, program.configuration({ folder, plainPort, tlsPort, serverPort, readTimeout }));
+    const child = spawn(program.path, program.args(folder, file), { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+    const running = new ProxyProcess(child);
+    if (await running.listensOn([plainPort, tlsPort])) {
+      return {
+        origins: { ws: `ws://127.0.0.1:${plainPort}`, wss: `wss://127.0.0.1:${tlsPort}` },
+        async [Symbol.asyncDispose]() {
+          await running.end();
+          await rm(folder, { recursive: true });
+        },
+      };
+    }
+    await running.end();
+    if (attempt < ATTEMPTS) continue;
+    await rm(folder, { recursive: true });
+    throw new Error(`${program.path} does not listen:\n${running.complaints}`);
+  }
+}
+
+class ProxyProcess {
+  /** What it has printed. */
+  complaints = '';
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    this.#ended = once(child, 'close');
+    child.stderr!.setEncoding('utf8').on('data', (part: string) => (this.complaints += part));
+    process.once('exit', this.#kill);
+  }
+
+  /** Whether it accepts connections on all ports before it ends. */
+  async listensOn(ports: readonly number[]): Promise<boolean> {
+    for (let question = 0; question < QUESTIONS; question++) {
+      const answers = await Promise.all(ports.map(accepts));
+      if (this.#child.exitCode !== null) return false;
+      if (answers.every(Boolean)) return true;
+      await delay(QUESTION_INTERVAL);
+    }
+    return false;
+  }
+
+  async end(): Promise<void> {
+    process.off('exit', this.#kill);
+    this.#kill();
+    await this.#ended;
+  }
+
+  readonly #kill = (): void => void this.#child.kill('SIGKILL');
+}
+
+/** Whether something listens on the port. */
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Two ports that nobody listens on; neither proxy can listen on port 0 and tell which it got. */
+async function findFreePorts(): Promise<[number, number]> {
+  const servers = [createServer(), createServer()] as const;
+  for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening');
+  const [first, second] = servers.map((server) => (server.address() as AddressInfo).port);
+  for (const server of servers) await once(server.close(), 'close');
+  return [first!, second!];
+}

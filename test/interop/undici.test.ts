@@ -1,0 +1,21 @@
+// The WebSocket of undici, which is also Node's own from 22 on, as the client of our server.
+import { suite } from '../support/suite.js';
+import { addClientExchanges, inProcess } from './client-exchanges.js';
+import { packagePath } from './packages.js';
+import type { Command } from './peer-process.js';
+
+function runtime(): Command {
+  packagePath('undici');
+  return [process.execPath];
+}
+
+const undici = suite('undici', { timeout: 30_000 });
+
+addClientExchanges(undici, {
+  perform: inProcess(runtime, 'undici'),
+  canPing: true,
+  canFragment: false,
+  refusedCodes: [],
+});
+
+undici.run();

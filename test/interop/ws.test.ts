@@ -1,0 +1,28 @@
+// The package ws, as the client of our server and as the server of our client.
+import { suite } from '../support/suite.js';
+import { addClientExchanges, inProcess } from './client-exchanges.js';
+import { packagePath, sourcePath } from './packages.js';
+import type { Command } from './peer-process.js';
+import { addServerExchanges } from './server-exchanges.js';
+
+function runtime(): Command {
+  packagePath('ws');
+  return [process.execPath];
+}
+
+const ws = suite('ws', { timeout: 30_000 });
+
+addClientExchanges(ws, {
+  perform: inProcess(runtime, 'ws'),
+  canPing: true,
+  canFragment: true,
+  refusedCodes: [],
+});
+addServerExchanges(ws, {
+  command: () => [...runtime(), sourcePath('ws-server.mjs')],
+  pings: 'at once',
+  canFragment: true,
+  refusedCodes: [],
+});
+
+ws.run();
