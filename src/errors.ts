@@ -30,16 +30,16 @@ export interface Refusal {
 }
 
 /**
- * An HTTP request or an opening handshake that cannot be served (RFC 6455 §4.2.2, RFC 9110 §15).
+ * An HTTP request or an opening handshake that cannot be served, or was not (RFC 6455 §4.1, §4.2.2, RFC 9110 §15).
  * Throw one in `authorize` to refuse a WebSocket with an answer of your own:
  * `throw new HandshakeError('NO_SESSION', 401, 'sign in first', { headers: { 'WWW-Authenticate': 'Basic' } })`.
  */
 export class HandshakeError extends WebSocketError {
-  /** The HTTP status code to answer with. */
+  /** The HTTP status code to answer with; for a client, the one it was answered with, 0 if there was none. */
   readonly status: number;
-  /** Header fields that the status asks for, such as `Allow` with 405. */
+  /** Header fields that the status asks for, such as `Allow` with 405; for a client, those of the answer. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The text of the answer. */
+  /** The text of the answer; for a client, the first 64 KiB of it. */
   readonly body: string;
 
   constructor(code: string, status: number, message: string, refusal: Refusal = {}) {

@@ -67,7 +67,9 @@ export async function receiveResponse(socket: Socket, signal: AbortSignal): Prom
         socket.pause();
         resolve({ head, rest: parser.rest });
       } catch (error) {
-        reject(error);
+        // The parser's status is for a client that is to be answered; here, there was none.
+        const { code, message } = error as HandshakeError;
+        reject(new HandshakeError(code, 0, message, { body: '' }));
       }
     },
   }));

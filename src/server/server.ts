@@ -170,8 +170,12 @@ export class Server {
       });
     }
     const { headTimeout } = this.#context;
-    const secure = { ALPNProtocols: ['http/1.1'], handshakeTimeout: headTimeout, ...options, ...tls };
-    return createTlsServer(secure, (socket) => this.#serve(socket))
+    const secure = { ALPNProtocols: ['http/1.1'], handshakeTimeout: headTimeout, noDelay: true, ...tls };
+    return createTlsServer(secure, (socket) => {
+      // Not before: a client that ends its side within the TLS handshake can never finish it.
+      socket.allowHalfOpen = true;
+      this.#serve(socket);
+    })
       .on('connection', (socket: Socket) => {
         // Only a finished TLS handshake could carry an answer.
         if (!this.#admit(socket)) socket.destroy();
