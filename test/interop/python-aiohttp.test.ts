@@ -1,0 +1,5 @@
+// Python's aiohttp against twobyte, in both roles.
+import { testPeer } from './exchange.js';
+import { findPython } from './python.js';
+
+testPeer('python-aiohttp', { find: () => findPython('aiohttp'), lacks: ['fragments'] });
