@@ -137,6 +137,7 @@ const broken: readonly [name: string, text: string][] = [
   ['an empty size line', '\r\n'],
   ['no size before an extension', ';a\r\n'],
   ['no hexadecimal digit', 'g\r\n'],
+  ['a no-break space behind the size', '5\xa0\r\n'],
   ['a letter behind the size', '5x\r\nhello'],
   ['a prefix', '0x5\r\nhello'],
   ['a sign', '+5\r\nhello'],
