@@ -263,6 +263,13 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   #receive(chunk: Buffer): void {
     this.#isAlive = true;
     this.#protocol.receive(chunk);
+    // What came in front of a violation is answered as if it had come alone: its readers run before the immediate.
+    if (this.#protocol.mustFail) setImmediate(() => this.#fail());
+    this.#afterProtocol();
+  }
+
+  #fail(): void {
+    this.#protocol.fail();
     this.#afterProtocol();
   }
 

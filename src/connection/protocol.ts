@@ -24,6 +24,10 @@ export class Protocol implements FrameReceiver {
 
   readonly #role: Role;
   readonly #receiver: ProtocolReceiver;
+  /** Whether the latest bytes held a message. */
+  #hasMessage = false;
+  /** What is wrong with bytes behind a message, which is to be answered before the connection fails. */
+  #violation: Error | null = null;
   /** `null` once nothing more is to be decoded: after a Close frame, a failure, or the end of the stream. */
   #decoder: FrameDecoder | null;
   #closeReceived: { code: number; reason: string } | null = null;
@@ -38,25 +42,51 @@ export class Protocol implements FrameReceiver {
 
   /** Whether messages may still arrive. */
   get isReceiving(): boolean {
-    return this.#decoder !== null;
+    return this.#decoder !== null || this.#violation !== null;
   }
 
   /** Whether this endpoint is to end the TCP connection: the server does (§7.1.1), and whoever failed it (§7.1.7). */
   get endsStream(): boolean {
-    return this.#decoder === null && (this.#role === 'server' || this.error !== null);
+    return !this.isReceiving && (this.#role === 'server' || this.error !== null);
   }
 
-  /** Takes the bytes that arrived; the one place where an exception becomes a close code. */
+  /** Whether `fail` is to be called, once those who waited for the latest messages had their turn. */
+  get mustFail(): boolean {
+    return this.#violation !== null;
+  }
+
+  /** Takes the bytes that arrived. If they break a rule, the connection fails at once, or by `fail` if `mustFail`. */
   receive(chunk: Buffer): void {
+    this.#hasMessage = false;
     try {
       this.#decoder?.decode(chunk);
     } catch (error) {
-      this.#fail(error as Error);
+      this.#decoder = null;
+      this.#violation = error as Error;
+      if (!this.#hasMessage) this.fail();
     }
+  }
+
+  /** Fails the connection (§7.1.7) if it must; the one place where an exception becomes a close code. */
+  fail(): void {
+    const error = this.#violation;
+    if (error === null) return;
+    this.#violation = null;
+    this.error = error;
+    if (!this.isOpen) return;
+    // A ProtocolError's message is about the peer's bytes; any other stays here.
+    const isViolation = error instanceof ProtocolError;
+    this.#sendClose(
+      serializeClosePayload(
+        isViolation ? error.closeCode : CloseCode.INTERNAL_ERROR,
+        isViolation ? error.message : '',
+      ),
+    );
   }
 
   /** The peer ended the stream, or it broke. */
   receiveEnd(): void {
+    this.fail();
     this.isOpen = false;
     this.#decoder = null;
   }
@@ -103,6 +133,7 @@ export class Protocol implements FrameReceiver {
 
   receiveMessage(message: Message, byteLength: number): void {
     this.#receiver.receiveMessage(message, byteLength);
+    this.#hasMessage = true;
   }
 
   receiveControl(opcode: number, payload: Buffer): void {
@@ -123,20 +154,6 @@ export class Protocol implements FrameReceiver {
     this.#decoder = null;
     // §5.5.1: "it typically echos the status code it received"
     if (this.isOpen) this.#sendClose(payload.subarray(0, 2));
-  }
-
-  #fail(error: Error): void {
-    this.error = error;
-    this.#decoder = null;
-    if (!this.isOpen) return;
-    // A ProtocolError's message is about the peer's bytes; any other stays here.
-    const isViolation = error instanceof ProtocolError;
-    this.#sendClose(
-      serializeClosePayload(
-        isViolation ? error.closeCode : CloseCode.INTERNAL_ERROR,
-        isViolation ? error.message : '',
-      ),
-    );
   }
 
   #sendClose(payload: Uint8Array): void {

@@ -96,6 +96,26 @@ for (const role of roles) {
     await opened.assertSent(CLOSE_1002);
   });
 
+  test('messages in front of a violation, in the same bytes, are answered before the connection fails', async () => {
+    const opened = open({ role });
+    const echo = (async () => {
+      for await (const message of opened.connection) await opened.connection.send(message);
+    })();
+    await opened.receive(`${textFrames('a', 'b')} ${VIOLATION}`);
+    await echo;
+    await opened.assertSent(`${textFrames('a', 'b')} ${CLOSE_1002}`);
+    await opened.receiveEnd();
+    await assertClosed(opened, ABNORMAL, ProtocolError);
+  });
+
+  test('a message, a violation and the end at once: Close with its code is sent all the same', async () => {
+    const opened = open({ role });
+    opened.stream.receive(peerBytes(role, `${textFrames('a')} ${VIOLATION}`));
+    opened.stream.receiveEnd();
+    await opened.assertSent(CLOSE_1002);
+    await assertClosed(opened, ABNORMAL, ProtocolError);
+  });
+
   test('violation after our close(): no second Close, and this side ends the stream', async () => {
     const opened = open({ role });
     void opened.connection.close();

@@ -194,6 +194,7 @@ import {
 
     test(`${role}: a violation may be among the first frames`, async () => {
       const opened = open({ role, firstBytes: peerBytes(role, `${textFrames('a')} 83 00`) });
+      await nextTurn();
       assert.is(opened.connection.isClosed(), true);
       assert.equal(await collect(opened.connection), ['a']);
       await opened.receiveEnd();
