@@ -8,21 +8,9 @@ import { hex } from '../support/cuts.js';
 import { decodeNaive, mask, type DecodedFrame } from '../support/naive-codec.js';
 import { RawClient, SAMPLE_MASKING_KEY } from '../support/raw-client.js';
 import { RawServer } from '../support/raw-server.js';
-import { suite, type Suite } from '../support/suite.js';
+import { suite } from '../support/suite.js';
 
 export type Role = 'server' | 'client';
-
-/** The names of all conformance tests of the files that were loaded; `null` unless `listTests` is loading them. */
-let listed: string[] | null = null;
-
-/** Loads test files without handing their tests to the runner, and returns the tests' names. */
-export async function listTests(files: readonly URL[]): Promise<string[]> {
-  const names: string[] = [];
-  listed = names;
-  for (const file of files) await import(file.href);
-  listed = null;
-  return names;
-}
 
 export interface Requirements {
   /** Adds the test of a requirement of `docs/conformance.md`, for one role or for each of both. */
@@ -32,16 +20,14 @@ export interface Requirements {
 
 /** The tests of a section of RFC 6455. */
 export function requirements(section: string): Requirements {
-  const tests: Suite | null = listed === null ? suite(`RFC 6455 §${section}`, { timeout: 30_000 }) : null;
-  tests?.after.each(terminateAll);
+  const tests = suite(`RFC 6455 §${section}`, { timeout: 30_000 });
+  tests.after.each(terminateAll);
   const prove = (id: string, roles: Role | 'both', title: string, body: (role: Role) => Promise<void> | void): void => {
     for (const role of roles === 'both' ? (['client', 'server'] as const) : [roles]) {
-      const name = `${id} ${role}: ${title}`;
-      listed?.push(name);
-      tests?.(name, () => body(role));
+      tests(`${id} ${role}: ${title}`, () => body(role));
     }
   };
-  return Object.assign(prove, { run: () => tests?.run() });
+  return Object.assign(prove, { run: () => tests.run() });
 }
 
 /** How an endpoint under test differs from the defaults. */

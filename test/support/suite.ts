@@ -33,12 +33,41 @@ export interface Suite {
 /** Thrown by `skip`; ends the test without a failure. */
 class Skip extends Error {}
 
+/** The tests of the files that `listTests` is loading; `null` otherwise. */
+let listed: ListedTest[] | null = null;
+
+/** A test by its names. */
+export interface ListedTest {
+  readonly suite: string;
+  readonly test: string;
+}
+
+/** Loads compiled test files without handing their tests to the runner, and returns the tests. */
+export async function listTests(files: readonly URL[]): Promise<ListedTest[]> {
+  const tests: ListedTest[] = [];
+  listed = tests;
+  try {
+    for (const file of files) await import(file.href);
+  } finally {
+    listed = null;
+  }
+  return tests;
+}
+
+/** A suite that only tells of its tests. */
+function listSuite(name: string, tests: ListedTest[]): Suite {
+  const hook = Object.assign(() => {}, { each: () => {} });
+  const list = (test: string): void => void tests.push({ suite: name, test });
+  return Object.assign(list, { before: hook, after: hook, run: () => {} });
+}
+
 /**
  * Creates a suite of tests.
  * @param name names the suite in the runner's output
  * @param options.timeout how long a test or a hook may take, in milliseconds
  */
 export function suite(name: string, { timeout = 60_000 }: { readonly timeout?: number } = {}): Suite {
+  if (listed !== null) return listSuite(name, listed);
   const inner = createUvuSuite(name);
   const names = new Set<string>();
   const beforeEach: Body[] = [];
