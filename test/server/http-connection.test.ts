@@ -287,6 +287,37 @@ persistence('and so are they byte by byte', async () => {
   await assertAnswers(client);
 });
 
+persistence('a request that comes while a handler works waits for its turn, and no more is read meanwhile', async () => {
+  const slow = gate();
+  await using served = await serve({ '/slow': () => slow.promise.then(() => 'slow'), '/name/:name': nameOf });
+  await using client = await RawClient.connect(served.port);
+  const server = await serverSide(client);
+  const first = get('/slow');
+  client.write(first);
+  await until('the first has come', () => server.bytesRead === first.length);
+  client.write(get('/name/a'));
+  await until('the second has come', () => server.isPaused());
+  client.write(get('/name/b'));
+  slow.open();
+  for (const body of ['slow', 'a', 'b']) assert.is((await client.readResponse()).body.toString(), body);
+});
+
+persistence('a body that comes before its handler asks for it is there when it does', async () => {
+  const slow = gate();
+  const handler = (asked: Request): Promise<Buffer> => slow.promise.then(() => asked.body());
+  await using served = await serve({ '/slow': handler });
+  await using client = await RawClient.connect(served.port);
+  const server = await serverSide(client);
+  const head = request('POST', '/slow', 'Content-Length: 5');
+  client.write(head);
+  await until('the head has come', () => server.bytesRead === head.length);
+  client.write('hel');
+  await until('its beginning has come', () => server.isPaused());
+  client.write('lo');
+  slow.open();
+  assert.is((await client.readResponse()).body.toString(), 'hello');
+});
+
 persistence('cut in two at every place', async () => {
   const text = request('POST', '/body', 'Content-Length: 2') + 'hi' + get('/name/a', 'Connection: close');
   await using served = await serve({ '/name/:name': nameOf, '/body': bodyOf });
