@@ -287,7 +287,7 @@ persistence('and so are they byte by byte', async () => {
   await assertAnswers(client);
 });
 
-persistence('a request that comes while a handler works waits for its turn, and no more is read meanwhile', async () => {
+persistence('a request that comes while a handler works waits for its turn, and nothing more is read', async () => {
   const slow = gate();
   await using served = await serve({ '/slow': () => slow.promise.then(() => 'slow'), '/name/:name': nameOf });
   await using client = await RawClient.connect(served.port);
