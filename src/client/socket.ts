@@ -3,6 +3,7 @@ import { connect as connectNet, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
 import { HandshakeError } from '../errors.js';
 import { serializeRequestHead } from '../handshake/http.js';
+import { toRecord } from '../handshake/offer.js';
 import { receiveResponse, waitFor } from './response.js';
 
 /** How to get to a server. */
@@ -82,7 +83,7 @@ async function openTunnel(socket: Socket, url: URL, proxy: URL, signal: AbortSig
   socket.destroy();
   const problem = isOpen ? 'sent bytes behind its answer' : `answered CONNECT with status ${head.status}`;
   throw new HandshakeError('PROXY_REFUSED', head.status, `the proxy ${problem}; check its address and credentials`, {
-    headers: Object.fromEntries(head.headers),
+    headers: toRecord(head.headers),
   });
 }
 

@@ -9,7 +9,5 @@ export const Opcode = {
   PONG: 0xa,
 } as const;
 
-export type Opcode = (typeof Opcode)[keyof typeof Opcode];
-
 /** Which side of the connection this endpoint is; it decides who masks (§5.1). */
 export type Role = 'client' | 'server';

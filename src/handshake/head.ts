@@ -111,14 +111,14 @@ export class HeadParser<Head> {
     if (isEmpty) return this.#lineCount > 0;
     this.#lineCount++;
     if (this.#lineCount - 1 > this.#maxHeaderFields) {
-      const message = `the head exceeds ${this.#maxHeaderFields} header fields; send fewer or raise maxHeaderFields`;
+      const message = `the head exceeds ${this.#maxHeaderFields} header fields; send fewer`;
       throw new HandshakeError('TOO_MANY_HEADER_FIELDS', 431, message);
     }
     return false;
   }
 
   #tooLarge(): HandshakeError {
-    const limit = `${this.#maxHeadBytes} bytes; shorten it or raise maxHeadBytes`;
+    const limit = `${this.#maxHeadBytes} bytes; shorten it`;
     const isRequestLine = this.#lineCount === 0 && this.#lineStart < this.#maxHeadBytes;
     return isRequestLine
       ? new HandshakeError('REQUEST_LINE_TOO_LONG', 414, `the first line exceeds ${limit}`)

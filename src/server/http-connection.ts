@@ -29,8 +29,6 @@ export interface HttpContext extends WebSocketContext {
   readonly maxBodyBytes: number;
   /** All that still speak HTTP; each adds and removes itself. */
   readonly httpConnections: Set<HttpConnection>;
-  /** Whether the server is closing: each reply is its connection's last. */
-  readonly isClosing: boolean;
 }
 
 export class HttpConnection {

@@ -93,6 +93,7 @@ export interface WebSocketContext {
   readonly keepAlive: KeepAlive;
   /** The open connections. */
   readonly connections: Set<Connection>;
+  /** Whether the server is closing: no WebSocket is opened, and each reply is its connection's last. */
   readonly isClosing: boolean;
   onError(error: unknown, request: Request<never>): void;
 }
