@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
+import { basename, resolve } from 'node:path';
 import { benchPath } from './paths.js';
 
 export type Role = 'echo' | 'broadcast' | 'relay';
@@ -38,6 +39,12 @@ function node(name: string, script: string, version: string, more: Partial<Peer>
 
 function foreign(name: string, version: string, command: Peer['command']): Peer {
   return { name, version, command, environment: {}, style: undefined, isBare: false, isNode: false };
+}
+
+/** Another checkout of this library, compiled: for before and after. */
+export function findBase(folder: string, style: string): Peer {
+  const environment = { TWOBYTE: resolve(folder, 'dist/src/index.js') };
+  return node(`base ${style}`, 'twobyte', basename(resolve(folder)), { environment, style });
 }
 
 /** All that are installed; the first is this library as its README uses it. */

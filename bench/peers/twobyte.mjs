@@ -1,6 +1,7 @@
-// This library, in three styles of its API.
-import { createServer, requireWebSocket } from '../../dist/src/index.js';
+// This library, or another checkout of it, in three styles of its API.
 import { announcement, ready, role, style, tls } from './options.mjs';
+
+const { createServer, requireWebSocket } = await import(process.env.TWOBYTE ?? '../../dist/src/index.js');
 
 const echoes = {
   async 'for await'(connection) {
