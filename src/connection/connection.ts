@@ -9,6 +9,7 @@ import type { HeaderFields } from '../handshake/headers.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { ConnectionLimits } from './limits.js';
 import { Protocol } from './protocol.js';
+import { shareReadBuffer } from './read-buffer.js';
 import { WaitQueue, type WaitOptions } from './wait-queue.js';
 
 /** A paused socket is resumed when the queue is down to this part of its limits, as in Python's websockets. */
@@ -103,6 +104,8 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     this.#limits = init.limits;
     this.#keepAlive = init.keepAlive;
     this.#keepAlive.add(this);
+    // The protocol keeps no view of a chunk.
+    shareReadBuffer(stream);
     stream.on('data', (chunk: Buffer) => this.#receive(chunk));
     stream.on('drain', () => this.#drain());
     stream.on('end', () => this.#stopReceiving());
