@@ -157,8 +157,8 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /** Iterates over the messages until the connection has ended; leaving the loop early leaves the connection open. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
-    for (let message; (message = await this.wait()) !== null; ) yield message;
+  [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
+    return { next: () => this.#next() };
   }
 
   /**
@@ -259,6 +259,13 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     } else {
       this.#destroy(new TimeoutError('the peer gave no sign of life'));
     }
+  }
+
+  /** A step of an iteration; an async generator would take three promises for it instead of one. */
+  #next(): Promise<IteratorResult<Message, undefined>> {
+    const result = this.#queue.next();
+    this.#resumeIfLow();
+    return result;
   }
 
   // ── Bytes in ──
