@@ -170,9 +170,8 @@ function openConnect(options: ConnectLoad): Load {
       const drive = async (): Promise<void> => {
         for (let isTime = true; isTime; ) {
           const begun = run.begin();
-          // Cut connections leave no port behind in TIME-WAIT.
           const [client] = await openClients(1, { ...options, localAddress: `127.0.0.${1 + (count++ % 200)}` });
-          client.socket.resetAndDestroy();
+          cut(client);
           isTime = run.end(begun, 1);
         }
       };
@@ -184,7 +183,13 @@ function openConnect(options: ConnectLoad): Load {
 }
 
 function close(clients: readonly RawClient[]): void {
-  for (const client of clients) client.socket.resetAndDestroy();
+  for (const client of clients) cut(client);
+}
+
+/** A reset leaves no port behind in TIME-WAIT; a TLS socket has none. */
+function cut({ socket }: RawClient): void {
+  if ('encrypted' in socket) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function open(options: LoadOptions): Load | Promise<Load> {
