@@ -4,9 +4,10 @@ import { HandshakeError } from '../errors.js';
 import { listElements } from '../handshake/headers.js';
 import { RequestHeadParser, type RequestHead } from '../handshake/http.js';
 import { isUpgrade } from '../handshake/upgrade.js';
+import { withoutKnownContent } from './condition.js';
 import { Exchange } from './exchange.js';
 import { toRefusal, toResponse, type Reply, type Response } from './reply.js';
-import { Request } from './request.js';
+import { isAbort, Request } from './request.js';
 import { writeResponse } from './response.js';
 import type { Router } from './router.js';
 import { openWebSocket, type Route, type WebSocketContext } from './websocket.js';
@@ -137,7 +138,7 @@ export class HttpConnection {
         await openWebSocket(route, head, request, this.#context, () => this.#takeSocket());
         return;
       }
-      response = toResponse((await route.handler(request)) as Reply);
+      response = withoutKnownContent(toResponse((await route.handler(request)) as Reply), head);
     } catch (error) {
       response = this.#toErrorResponse(error, request);
       // A client that wanted a WebSocket may have sent frames already.
@@ -155,8 +156,7 @@ export class HttpConnection {
       }
     }
     // A handler that has passed its signal on fails by it when the client leaves.
-    const isFault = !(request!.signal.aborted && error instanceof Error && error.name === 'AbortError');
-    if (isFault) this.#context.onError(error, request!);
+    if (!isAbort(error, request!.signal)) this.#context.onError(error, request!);
     return toRefusal(new HandshakeError('INTERNAL_ERROR', 500, 'internal server error'));
   }
 

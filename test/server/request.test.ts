@@ -12,6 +12,7 @@ const exchange: Exchange = {
   remoteAddress: '192.0.2.1',
   signal: new AbortController().signal,
   readBody: () => Promise.resolve(Buffer.from('body')),
+  leave: () => {},
 };
 
 function headOf(target: string, method = 'GET'): RequestHead {
