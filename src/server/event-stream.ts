@@ -16,12 +16,12 @@ export interface ServerSentEvent {
 }
 
 /**
- * Milliseconds: a stream that was silent from one tick to the next gets a comment. "Authors can include a comment
- * line [...] every 15 seconds or so", as proxies drop silent connections (HTML §9.2.7).
+ * Milliseconds: a stream that was silent from one tick to the next gets a comment. HTML §9.2.7: "authors can include a
+ * comment line [...] every 15 seconds or so", because proxies drop silent connections.
  */
 const COMMENT_INTERVAL = 15_000;
 
-/** §9.2.6: a line that begins with a colon is a comment, here an empty one; the empty line behind it changes nothing. */
+/** §9.2.6: a line that begins with a colon is a comment; the empty line behind it dispatches nothing. */
 const COMMENT = ':\n\n';
 
 const keepAlive = new KeepAlive(COMMENT_INTERVAL);
