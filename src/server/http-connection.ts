@@ -41,6 +41,8 @@ export class HttpConnection {
   #exchange: Exchange | null = null;
   /** Bytes behind that request, for when it is done; the socket is paused while there are any. */
   #held: Buffer[] = [];
+  /** What the socket has counted for the requests before the current one. */
+  #bytesRead = 0;
   #timer: NodeJS.Timeout | undefined;
   #isIdle = false;
   /** Whether the client has ended its side, or was told that the connection ends. */
@@ -90,6 +92,8 @@ export class HttpConnection {
     if (this.#parser.rest.length > 0) this.#hold(this.#parser.rest);
     this.#exchange = new Exchange(head, {
       remoteAddress: this.#remoteAddress,
+      socket: this.#socket,
+      bytesReadBefore: this.#bytesRead,
       maxBodyBytes: this.#context.maxBodyBytes,
       bodyTimeout: this.#context.bodyTimeout,
       readBytes: () => this.#release(),
@@ -180,7 +184,7 @@ export class HttpConnection {
       this.#context.onError(error, request!);
       return;
     }
-    exchange.isAnswered = true;
+    exchange.answer();
     // Since the head was written, the client may have gone, or the server begun to close.
     const isOver = !(await skipped) || this.#isLast || this.#context.isClosing || this.#socket.destroyed;
     if (isOver) this.#finish();
@@ -213,6 +217,7 @@ export class HttpConnection {
 
   #expectNext(): void {
     this.#exchange = null;
+    this.#bytesRead = this.#socket.bytesRead;
     this.#isIdle = true;
     this.#setTimer(this.#context.idleTimeout, () => this.#finish());
     this.#release();

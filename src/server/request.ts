@@ -9,6 +9,9 @@ export interface Exchange {
   /** Aborted when the client has gone before the reply was sent. */
   readonly signal: AbortSignal;
   readBody(): Promise<Buffer>;
+  readonly isOver: boolean;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
   /** The client has gone. */
   leave(): void;
 }
@@ -68,6 +71,11 @@ export class Request<Authorized = undefined> implements OpeningRequest {
   /** The connection, once the opening handshake is done; `null` on plain HTTP. */
   get webSocket(): Connection | null {
     return this.#webSocket;
+  }
+
+  /** @internal What was sent and received for this request, and whether that is all. */
+  get exchange(): Exchange {
+    return this.#exchange;
   }
 
   /** What the route's `authorize` has returned; `undefined` without one, and on plain HTTP. */

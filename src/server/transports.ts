@@ -1,8 +1,9 @@
 // One feed over four transports, as routes: short polling, long polling, streaming and WebSocket.
+import type { OpeningRequest } from '../connection/connection.js';
 import { eventStream, type ServerSentEvent } from './event-stream.js';
 import type { Feed, Update } from './feed.js';
-import type { Reply } from './reply.js';
-import type { Request } from './request.js';
+import type { ReplyParts } from './reply.js';
+import type { Request, WebSocketRequest } from './request.js';
 import type { Server } from './server.js';
 import { requireWebSocket } from './websocket.js';
 
@@ -12,9 +13,6 @@ const HOLD_TIME = 25_000;
 /** Close codes: of RFC 6455 §7.4.1, for a client that sends what nobody asked for; and one of our own. */
 const POLICY_VIOLATION = 1008;
 const UPDATES_MISSED = 4000;
-
-/** Finds the feed that a request is for; it throws a `HandshakeError` if there is none. */
-export type FeedOf = (request: Request) => Feed<string>;
 
 /**
  * Adds routes below `prefix` that all give the same updates, each one once and in order. The values of the feed are
@@ -29,53 +27,58 @@ export type FeedOf = (request: Request) => Feed<string>;
  * The body of the first three is `{"last":NUMBER,"updates":[…]}`, where `last` is what to ask with next. Updates that
  * are not kept any more are told by `"missed":COUNT`, an event `missed`, or close code 4000 with the count as reason.
  */
-export function addTransportRoutes(server: Server, prefix: string, feed: Feed<string> | FeedOf): void {
-  const feedOf = typeof feed === 'function' ? feed : (): Feed<string> => feed;
+export function addTransportRoutes(server: Server, prefix: string, feed: Feed<string>): void {
+  for (const [name, answer] of Object.entries({ polling, latest, 'long-polling': longPolling, streaming })) {
+    server.route(`${prefix}${name}`, (request) => answer(request, feed));
+  }
+  server.route(`${prefix}websocket`, requireWebSocket((request) => push(request, feed)));
+}
 
-  server.route(`${prefix}polling`, (request) => {
-    return batch(feedOf(request).after(cursor(request)));
+/** Short polling: all that is new. */
+export function polling(request: Request, feed: Feed<string>): ReplyParts {
+  return batch(feed.after(cursor(request)));
+}
+
+/** Short polling for those who want the newest only. */
+export function latest(_request: Request, feed: Feed<string>): ReplyParts {
+  const updates = feed.after(feed.last - 1);
+  if (updates.length === 0) return batch(updates);
+  // Caches may keep it, if they ask each time whether it is still the newest.
+  const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache', ETag: `"${feed.last}"` };
+  return { headers, body: toJson(updates) };
+}
+
+export async function longPolling(request: Request, feed: Feed<string>): Promise<ReplyParts> {
+  return batch(await feed.wait(cursor(request), { timeout: HOLD_TIME, signal: request.signal }));
+}
+
+/** Streaming by Server-Sent Events. */
+export function streaming(request: Request, feed: Feed<string>): ReplyParts {
+  return eventStream(toEvents(feed.from(cursor(request), { signal: request.signal })));
+}
+
+/** Server push over a WebSocket. */
+export async function push(request: WebSocketRequest, feed: Feed<string>): Promise<void> {
+  const { webSocket, signal } = request;
+  void webSocket.wait().then((message) => {
+    if (message !== null) void webSocket.close(POLICY_VIOLATION, 'this WebSocket takes no messages');
   });
-
-  server.route(`${prefix}latest`, (request) => {
-    const { last } = feedOf(request);
-    const updates = feedOf(request).after(last - 1);
-    // Caches may keep it, if they ask each time whether it is still the newest.
-    const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache', ETag: `"${last}"` };
-    return updates.length === 0 ? batch(updates) : { headers, body: toJson(updates) };
-  });
-
-  server.route(`${prefix}long-polling`, async (request) => {
-    const { signal } = request;
-    return batch(await feedOf(request).wait(cursor(request), { timeout: HOLD_TIME, signal }));
-  });
-
-  server.route(`${prefix}streaming`, (request) => {
-    const { signal } = request;
-    return eventStream(toEvents(feedOf(request).from(cursor(request), { signal })));
-  });
-
-  server.route(`${prefix}websocket`, requireWebSocket(async (request) => {
-    const { webSocket, signal } = request;
-    void webSocket.wait().then((message) => {
-      if (message !== null) void webSocket.close(POLICY_VIOLATION, 'this WebSocket takes no messages');
-    });
-    for await (const { value, missed } of feedOf(request).from(cursor(request), { signal })) {
-      // Counting what it gets is all that tells this client where it is.
-      if (missed !== undefined) {
-        void webSocket.close(UPDATES_MISSED, String(missed));
-        return;
-      }
-      await webSocket.send(value);
+  for await (const { value, missed } of feed.from(cursor(request), { signal })) {
+    // Counting what it gets is all that tells this client where it is.
+    if (missed !== undefined) {
+      void webSocket.close(UPDATES_MISSED, String(missed));
+      return;
     }
-  }));
+    await webSocket.send(value);
+  }
 }
 
 /** The number of the last update that the client has; NaN and others that make no sense are for the feed to judge. */
-function cursor({ headers, query }: Request): number {
+function cursor({ headers, query }: OpeningRequest): number {
   return Number(headers.get('last-event-id') ?? query.get('after'));
 }
 
-function batch(updates: readonly Update<string>[]): Reply {
+function batch(updates: readonly Update<string>[]): ReplyParts {
   const headers = { 'Cache-Control': 'no-store' };
   if (updates.length === 0) return { status: 204, headers };
   return { headers: { 'Content-Type': 'application/json', ...headers }, body: toJson(updates) };

@@ -15,6 +15,9 @@ const exchange: Exchange = {
   signal: new AbortController().signal,
   readBody: () => Promise.resolve(Buffer.from('body')),
   leave: () => {},
+  isOver: false,
+  bytesRead: 0,
+  bytesWritten: 0,
 };
 
 function headOf(target: string, method = 'GET'): RequestHead {

@@ -1,11 +1,10 @@
 // The four transports: the same updates, each once and in order, to the byte; and what is told when some are missed.
 import * as assert from 'uvu/assert';
-import { HandshakeError } from '../../src/errors.js';
 import { createFeed, type Feed } from '../../src/server/feed.js';
 import { addTransportRoutes } from '../../src/server/transports.js';
 import { httpRequest, RawClient } from '../support/raw-client.js';
 import { suite } from '../support/suite.js';
-import { assertRefusal, assertResponse, get, PLAIN_REFUSAL, serve, until, type Served } from './harness.js';
+import { assertResponse, get, serve, until, type Served } from './harness.js';
 
 async function serveFeed(feed: Feed<string>): Promise<Served> {
   const served = await serve();
@@ -168,25 +167,3 @@ pushed('a client that leaves is not waited for', async () => {
 });
 
 pushed.run();
-
-const finding = suite('transports: finding the feed');
-
-finding('each request can have a feed of its own, or none', async () => {
-  const feeds = new Map([['a', feedOf(1)], ['b', feedOf(2)]]);
-  await using served = await serve();
-  addTransportRoutes(served.server, '/feeds/:name/', ({ params }) => {
-    const feed = feeds.get(params['name']!);
-    if (feed === undefined) throw new HandshakeError('FEED_UNKNOWN', 404, 'there is no feed of this name');
-    return feed;
-  });
-  for (const [name, last] of [['a', 1], ['b', 2]]) {
-    const { body } = await httpRequest(served.port, get(`/feeds/${name}/latest`));
-    assert.is(body.toString(), `{"last":${last},"updates":[{"a":${last}}]}`);
-  }
-  for (const transport of ['polling', 'latest', 'long-polling', 'streaming']) {
-    const response = await httpRequest(served.port, get(`/feeds/c/${transport}`));
-    assertRefusal(response, '404 Not Found', ...PLAIN_REFUSAL);
-  }
-});
-
-finding.run();
