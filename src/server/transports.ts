@@ -14,6 +14,9 @@ const HOLD_TIME = 25_000;
 const POLICY_VIOLATION = 1008;
 const UPDATES_MISSED = 4000;
 
+/** A request that became a WebSocket, whatever its route's `authorize` has returned. */
+type Pushable = Pick<WebSocketRequest, 'webSocket' | 'signal' | 'headers' | 'query'>;
+
 /**
  * Adds routes below `prefix` that all give the same updates, each one once and in order. The values of the feed are
  * JSON texts: made once, whatever number of clients.
@@ -58,7 +61,7 @@ export function streaming(request: Request, feed: Feed<string>): ReplyParts {
 }
 
 /** Server push over a WebSocket. */
-export async function push(request: WebSocketRequest, feed: Feed<string>): Promise<void> {
+export async function push(request: Pushable, feed: Feed<string>): Promise<void> {
   const { webSocket, signal } = request;
   void webSocket.wait().then((message) => {
     if (message !== null) void webSocket.close(POLICY_VIOLATION, 'this WebSocket takes no messages');
@@ -74,7 +77,7 @@ export async function push(request: WebSocketRequest, feed: Feed<string>): Promi
 }
 
 /** The number of the last update that the client has; NaN and others that make no sense are for the feed to judge. */
-function cursor({ headers, query }: OpeningRequest): number {
+function cursor({ headers, query }: Pick<OpeningRequest, 'headers' | 'query'>): number {
   return Number(headers.get('last-event-id') ?? query.get('after'));
 }
 
