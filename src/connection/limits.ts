@@ -1,5 +1,6 @@
 // The limits and times of a connection: names, defaults, and the check that a given one makes sense.
 import { constants } from 'node:buffer';
+import { resolveDeflate, type DeflateOptions, type ResolvedDeflateOptions } from './deflate-options.js';
 
 export interface ConnectionOptions {
   /**
@@ -18,9 +19,17 @@ export interface ConnectionOptions {
   maxBufferedBytes?: number;
   /** Milliseconds for the closing handshake; then TCP is cut. Default 10,000, as in Python's websockets. */
   closeTimeout?: number;
+  /**
+   * Compresses messages by permessage-deflate (RFC 7692) if the peer can: `true` for the defaults. Default `false` for a
+   * server, `true` for a client, which only offers it.
+   */
+  deflate?: boolean | DeflateOptions;
 }
 
-export type ConnectionLimits = Required<ConnectionOptions>;
+export interface ConnectionLimits extends Required<Omit<ConnectionOptions, 'deflate'>> {
+  /** `null` if messages are not to be compressed. */
+  readonly deflate: ResolvedDeflateOptions | null;
+}
 
 const defaults: ConnectionLimits = {
   maxMessageBytes: 1 << 20,
@@ -28,6 +37,7 @@ const defaults: ConnectionLimits = {
   maxQueuedBytes: 1 << 20,
   maxBufferedBytes: 16 << 20,
   closeTimeout: 10_000,
+  deflate: null,
 };
 
 /**
@@ -35,7 +45,7 @@ const defaults: ConnectionLimits = {
  * @throws RangeError naming the option that is no whole number in its range.
  */
 export function resolveLimits(options: ConnectionOptions, base: ConnectionLimits = defaults): ConnectionLimits {
-  const limit = (name: keyof ConnectionLimits, lowest: number, highest: number): number =>
+  const limit = (name: Exclude<keyof ConnectionLimits, 'deflate'>, lowest: number, highest: number): number =>
     wholeNumber(name, options[name] ?? base[name], lowest, highest);
   return {
     // A longer text would not fit into a string.
@@ -44,6 +54,7 @@ export function resolveLimits(options: ConnectionOptions, base: ConnectionLimits
     maxQueuedBytes: limit('maxQueuedBytes', 1, Number.MAX_SAFE_INTEGER),
     maxBufferedBytes: limit('maxBufferedBytes', 0, Number.MAX_SAFE_INTEGER),
     closeTimeout: milliseconds('closeTimeout', options.closeTimeout ?? base.closeTimeout),
+    deflate: options.deflate === undefined ? base.deflate : resolveDeflate(options.deflate),
   };
 }
 
