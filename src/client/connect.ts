@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { Connection } from '../connection/connection.js';
-import { toDeflate } from '../connection/deflate-options.js';
+import { toDeflate } from '../connection/deflate.js';
 import { KeepAlive } from '../connection/keep-alive.js';
 import {
   milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
@@ -124,7 +124,7 @@ function prepare(options: ConnectOptions): Context {
   }
   return {
     options,
-    limits: resolveLimits({ deflate: true, ...options }),
+    limits: resolveLimits({ ...options, deflate: options.deflate ?? true }),
     keepAlive,
     redirects: wholeNumber('redirects', options.redirects ?? 0, 0, MAX_REDIRECTS),
     proxy: options.proxy === undefined ? undefined : parseProxy(options.proxy),

@@ -6,9 +6,10 @@ import { MAX_CONTROL_PAYLOAD_BYTES } from '../frame/header.js';
 import type { Message } from '../frame/message.js';
 import type { Role } from '../frame/opcode.js';
 import type { HeaderFields } from '../handshake/headers.js';
+import type { Deflate } from './deflate.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { ConnectionLimits } from './limits.js';
-import { Protocol, type Deflate } from './protocol.js';
+import { Protocol } from './protocol.js';
 import { WaitQueue, type WaitOptions } from './wait-queue.js';
 
 /** A paused socket is resumed when the queue is down to this part of its limits, as in Python's websockets. */

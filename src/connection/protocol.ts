@@ -2,11 +2,12 @@
 import { ProtocolError, type Close } from '../errors.js';
 import { CloseCode, parseClosePayload, serializeClosePayload } from '../frame/close.js';
 import { FrameDecoder, type FrameReceiver } from '../frame/decode.js';
-import { Deflater, OFF_LOOP_FROM_BYTES, type DeflateSettings } from '../frame/deflate.js';
+import { Deflater, OFF_LOOP_FROM_BYTES } from '../frame/deflate.js';
 import { FrameEncoder } from '../frame/encode.js';
-import { Inflater, type Context } from '../frame/inflate.js';
+import { Inflater } from '../frame/inflate.js';
 import type { Message } from '../frame/message.js';
 import { Opcode, type Role } from '../frame/opcode.js';
+import type { Deflate } from './deflate.js';
 
 /** What the protocol hands on. */
 export interface ProtocolReceiver {
@@ -16,12 +17,6 @@ export interface ProtocolReceiver {
   outputReady(): void;
   /** A message could not be compressed. */
   outputFailed(error: Error): void;
-}
-
-/** permessage-deflate as it was agreed on (RFC 7692). */
-export interface Deflate {
-  readonly outgoing: DeflateSettings;
-  readonly incoming: Context;
 }
 
 export interface ProtocolOptions {

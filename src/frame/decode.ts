@@ -1,7 +1,8 @@
-// Bytes in, messages and control frames out: the incremental frame decoder (RFC 6455 §5, §6.2, RFC 7692 §6.2).
+// Bytes in, messages and control frames out: the incremental frame decoder (RFC 6455 §5, §6.2; RFC 7692 §6).
 import { isUtf8 } from 'node:buffer';
 import {
-  checkHeader, FIN, headerLength, isControl, MASK, MAX_CONTROL_PAYLOAD_BYTES, MAX_HEADER_BYTES, parsePayloadLength, RSV1,
+  checkHeader, FIN, headerLength, isControl, MASK, MAX_CONTROL_PAYLOAD_BYTES, MAX_HEADER_BYTES, parsePayloadLength,
+  RSV1,
 } from './header.js';
 import { maxCompressedBytes, TAIL, type Inflater } from './inflate.js';
 import { copyMasked, rotateKey } from './mask.js';

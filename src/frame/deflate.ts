@@ -18,8 +18,8 @@ export interface DeflateSettings extends Context {
 export const OFF_LOOP_FROM_BYTES = 65_536;
 
 /**
- * So many at a time, one for each of libuv's threads; the others wait without any memory of zlib's, of which each takes
- * 256 KiB (websockets/ws had to learn that: its issue 1202).
+ * So many at a time, one for each of libuv's threads. The others wait without zlib's memory, 256 KiB each: so many that
+ * all begin at once fragment the heap (websockets/ws, issue 1202).
  */
 const MAX_JOBS = 4;
 

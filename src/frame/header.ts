@@ -45,7 +45,7 @@ export function checkHeader(
   const opcode = first & 0x0f;
   // §5.2: "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values"
   if (first & RESERVED_BITS && !(isDeflating && startsCompressed(first))) {
-    throw violation('RESERVED_BIT', 'RSV1, RSV2 or RSV3 set where no extension has a meaning for it');
+    throw violation('RESERVED_BIT', 'RSV1, RSV2 or RSV3 set without an extension');
   }
   // §5.1: "The server MUST close the connection upon receiving a frame that is not masked"
   if (role === 'server' && !(second & MASK)) throw violation('FRAME_NOT_MASKED', 'client frame without a mask');

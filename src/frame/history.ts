@@ -4,8 +4,8 @@
 const FIRST_BYTES = 1024;
 
 /**
- * The last bytes of all compressed messages, as a dictionary for zlib. With it, compressing and inflating need no native
- * state between messages, and are still what a peer with a stream of zlib's for each direction sends and expects.
+ * The last bytes of all compressed messages, as a dictionary for zlib: with it, no native state is needed between
+ * messages, and still they are what a peer sends and expects that has a stream of zlib's for each direction.
  */
 export class History {
   readonly #maxBytes: number;

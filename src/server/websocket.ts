@@ -1,7 +1,7 @@
 // Marks routes that speak WebSocket, and takes a request through the opening handshake to its handler (RFC 6455 §4.2).
 import type { Socket } from 'node:net';
 import { Connection } from '../connection/connection.js';
-import { toDeflate } from '../connection/deflate-options.js';
+import { toDeflate } from '../connection/deflate.js';
 import type { KeepAlive } from '../connection/keep-alive.js';
 import type { ConnectionLimits, ConnectionOptions } from '../connection/limits.js';
 import { ConnectionClosed, HandshakeError } from '../errors.js';

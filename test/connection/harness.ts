@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { Connection, type OpeningRequest } from '../../src/connection/connection.js';
-import type { Deflate } from '../../src/connection/protocol.js';
+import type { Deflate } from '../../src/connection/deflate.js';
 import { KeepAlive } from '../../src/connection/keep-alive.js';
 import { resolveLimits, type ConnectionOptions } from '../../src/connection/limits.js';
 import { HeaderFields } from '../../src/handshake/headers.js';
