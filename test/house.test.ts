@@ -26,6 +26,7 @@ const publicTypes: readonly string[] = [
   'ConnectOptions',
   'Connection',
   'ConnectionOptions',
+  'DeflateOptions',
   'Feed',
   'FeedOptions',
   'Handler',
@@ -37,6 +38,7 @@ const publicTypes: readonly string[] = [
   'Reply',
   'ReplyParts',
   'Request',
+  'SendOptions',
   'Sendable',
   'Server',
   'ServerOptions',
@@ -64,7 +66,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
 /** Which sources may import the modules that few may. */
 const guarded: Readonly<Record<string, RegExp>> = {
   'node:crypto': /^(?:handshake\/accept|frame\/mask)\.ts$/,
-  'node:zlib': /^frame\/deflate\.ts$/,
+  'node:zlib': /^frame\/(?:deflate|inflate)\.ts$/,
   'node:net': /^(?:server|client)\//,
   'node:tls': /^(?:server|client)\//,
 };
@@ -208,7 +210,7 @@ const imports: readonly [path: string, text: string, isFine: boolean][] = [
   ['frame/mask.ts', "import { randomFillSync } from 'node:crypto';", true],
   ['handshake/accept.ts', "import { createHash } from 'node:crypto';", true],
   ['handshake/upgrade.ts', "import { createHash } from 'node:crypto';", false],
-  ['frame/deflate.ts', "import { inflateRawSync } from 'node:zlib';", true],
+  ['frame/inflate.ts', "import { inflateRawSync } from 'node:zlib';", true],
   ['frame/message.ts', "import zlib, { inflateRawSync } from 'node:zlib';", false],
   ['server/server.ts', "import { createServer } from 'node:net';", true],
   ['client/connect.ts', "import tls from 'node:tls';", true],

@@ -31,7 +31,7 @@ async function run(args: string[]): Promise<void> {
   if (values.host === '') throw new CommandError('the host must not be empty');
   const port = wholeNumber('the port', values.port, 65_535);
 
-  const server = createServer({ maxMessageBytes: messageLimit(values['max-message-bytes']) });
+  const server = createServer({ deflate: true, maxMessageBytes: messageLimit(values['max-message-bytes']) });
   addEchoRoutes(server);
   addRaceRoutes(server);
   await listen(server, port, values.host);
