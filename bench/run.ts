@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const names = readdirSync(folder).flatMap((file) => /^(?!run|compare)(\w+)\.js$/.exec(file)?.[1] ?? []);
+const names = readdirSync(folder).flatMap((file) => /^(?!run|compare|chart|model|packages)(\w+)\.js$/.exec(file)?.[1] ?? []);
 const [name = ''] = process.argv.slice(2);
 
 if (names.includes(name) && existsSync(`${folder}${name}.js`)) {
