@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { Connection } from '../connection/connection.js';
+import { toDeflate } from '../connection/deflate.js';
 import { KeepAlive } from '../connection/keep-alive.js';
 import {
   milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
@@ -123,7 +124,7 @@ function prepare(options: ConnectOptions): Context {
   }
   return {
     options,
-    limits: resolveLimits(options),
+    limits: resolveLimits({ ...options, deflate: options.deflate ?? true }),
     keepAlive,
     redirects: wholeNumber('redirects', options.redirects ?? 0, 0, MAX_REDIRECTS),
     proxy: options.proxy === undefined ? undefined : parseProxy(options.proxy),
@@ -161,7 +162,7 @@ async function open(
   signal: AbortSignal,
 ): Promise<Connection | Redirect> {
   const { url } = target;
-  const offer = { key: createKey(), subprotocols: options.subprotocols ?? [] };
+  const offer = { key: createKey(), subprotocols: options.subprotocols ?? [], deflate: limits.deflate };
   const fields = [...requestFields(target, options.origin), ...offerUpgrade(offer)];
   const head = serializeRequestHead('GET', url.pathname + url.search, fields);
   const socket = await openSocket({ url, socketPath: options.socketPath, proxy, tls: options.tls }, signal);
@@ -169,13 +170,20 @@ async function open(
   const received = await receiveResponse(socket, signal);
   if (received.head.status !== 101) return refuse(socket, received, mayRedirect, signal);
   try {
-    const subprotocol = verifyUpgrade(received.head, offer) ?? '';
+    const { subprotocol, extensions, deflate } = verifyUpgrade(received.head, offer);
     const headers = new HeaderFields();
     for (const [name, value] of fields) headers.append(name, value);
     const remoteAddress = socket.remoteAddress ?? '';
     const request = { path: url.pathname, query: url.searchParams, params: {}, headers, remoteAddress };
     return new Connection(socket, {
-      role: 'client', request, subprotocol, limits, keepAlive, firstBytes: received.rest,
+      role: 'client',
+      request,
+      subprotocol: subprotocol ?? '',
+      extensions,
+      deflate: deflate && toDeflate('client', deflate, limits.deflate!),
+      limits,
+      keepAlive,
+      firstBytes: received.rest,
     });
   } catch (error) {
     socket.destroy();

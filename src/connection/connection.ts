@@ -6,6 +6,7 @@ import { MAX_CONTROL_PAYLOAD_BYTES } from '../frame/header.js';
 import type { Message } from '../frame/message.js';
 import type { Role } from '../frame/opcode.js';
 import type { HeaderFields } from '../handshake/headers.js';
+import type { Deflate } from './deflate.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { ConnectionLimits } from './limits.js';
 import { Protocol } from './protocol.js';
@@ -17,6 +18,14 @@ const LOW_MARK = 1 / 4;
 
 /** What `send` takes: a text message, or the bytes of a binary one. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView;
+
+export interface SendOptions {
+  /**
+   * Whether to compress the message, if compression was agreed on. By default those of at least `deflate.threshold`
+   * bytes are. One that would not become shorter is sent as it is.
+   */
+  compress?: boolean;
+}
 
 /** The HTTP request that opened a connection. */
 export interface OpeningRequest {
@@ -35,6 +44,9 @@ export interface ConnectionInit {
   readonly role: Role;
   readonly request: OpeningRequest;
   readonly subprotocol: string;
+  readonly extensions: string;
+  /** `null` if messages are not compressed. */
+  readonly deflate: Deflate | null;
   readonly limits: ConnectionLimits;
   readonly keepAlive: KeepAlive;
   /** Bytes that arrived behind the head: the first frames. */
@@ -66,6 +78,8 @@ const taken = Promise.resolve();
 export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   /** The subprotocol agreed on in the opening handshake; empty if none was (RFC 6455 §1.9). */
   readonly subprotocol: string;
+  /** The extension agreed on, with its parameters; empty if none was (§9.1). */
+  readonly extensions: string;
   /** The HTTP request that opened the connection. */
   readonly request: OpeningRequest;
   /** Fulfils with how the connection ended, once its TCP connection has; never rejects. */
@@ -85,6 +99,8 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   /** Settles when there is room again; present while a `send` waits for that. */
   #room: Deferred<void> | null = null;
   #isPaused = false;
+  /** Whether the stream is to end once nothing is being compressed any more. */
+  #isEnding = false;
 
   #pings: PendingPing[] = [];
   #pingCount = 0;
@@ -97,10 +113,13 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   /** @internal */
   constructor(stream: Duplex, init: ConnectionInit) {
     this.subprotocol = init.subprotocol;
+    this.extensions = init.extensions;
     this.request = init.request;
     this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
     this.#stream = stream;
-    this.#protocol = new Protocol(init.role, this, init.limits.maxMessageBytes);
+    this.#protocol = new Protocol(this, {
+      role: init.role, maxMessageBytes: init.limits.maxMessageBytes, deflate: init.deflate,
+    });
     this.#limits = init.limits;
     this.#keepAlive = init.keepAlive;
     this.#keepAlive.add(this);
@@ -169,14 +188,14 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
    * rejection is never reported as unhandled.
    * @throws TypeError at once for anything else than a string, an `ArrayBuffer` or a view.
    */
-  send(message: Sendable): Promise<void> {
+  send(message: Sendable, options?: SendOptions): Promise<void> {
     const payload = toPayload(message);
     if (!this.#protocol.isOpen) return this.#rejectClosed();
     if (this.bufferedAmount > this.#limits.maxBufferedBytes) {
       this.#destroy(new WebSocketError('PEER_NOT_READING', `over maxBufferedBytes (${this.#limits.maxBufferedBytes})`));
       return this.#rejectClosed();
     }
-    this.#protocol.send(payload);
+    this.#protocol.send(payload, options?.compress);
     this.#scheduleFlush();
     if (!this.#protocol.isSaturated && this.bufferedAmount < this.#stream.writableHighWaterMark) return taken;
     return (this.#room ??= deferred<void>()).promise;
@@ -243,6 +262,17 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     const now = performance.now();
     // §5.5.3: a peer may answer the most recent ping only, which answers those before it.
     for (const ping of this.#pings.splice(0, answered + 1)) ping.resolve(now - ping.sentAt);
+  }
+
+  /** @internal */
+  outputReady(): void {
+    this.#afterProtocol();
+    if (this.#isEnding) this.#endStream();
+  }
+
+  /** @internal */
+  outputFailed(error: Error): void {
+    this.#destroy(error);
   }
 
   /** @internal Called at each interval of the keep-alive timer: any byte since the last is a sign of life. */
@@ -379,7 +409,9 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   #endStream(): void {
     if (this.#stream.writableEnded) return;
     this.#flush();
-    this.#stream.end();
+    // What is still being compressed comes first.
+    this.#isEnding = this.#protocol.output.hasGap;
+    if (!this.#isEnding) this.#stream.end();
   }
 
   #destroy(error: Error | null): void {

@@ -156,7 +156,8 @@ asking('§1.3, §4.1: its bytes', async () => {
   assert.is(
     head,
     `GET / HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n` +
+      'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n',
   );
   assert.is(Buffer.from(key, 'base64').length, 16);
   assert.is(peer.received.length, 0);
