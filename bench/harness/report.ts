@@ -1,7 +1,7 @@
 // What a bench leaves behind: a Markdown table on standard output and the same numbers in bench/results/.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Outcome } from './duel.js';
-import { benchPath } from './paths.js';
+import { benchPath } from '../packages.js';
 import { describeMachine } from './peers.js';
 import { formatRatio } from './statistics.js';
 
