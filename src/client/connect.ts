@@ -79,11 +79,13 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
     timeout,
   );
   try {
-    for (let left = context.redirects; ; left--) {
-      const opened = await open(target, context, left > 0, controller.signal);
-      if (opened instanceof Connection) return opened;
+    let { redirects } = context;
+    let opened = await open(target, context, redirects > 0, controller.signal);
+    while (!(opened instanceof Connection)) {
       target = redirect(target, opened, context);
+      opened = await open(target, context, --redirects > 0, controller.signal);
     }
+    return opened;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
