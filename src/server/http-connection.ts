@@ -17,7 +17,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 /** The answer to `OPTIONS *`. */
 const ALLOWED: Response = { status: 204, headers: [['Allow', METHODS.join(', ')]], body: null };
 
-/** Milliseconds that a client has to end its side, once the last reply has left: closing earlier could lose the reply. */
+/** Milliseconds that a client has to end its side once the last reply has left: closing earlier could lose it. */
 const LINGER_TIME = 2000;
 
 /** For a refusal that is written at once: nothing of it would be stopped if the client left. */

@@ -181,7 +181,7 @@ for (const scheme of ['ws', 'wss']) {
   });
 }
 
-tunnelling('a redirect from ws: to wss: of the same host is another origin: who the user is, is not said again', async () => {
+tunnelling('RFC 9110 §15.4: a redirect from ws: to wss: of the same host drops Authorization and Cookie', async () => {
   await using proxy = await RawServer.listen();
   await using plain = await RawServer.listen();
   await using secure = await RawServer.listen({ tls: TLS });

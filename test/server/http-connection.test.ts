@@ -572,7 +572,7 @@ badInputs('what follows a refused head is ignored, up to the end', async () => {
   assert.is(fake.written.toString(), refusal);
 });
 
-badInputs('a client that reads slowly gets all of the last reply, however long that takes within idleTimeout', async () => {
+badInputs('a client that reads slowly gets all of the last reply, if it does so within idleTimeout', async () => {
   const { fake, socket } = FakeSocket.create();
   const context = { httpConnections: new Set(), headTimeout: 60_000, idleTimeout: 60_000 } as unknown as HttpContext;
   new HttpConnection(socket, context);

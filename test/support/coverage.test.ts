@@ -20,7 +20,7 @@ async function cover(files: Readonly<Record<string, string>>): Promise<Coverage>
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
     spawnSync(process.execPath, [join(folder, 'main.js')], { env: { ...process.env, NODE_V8_COVERAGE: counts } });
     const coverage = await readCoverage(folder, counts);
-    const shorten = (places: readonly string[]): string[] => places.map((place) => place.replace(/^.*\/(?=\w+\.js:)/, ''));
+    const shorten = (places: readonly string[]): string[] => places.map((place) => place.replace(/^\S*\//, ''));
     return { ...coverage, gaps: shorten(coverage.gaps), exceptions: shorten(coverage.exceptions) };
   } finally {
     rmSync(folder, { recursive: true });
