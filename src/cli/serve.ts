@@ -1,12 +1,14 @@
 // `twobyte serve`: runs the demo server.
 import { createServer, type Server } from '../index.js';
 import { addEchoRoutes } from '../server/echo.js';
+import { addRaceRoutes } from '../server/race.js';
 import { CommandError, messageLimit, parse, wholeNumber, type Command } from './arguments.js';
 import { closeOnSignal } from './signals.js';
 
 const help = `Usage: twobyte serve [options]
 
-Serves a page to try WebSocket with at /home/, an echo over HTTP and WebSocket at /echo/,
+Serves a page to try WebSocket with at /home/, one that lets it race against polling,
+long polling and streaming at /race/, an echo over HTTP and WebSocket at /echo/,
 and one over WebSocket only, for a single message, at /websocket/. Ctrl-C closes gracefully.
 
   --host ADDRESS           the address to listen on (127.0.0.1)
@@ -31,6 +33,7 @@ async function run(args: string[]): Promise<void> {
 
   const server = createServer({ deflate: true, maxMessageBytes: messageLimit(values['max-message-bytes']) });
   addEchoRoutes(server);
+  addRaceRoutes(server);
   await listen(server, port, values.host);
   closeOnSignal(() => void server.close());
   const { port: listened } = server.address() as { port: number };

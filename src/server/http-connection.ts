@@ -4,9 +4,10 @@ import { HandshakeError } from '../errors.js';
 import { listElements } from '../handshake/headers.js';
 import { RequestHeadParser, type RequestHead } from '../handshake/http.js';
 import { isUpgrade } from '../handshake/upgrade.js';
+import { withoutKnownContent } from './condition.js';
 import { Exchange } from './exchange.js';
 import { toRefusal, toResponse, type Reply, type Response } from './reply.js';
-import { Request } from './request.js';
+import { isAbort, Request } from './request.js';
 import { writeResponse } from './response.js';
 import type { Router } from './router.js';
 import { openWebSocket, type Route, type WebSocketContext } from './websocket.js';
@@ -43,6 +44,8 @@ export class HttpConnection {
   #exchange: Exchange | null = null;
   /** Bytes behind that request, for when it is done; the socket is paused while there are any. */
   #held: Buffer[] = [];
+  /** What the socket has counted for the requests before the current one. */
+  #bytesRead = 0;
   #timer: NodeJS.Timeout | undefined;
   #isIdle = false;
   /** Whether the client has ended its side, or was told that the connection ends. */
@@ -92,6 +95,8 @@ export class HttpConnection {
     if (this.#parser.rest.length > 0) this.#hold(this.#parser.rest);
     this.#exchange = new Exchange(head, {
       remoteAddress: this.#remoteAddress,
+      socket: this.#socket,
+      bytesReadBefore: this.#bytesRead,
       maxBodyBytes: this.#context.maxBodyBytes,
       bodyTimeout: this.#context.bodyTimeout,
       readBytes: () => this.#release(),
@@ -142,7 +147,7 @@ export class HttpConnection {
         await openWebSocket(route, head, request, this.#context, () => this.#takeSocket());
         return;
       }
-      response = toResponse((await route.handler(request)) as Reply);
+      response = withoutKnownContent(toResponse((await route.handler(request)) as Reply), head);
     } catch (error) {
       response = this.#toErrorResponse(error, request);
       // A client that wanted a WebSocket may have sent frames already.
@@ -160,8 +165,7 @@ export class HttpConnection {
       }
     }
     // A handler that has passed its signal on fails by it when the client leaves.
-    const isFault = !(request!.signal.aborted && error instanceof Error && error.name === 'AbortError');
-    if (isFault) this.#context.onError(error, request!);
+    if (!isAbort(error, request!.signal)) this.#context.onError(error, request!);
     return toRefusal(new HandshakeError('INTERNAL_ERROR', 500, 'internal server error'));
   }
 
@@ -185,7 +189,7 @@ export class HttpConnection {
       this.#context.onError(error, request!);
       return;
     }
-    exchange.isAnswered = true;
+    exchange.answer();
     // Since the head was written, the client may have gone, or the server begun to close.
     const isOver = !(await skipped) || this.#isLast || this.#context.isClosing || this.#socket.destroyed;
     if (isOver) this.#finish();
@@ -218,6 +222,7 @@ export class HttpConnection {
 
   #expectNext(): void {
     this.#exchange = null;
+    this.#bytesRead = this.#socket.bytesRead;
     this.#isIdle = true;
     this.#setTimer(this.#context.idleTimeout, () => this.#finish());
     this.#release();

@@ -10,7 +10,7 @@ import type { RequestHead } from '../handshake/http.js';
 import { acceptDeflate } from '../handshake/deflate.js';
 import { checkOrigin, selectSubprotocol, upgradeResponse, validateUpgrade } from '../handshake/upgrade.js';
 import type { Reply } from './reply.js';
-import type { Granted, Request, WebSocketRequest } from './request.js';
+import { isAbort, type Granted, type Request, type WebSocketRequest } from './request.js';
 
 /** Serves a request: returns the reply or, on a WebSocket, talks over `request.webSocket` until it returns. */
 export type Handler<Authorized = undefined> = (request: Request<Authorized>) => Reply | Promise<Reply>;
@@ -164,9 +164,9 @@ async function serve(
     await handler(request);
     void connection.close(CloseCode.NORMAL);
   } catch (error) {
-    // That the peer has gone while the handler was sending is no fault of the handler's.
-    const isFault = !(error instanceof ConnectionClosed && connection.isClosed());
+    // That the peer has gone while the handler was sending or waiting is no fault of the handler's.
+    const isConsequence = error instanceof ConnectionClosed ? connection.isClosed() : isAbort(error, request.signal);
     void connection.close(CloseCode.INTERNAL_ERROR);
-    if (isFault) onError(error, request);
+    if (!isConsequence) onError(error, request);
   }
 }
