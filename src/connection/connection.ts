@@ -10,6 +10,7 @@ import type { Deflate } from './deflate.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { ConnectionLimits } from './limits.js';
 import { Protocol } from './protocol.js';
+import { shareReadBuffer } from './read-buffer.js';
 import { WaitQueue, type WaitOptions } from './wait-queue.js';
 
 /** A paused socket is resumed when the queue is down to this part of its limits, as in Python's websockets. */
@@ -122,6 +123,8 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     this.#limits = init.limits;
     this.#keepAlive = init.keepAlive;
     this.#keepAlive.add(this);
+    // The protocol keeps no view of a chunk.
+    shareReadBuffer(stream);
     stream.on('data', (chunk: Buffer) => this.#receive(chunk));
     stream.on('drain', () => this.#drain());
     stream.on('end', () => this.#stopReceiving());
@@ -173,8 +176,8 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /** Iterates over the messages until the connection has ended; leaving the loop early leaves the connection open. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
-    for (let message; (message = await this.wait()) !== null; ) yield message;
+  [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
+    return { next: () => this.#next() };
   }
 
   /**
@@ -286,6 +289,13 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     } else {
       this.#destroy(new TimeoutError('the peer gave no sign of life'));
     }
+  }
+
+  /** A step of an iteration; an async generator would take three promises for it instead of one. */
+  #next(): Promise<IteratorResult<Message, undefined>> {
+    const result = this.#queue.next();
+    this.#resumeIfLow();
+    return result;
   }
 
   // ── Bytes in ──
