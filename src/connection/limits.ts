@@ -12,7 +12,7 @@ export interface DeflateOptions {
    * many bytes of what it has sent and of what it has received. A client that can't be limited may still use 15.
    */
   windowBits?: number;
-  /** Whether messages may refer to earlier ones, which pays if they are alike. Without, nothing is kept. Default `true`. */
+  /** Whether messages may refer to earlier ones, which pays if they are alike. Else nothing is kept. Default `true`. */
   contextTakeover?: boolean;
 }
 
@@ -82,7 +82,9 @@ const deflateDefaults: ResolvedDeflateOptions = { threshold: 1024, level: 6, win
  */
 function resolveDeflate(option: boolean | DeflateOptions): ResolvedDeflateOptions | null {
   if (option === false) return null;
-  if (option !== true && (typeof option !== 'object' || option === null)) throw new TypeError('deflate is true, false, or its options');
+  if (option !== true && (typeof option !== 'object' || option === null)) {
+    throw new TypeError('deflate is true, false, or its options');
+  }
   const given = option === true ? {} : option;
   const number = (name: 'threshold' | 'level' | 'windowBits', lowest: number, highest: number): number =>
     wholeNumber(`deflate.${name}`, given[name] ?? deflateDefaults[name], lowest, highest);

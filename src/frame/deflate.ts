@@ -12,13 +12,13 @@ export interface DeflateSettings extends Context {
 }
 
 /**
- * From this many bytes on, a message is compressed in a thread of libuv's: at level 6 it would block all other
- * connections for more than a millisecond (19 µs for each KiB, bench deflate), against 50 µs for the way there and back.
+ * From this many bytes on, a message is compressed in a thread of libuv: at level 6 it would block all other connections
+ * for more than a millisecond, 19 µs for each KiB, against 50 µs for the way there and back (bench deflate).
  */
 export const OFF_LOOP_FROM_BYTES = 65_536;
 
 /**
- * So many at a time, one for each of libuv's threads. The others wait without zlib's memory, 256 KiB each: so many that
+ * So many at a time, one for each of libuv's threads. The others wait without zlib's 256 KiB of memory: thousands that
  * all begin at once fragment the heap (websockets/ws, issue 1202).
  */
 const MAX_JOBS = 4;
@@ -63,14 +63,15 @@ export class Deflater {
     if (options.dictionary !== undefined) options.dictionary = Buffer.from(options.dictionary as Buffer);
     this.#history?.append(message);
     enqueue({
+      message,
+      options,
       isAbandoned: () => this.#isAbandoned,
-      run: (settle) => deflateRaw(message, options, (error, bytes) => {
-        settle();
-        if (this.#isAbandoned) return;
-        const deflated = error === null ? withoutTail(bytes) : null;
-        const isLonger = deflated !== null && deflated.length >= message.length;
-        done(error, isLonger && this.#history === null ? null : deflated);
-      }),
+      done: (error, bytes) => {
+        if (error !== null) return done(error, null);
+        const deflated = withoutTail(bytes);
+        const isLonger = deflated.length >= message.length;
+        done(null, isLonger && this.#history === null ? null : deflated);
+      },
     });
   }
 
@@ -113,8 +114,10 @@ function withoutTail(bytes: Buffer): Buffer {
 }
 
 interface Job {
+  readonly message: Uint8Array;
+  readonly options: ZlibOptions;
   isAbandoned(): boolean;
-  run(settle: () => void): void;
+  done(error: Error | null, bytes: Buffer): void;
 }
 
 let runningJobs = 0;
@@ -128,11 +131,21 @@ function enqueue(job: Job): void {
 function runNext(): void {
   while (runningJobs < MAX_JOBS && waitingJobs.length > 0) {
     const job = waitingJobs.shift()!;
-    if (job.isAbandoned()) continue;
-    runningJobs++;
-    job.run(() => {
-      runningJobs--;
-      runNext();
-    });
+    if (!job.isAbandoned()) run(job);
+  }
+}
+
+function run(job: Job): void {
+  const settle = (error: Error | null, bytes: Buffer): void => {
+    runningJobs--;
+    runNext();
+    if (!job.isAbandoned()) job.done(error, bytes);
+  };
+  runningJobs++;
+  try {
+    deflateRaw(job.message, job.options, settle);
+  } catch (error) {
+    // zlib tells at once that there is no memory for its state.
+    process.nextTick(settle, error, null);
   }
 }

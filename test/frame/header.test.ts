@@ -204,4 +204,18 @@ function catchProtocolError(run: () => unknown): ProtocolError | null {
   return null;
 }
 
+test('RFC 7692 §6.1 with permessage-deflate, RSV1 may begin a message, and no other bit may be set anywhere', () => {
+  for (let bits = 0x10; bits <= 0x70; bits += 0x10) {
+    for (let opcode = 0; opcode <= 0xf; opcode++) {
+      for (const inMessage of [true, false]) {
+        const check = (): void => checkHeader(0x80 | bits | opcode, 0, 'client', inMessage, true);
+        const begins = opcode === 0x1 || opcode === 0x2;
+        if (bits !== 0x40 || !begins) assertViolation(check, 'RESERVED_BIT');
+        else if (inMessage) assertViolation(check, 'EXPECTED_CONTINUATION');
+        else check();
+      }
+    }
+  }
+});
+
 test.run();
