@@ -5,7 +5,7 @@ import { listTests, suite } from '../support/suite.js';
 
 const HEADER = '| id | level | requirement | client | server |';
 const REASON_HEADER = '| id | role | reason |';
-const LEVELS = ['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'must', 'should'];
+const LEVELS = ['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'must', 'should', 'may'];
 const UNTESTED = { '**deviates**': 'Deviations', '**delegated**': 'Delegated' } as const;
 
 /** Everything that is wrong with the document, or between it and the names of the tests. */
