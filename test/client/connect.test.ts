@@ -326,7 +326,7 @@ const wrong: [name: string, answer: Answer, code: string, status: number][] = [
   ['the accept value of §1.3', (text) => text.replace(/Accept: .*/, 'Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo='),
     'ACCEPT_INVALID', 101],
   ['two accept values', (text) => text.replace(/(Sec-WebSocket-Accept.*\r\n)/, '$1$1'), 'ACCEPT_INVALID', 101],
-  ['an extension', (text) => text.replace('\r\n\r\n', '\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n'),
+  ['an extension', (text) => text.replace('\r\n\r\n', '\r\nSec-WebSocket-Extensions: permessage-bzip2\r\n\r\n'),
     'EXTENSION_NOT_OFFERED', 101],
   ['a subprotocol', (text) => text.replace('\r\n\r\n', '\r\nSec-WebSocket-Protocol: x\r\n\r\n'),
     'SUBPROTOCOL_NOT_OFFERED', 101],
