@@ -12,8 +12,8 @@ export interface DeflateSettings extends Context {
 }
 
 /**
- * From this many bytes on, a message is compressed in a thread of libuv: at level 6 it would block all other connections
- * for more than a millisecond, 19 µs for each KiB, against 50 µs for the way there and back (bench deflate).
+ * From this many bytes on, a message is compressed in a thread of libuv. At once, at level 6, it would block all others
+ * for more than a millisecond: 19 µs for each KiB, against 50 µs for the way there and back (bench deflate).
  */
 export const OFF_LOOP_FROM_BYTES = 65_536;
 

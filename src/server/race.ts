@@ -10,9 +10,13 @@ import type { Server } from './server.js';
 import { longPolling, polling, push, streaming } from './transports.js';
 import { requireWebSocket } from './websocket.js';
 
-/** A race ends after ten minutes, and one page too many is turned away: nobody can keep a public demo busy. */
-const MAX_RACES = 100;
-const MAX_DURATION = 600_000;
+/** So that nobody can keep a public demo busy. */
+export interface RaceLimits {
+  /** Races at a time; a page too many is turned away. Default 100. */
+  readonly maxRaces?: number;
+  /** Milliseconds after which a race ends. Default ten minutes. */
+  readonly maxDuration?: number;
+}
 
 /** Milliseconds between two reports of the counts. */
 const REPORT_INTERVAL = 250;
@@ -76,14 +80,17 @@ export class Race {
  * reports the counts; a message with the page's time is answered with that and the server's, to compare the clocks.
  * @returns the races under way, by name.
  */
-export function addRaceRoutes(server: Server): ReadonlyMap<string, Race> {
+export function addRaceRoutes(
+  server: Server,
+  { maxRaces = 100, maxDuration = 600_000 }: RaceLimits = {},
+): ReadonlyMap<string, Race> {
   const races = new Map<string, Race>();
   let count = 0;
 
   addPageFiles(server, pageFiles);
 
   server.route('/race/control', requireWebSocket(async ({ webSocket, query }) => {
-    if (races.size >= MAX_RACES) {
+    if (races.size >= maxRaces) {
       void webSocket.close(TRY_AGAIN_LATER, 'too many races at the moment');
       return;
     }
@@ -93,7 +100,7 @@ export function addRaceRoutes(server: Server): ReadonlyMap<string, Race> {
     races.set(name, race);
     const tell = (message: object): void => void webSocket.send(JSON.stringify(message));
     const reporting = setInterval(() => tell({ lanes: race.report() }), REPORT_INTERVAL);
-    const limit = setTimeout(() => void webSocket.close(), MAX_DURATION);
+    const limit = setTimeout(() => void webSocket.close(), maxDuration);
     try {
       tell({ race: name });
       for await (const message of webSocket) {
