@@ -131,7 +131,8 @@ test('close: a slow one is closed with 1013', async () => {
   assert.is(result.slow[0], slow.connection);
   assert.is(slow.connection.isClosed(), true);
   slow.stream.release();
-  await slow.assertSent(`${textFrames('x'.repeat(200))} 88 14 03f5 ${Buffer.from('reading too slowly').toString('hex')}`);
+  const close = `88 14 03f5 ${Buffer.from('reading too slowly').toString('hex')}`;
+  await slow.assertSent(`${textFrames('x'.repeat(200))} ${close}`);
 });
 
 // ── Compressed ──
