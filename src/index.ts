@@ -3,8 +3,8 @@ export { ConnectionClosed, HandshakeError, ProtocolError, TimeoutError, WebSocke
 export type { Close, Refusal } from './errors.js';
 export type { Message } from './frame/message.js';
 export type { HeaderFields } from './handshake/headers.js';
-export type { Connection, OpeningRequest, Sendable } from './connection/connection.js';
-export type { ConnectionOptions } from './connection/limits.js';
+export type { Connection, OpeningRequest, Sendable, SendOptions } from './connection/connection.js';
+export type { ConnectionOptions, DeflateOptions } from './connection/limits.js';
 export type { WaitOptions } from './connection/wait-queue.js';
 export { createServer } from './server/server.js';
 export type { Server, ServerOptions } from './server/server.js';

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { Connection } from '../connection/connection.js';
+import { toDeflate } from '../connection/deflate.js';
 import { KeepAlive } from '../connection/keep-alive.js';
 import {
   milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
@@ -33,8 +34,8 @@ export interface ConnectOptions extends ConnectionOptions {
   /** An `http:` proxy to go through by CONNECT, with user name and password in its URL if it wants them. */
   proxy?: string | URL;
   /**
-   * How many redirects to follow. Default 0. `Authorization` and `Cookie` are not sent to another host, and `wss:` is
-   * never left for `ws:`.
+   * How many redirects to follow. Default 0. `Authorization` and `Cookie` are not sent to another origin (scheme, host
+   * and port), and `wss:` is never left for `ws:`.
    */
   redirects?: number;
   /** As for `createServer`. Default 30,000. */
@@ -79,11 +80,13 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
     timeout,
   );
   try {
-    for (let left = context.redirects; ; left--) {
-      const opened = await open(target, context, left > 0, controller.signal);
-      if (opened instanceof Connection) return opened;
+    let { redirects } = context;
+    let opened = await open(target, context, redirects > 0, controller.signal);
+    while (!(opened instanceof Connection)) {
       target = redirect(target, opened, context);
+      opened = await open(target, context, --redirects > 0, controller.signal);
     }
+    return opened;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
@@ -123,7 +126,7 @@ function prepare(options: ConnectOptions): Context {
   }
   return {
     options,
-    limits: resolveLimits(options),
+    limits: resolveLimits({ ...options, deflate: options.deflate ?? true }),
     keepAlive,
     redirects: wholeNumber('redirects', options.redirects ?? 0, 0, MAX_REDIRECTS),
     proxy: options.proxy === undefined ? undefined : parseProxy(options.proxy),
@@ -161,7 +164,7 @@ async function open(
   signal: AbortSignal,
 ): Promise<Connection | Redirect> {
   const { url } = target;
-  const offer = { key: createKey(), subprotocols: options.subprotocols ?? [] };
+  const offer = { key: createKey(), subprotocols: options.subprotocols ?? [], deflate: limits.deflate };
   const fields = [...requestFields(target, options.origin), ...offerUpgrade(offer)];
   const head = serializeRequestHead('GET', url.pathname + url.search, fields);
   const socket = await openSocket({ url, socketPath: options.socketPath, proxy, tls: options.tls }, signal);
@@ -169,13 +172,20 @@ async function open(
   const received = await receiveResponse(socket, signal);
   if (received.head.status !== 101) return refuse(socket, received, mayRedirect, signal);
   try {
-    const subprotocol = verifyUpgrade(received.head, offer) ?? '';
+    const { subprotocol, extensions, deflate } = verifyUpgrade(received.head, offer);
     const headers = new HeaderFields();
     for (const [name, value] of fields) headers.append(name, value);
     const remoteAddress = socket.remoteAddress ?? '';
     const request = { path: url.pathname, query: url.searchParams, params: {}, headers, remoteAddress };
     return new Connection(socket, {
-      role: 'client', request, subprotocol, limits, keepAlive, firstBytes: received.rest,
+      role: 'client',
+      request,
+      subprotocol: subprotocol ?? '',
+      extensions,
+      deflate: deflate && toDeflate('client', deflate, limits.deflate!),
+      limits,
+      keepAlive,
+      firstBytes: received.rest,
     });
   } catch (error) {
     socket.destroy();
@@ -222,11 +232,12 @@ function redirect({ url, headers }: Target, { location, refusal }: Redirect, { o
   if (url.protocol === 'wss:' && next.protocol === 'ws:') {
     throw new HandshakeError('REDIRECT_INSECURE', status, 'the redirect leads from wss: to ws:', refusal);
   }
-  const isSameHost = next.host === url.host;
-  if (!isSameHost && options.socketPath !== undefined) {
+  // RFC 9110 §15.4 item 1 names what to drop; as fetch does, whenever the origin is another: its scheme counts too.
+  const isSameOrigin = next.origin === url.origin;
+  if (!isSameOrigin && options.socketPath !== undefined) {
     throw new HandshakeError('REDIRECT_ELSEWHERE', status, 'the redirect leads away from the Unix socket', refusal);
   }
-  if (isSameHost) {
+  if (isSameOrigin) {
     // A relative location inherits the credentials of the URL; an absolute one to the same place is no different.
     if (credentialsOf(next) === null) [next.username, next.password] = [url.username, url.password];
     return { url: next, headers };

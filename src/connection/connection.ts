@@ -6,9 +6,11 @@ import { MAX_CONTROL_PAYLOAD_BYTES } from '../frame/header.js';
 import type { Message } from '../frame/message.js';
 import type { Role } from '../frame/opcode.js';
 import type { HeaderFields } from '../handshake/headers.js';
+import type { Deflate } from './deflate.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { ConnectionLimits } from './limits.js';
 import { Protocol } from './protocol.js';
+import { shareReadBuffer } from './read-buffer.js';
 import { WaitQueue, type WaitOptions } from './wait-queue.js';
 
 /** A paused socket is resumed when the queue is down to this part of its limits, as in Python's websockets. */
@@ -16,6 +18,14 @@ const LOW_MARK = 1 / 4;
 
 /** What `send` takes: a text message, or the bytes of a binary one. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView;
+
+export interface SendOptions {
+  /**
+   * Whether to compress the message, if compression was agreed on. By default those of at least `deflate.threshold`
+   * bytes are. One that would not become shorter is sent as it is.
+   */
+  compress?: boolean;
+}
 
 /** The HTTP request that opened a connection. */
 export interface OpeningRequest {
@@ -34,6 +44,9 @@ export interface ConnectionInit {
   readonly role: Role;
   readonly request: OpeningRequest;
   readonly subprotocol: string;
+  readonly extensions: string;
+  /** `null` if messages are not compressed. */
+  readonly deflate: Deflate | null;
   readonly limits: ConnectionLimits;
   readonly keepAlive: KeepAlive;
   /** Bytes that arrived behind the head: the first frames. */
@@ -65,6 +78,8 @@ const taken = Promise.resolve();
 export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   /** The subprotocol agreed on in the opening handshake; empty if none was (RFC 6455 §1.9). */
   readonly subprotocol: string;
+  /** The extension agreed on, with its parameters; empty if none was (§9.1). */
+  readonly extensions: string;
   /** The HTTP request that opened the connection. */
   readonly request: OpeningRequest;
   /** Fulfils with how the connection ended, once its TCP connection has; never rejects. */
@@ -84,6 +99,8 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   /** Settles when there is room again; present while a `send` waits for that. */
   #room: Deferred<void> | null = null;
   #isPaused = false;
+  /** Whether the stream is to end once nothing is being compressed any more. */
+  #isEnding = false;
 
   #pings: PendingPing[] = [];
   #pingCount = 0;
@@ -96,13 +113,18 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   /** @internal */
   constructor(stream: Duplex, init: ConnectionInit) {
     this.subprotocol = init.subprotocol;
+    this.extensions = init.extensions;
     this.request = init.request;
     this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
     this.#stream = stream;
-    this.#protocol = new Protocol(init.role, this, init.limits.maxMessageBytes);
+    this.#protocol = new Protocol(this, {
+      role: init.role, maxMessageBytes: init.limits.maxMessageBytes, deflate: init.deflate,
+    });
     this.#limits = init.limits;
     this.#keepAlive = init.keepAlive;
     this.#keepAlive.add(this);
+    // The protocol keeps no view of a chunk.
+    shareReadBuffer(stream);
     stream.on('data', (chunk: Buffer) => this.#receive(chunk));
     stream.on('drain', () => this.#drain());
     stream.on('end', () => this.#stopReceiving());
@@ -154,8 +176,8 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /** Iterates over the messages until the connection has ended; leaving the loop early leaves the connection open. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
-    for (let message; (message = await this.wait()) !== null; ) yield message;
+  [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
+    return { next: () => this.#next() };
   }
 
   /**
@@ -166,14 +188,14 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
    * rejection is never reported as unhandled.
    * @throws TypeError at once for anything else than a string, an `ArrayBuffer` or a view.
    */
-  send(message: Sendable): Promise<void> {
+  send(message: Sendable, options?: SendOptions): Promise<void> {
     const payload = toPayload(message);
     if (!this.#protocol.isOpen) return this.#rejectClosed();
     if (this.bufferedAmount > this.#limits.maxBufferedBytes) {
       this.#destroy(new WebSocketError('PEER_NOT_READING', `over maxBufferedBytes (${this.#limits.maxBufferedBytes})`));
       return this.#rejectClosed();
     }
-    this.#protocol.send(payload);
+    this.#protocol.send(payload, options?.compress);
     this.#scheduleFlush();
     if (!this.#protocol.isSaturated && this.bufferedAmount < this.#stream.writableHighWaterMark) return taken;
     return (this.#room ??= deferred<void>()).promise;
@@ -242,6 +264,17 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     for (const ping of this.#pings.splice(0, answered + 1)) ping.resolve(now - ping.sentAt);
   }
 
+  /** @internal */
+  outputReady(): void {
+    this.#afterProtocol();
+    if (this.#isEnding) this.#endStream();
+  }
+
+  /** @internal */
+  outputFailed(error: Error): void {
+    this.#destroy(error);
+  }
+
   /** @internal Called at each interval of the keep-alive timer: any byte since the last is a sign of life. */
   checkLife(): void {
     // A peer that this endpoint stopped itself cannot give one; one that still reads a backlog will get to the ping.
@@ -256,6 +289,13 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     } else {
       this.#destroy(new TimeoutError('the peer gave no sign of life'));
     }
+  }
+
+  /** A step of an iteration; an async generator would take three promises for it instead of one. */
+  #next(): Promise<IteratorResult<Message, undefined>> {
+    const result = this.#queue.next();
+    this.#resumeIfLow();
+    return result;
   }
 
   // ── Bytes in ──
@@ -369,7 +409,9 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   #endStream(): void {
     if (this.#stream.writableEnded) return;
     this.#flush();
-    this.#stream.end();
+    // What is still being compressed comes first.
+    this.#isEnding = this.#protocol.output.hasGap;
+    if (!this.#isEnding) this.#stream.end();
   }
 
   #destroy(error: Error | null): void {

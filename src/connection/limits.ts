@@ -1,5 +1,22 @@
-// The limits and times of a connection: names, defaults, and the check that a given one makes sense.
+// The limits and other options of a connection: names, defaults, and the check that a given one makes sense.
 import { constants } from 'node:buffer';
+
+/** How messages are compressed (RFC 7692) where both sides agree to it. */
+export interface DeflateOptions {
+  /** Messages of fewer bytes are sent as they are. Default 1,024. */
+  threshold?: number;
+  /** Of zlib's levels, from 1, the fastest, to 9, the smallest. Default 6, as in zlib. */
+  level?: number;
+  /**
+   * The base-2 logarithm of how many bytes back a message may refer, 8 to 15. Default 15: 32 KiB. A connection keeps as
+   * many bytes of what it has sent and of what it has received. A client that can't be limited may still use 15.
+   */
+  windowBits?: number;
+  /** Whether messages may refer to earlier ones, which pays if they are alike. Else nothing is kept. Default `true`. */
+  contextTakeover?: boolean;
+}
+
+export type ResolvedDeflateOptions = Required<DeflateOptions>;
 
 export interface ConnectionOptions {
   /**
@@ -18,9 +35,17 @@ export interface ConnectionOptions {
   maxBufferedBytes?: number;
   /** Milliseconds for the closing handshake; then TCP is cut. Default 10,000, as in Python's websockets. */
   closeTimeout?: number;
+  /**
+   * Compresses messages by permessage-deflate (RFC 7692) if the peer agrees; `true` for the defaults of its options.
+   * Default `false` for a server, `true` for a client.
+   */
+  deflate?: boolean | DeflateOptions;
 }
 
-export type ConnectionLimits = Required<ConnectionOptions>;
+export interface ConnectionLimits extends Required<Omit<ConnectionOptions, 'deflate'>> {
+  /** `null` if messages are not to be compressed. */
+  readonly deflate: ResolvedDeflateOptions | null;
+}
 
 const defaults: ConnectionLimits = {
   maxMessageBytes: 1 << 20,
@@ -28,14 +53,15 @@ const defaults: ConnectionLimits = {
   maxQueuedBytes: 1 << 20,
   maxBufferedBytes: 16 << 20,
   closeTimeout: 10_000,
+  deflate: null,
 };
 
 /**
  * The given options over those of `base`.
- * @throws RangeError naming the option that is no whole number in its range.
+ * @throws RangeError naming the option that is no whole number in its range, TypeError for one of another type.
  */
 export function resolveLimits(options: ConnectionOptions, base: ConnectionLimits = defaults): ConnectionLimits {
-  const limit = (name: keyof ConnectionLimits, lowest: number, highest: number): number =>
+  const limit = (name: Exclude<keyof ConnectionLimits, 'deflate'>, lowest: number, highest: number): number =>
     wholeNumber(name, options[name] ?? base[name], lowest, highest);
   return {
     // A longer text would not fit into a string.
@@ -44,6 +70,29 @@ export function resolveLimits(options: ConnectionOptions, base: ConnectionLimits
     maxQueuedBytes: limit('maxQueuedBytes', 1, Number.MAX_SAFE_INTEGER),
     maxBufferedBytes: limit('maxBufferedBytes', 0, Number.MAX_SAFE_INTEGER),
     closeTimeout: milliseconds('closeTimeout', options.closeTimeout ?? base.closeTimeout),
+    deflate: options.deflate === undefined ? base.deflate : resolveDeflate(options.deflate),
+  };
+}
+
+const deflateDefaults: ResolvedDeflateOptions = { threshold: 1024, level: 6, windowBits: 15, contextTakeover: true };
+
+/**
+ * @returns `null` for no compression.
+ * @throws TypeError for another type, RangeError naming the option that is no whole number in its range.
+ */
+function resolveDeflate(option: boolean | DeflateOptions): ResolvedDeflateOptions | null {
+  if (option === false) return null;
+  if (option !== true && (typeof option !== 'object' || option === null)) {
+    throw new TypeError('deflate is true, false, or its options');
+  }
+  const given = option === true ? {} : option;
+  const number = (name: 'threshold' | 'level' | 'windowBits', lowest: number, highest: number): number =>
+    wholeNumber(`deflate.${name}`, given[name] ?? deflateDefaults[name], lowest, highest);
+  return {
+    threshold: number('threshold', 0, Number.MAX_SAFE_INTEGER),
+    level: number('level', 1, 9),
+    windowBits: number('windowBits', 8, 15),
+    contextTakeover: given.contextTakeover ?? deflateDefaults.contextTakeover,
   };
 }
 

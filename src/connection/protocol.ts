@@ -2,14 +2,28 @@
 import { ProtocolError, type Close } from '../errors.js';
 import { CloseCode, parseClosePayload, serializeClosePayload } from '../frame/close.js';
 import { FrameDecoder, type FrameReceiver } from '../frame/decode.js';
+import { Deflater, OFF_LOOP_FROM_BYTES } from '../frame/deflate.js';
 import { FrameEncoder } from '../frame/encode.js';
+import { Inflater } from '../frame/inflate.js';
 import type { Message } from '../frame/message.js';
 import { Opcode, type Role } from '../frame/opcode.js';
+import type { Deflate } from './deflate.js';
 
 /** What the protocol hands on. */
 export interface ProtocolReceiver {
   receiveMessage(message: Message, byteLength: number): void;
   receivePong(payload: Buffer): void;
+  /** A message that was being compressed is done: there is output. */
+  outputReady(): void;
+  /** A message could not be compressed. */
+  outputFailed(error: Error): void;
+}
+
+export interface ProtocolOptions {
+  readonly role: Role;
+  readonly maxMessageBytes: number;
+  /** `null` if messages are not compressed. */
+  readonly deflate: Deflate | null;
 }
 
 export class Protocol implements FrameReceiver {
@@ -24,6 +38,7 @@ export class Protocol implements FrameReceiver {
 
   readonly #role: Role;
   readonly #receiver: ProtocolReceiver;
+  readonly #deflater: Deflater | null;
   /** Whether the latest bytes held a message. */
   #hasMessage = false;
   /** What is wrong with bytes behind a message, which is to be answered before the connection fails. */
@@ -33,11 +48,13 @@ export class Protocol implements FrameReceiver {
   #closeReceived: { code: number; reason: string } | null = null;
   #unansweredPing: Buffer | null = null;
 
-  constructor(role: Role, receiver: ProtocolReceiver, maxMessageBytes: number) {
+  constructor(receiver: ProtocolReceiver, { role, maxMessageBytes, deflate }: ProtocolOptions) {
     this.#role = role;
     this.#receiver = receiver;
     this.output = new FrameEncoder(role);
-    this.#decoder = new FrameDecoder(this, { role, maxMessageBytes });
+    this.#deflater = deflate && new Deflater(deflate.outgoing);
+    const inflater = deflate && new Inflater(deflate.incoming);
+    this.#decoder = new FrameDecoder(this, { role, maxMessageBytes, inflater });
   }
 
   /** Whether messages may still arrive. */
@@ -91,9 +108,31 @@ export class Protocol implements FrameReceiver {
     this.#decoder = null;
   }
 
-  /** Sends a message; only while open. */
-  send(message: string | Uint8Array): void {
-    this.output.encode(typeof message === 'string' ? Opcode.TEXT : Opcode.BINARY, message);
+  /**
+   * Sends a message; only while open.
+   * @param compress whether to compress it where that was agreed on; if absent, its length decides.
+   */
+  send(message: string | Uint8Array, compress?: boolean): void {
+    const opcode = typeof message === 'string' ? Opcode.TEXT : Opcode.BINARY;
+    if (this.#deflater === null || compress === false) this.output.encode(opcode, message);
+    else this.#sendCompressed(this.#deflater, opcode, message, compress ?? false);
+  }
+
+  #sendCompressed(deflater: Deflater, opcode: number, message: string | Uint8Array, isAsked: boolean): void {
+    const bytes = typeof message === 'string' ? Buffer.from(message) : message;
+    if (!isAsked && bytes.length < deflater.settings.threshold) {
+      this.output.encode(opcode, bytes);
+    } else if (bytes.length < OFF_LOOP_FROM_BYTES) {
+      const deflated = deflater.deflate(bytes);
+      this.output.encode(opcode, deflated ?? bytes, deflated !== null);
+    } else {
+      const place = this.output.encodeLater(opcode, bytes.length);
+      deflater.deflateLater(bytes, (error, deflated) => {
+        if (error !== null) return this.#receiver.outputFailed(error);
+        place(deflated ?? bytes, deflated !== null);
+        this.#receiver.outputReady();
+      });
+    }
   }
 
   /** Sends a ping; only while open. */
@@ -119,6 +158,7 @@ export class Protocol implements FrameReceiver {
 
   /** How the connection ended, once the stream has. */
   conclude(streamError: Error | null): Close {
+    this.#deflater?.abandon();
     const received = this.#closeReceived;
     // §7.1.4: "cleanly" asks for both Close frames; a received one was answered, or was the answer.
     const wasClean = received !== null;

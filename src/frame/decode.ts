@@ -1,18 +1,18 @@
-// Bytes in, messages and control frames out: the incremental frame decoder (RFC 6455 §5, §6.2).
+// Bytes in, messages and control frames out: the incremental frame decoder (RFC 6455 §5, §6.2; RFC 7692 §6).
 import { isUtf8 } from 'node:buffer';
-import { ProtocolError } from '../errors.js';
-import { CloseCode } from './close.js';
 import {
   checkHeader, FIN, headerLength, isControl, MASK, MAX_CONTROL_PAYLOAD_BYTES, MAX_HEADER_BYTES, parsePayloadLength,
+  RSV1,
 } from './header.js';
+import { maxCompressedBytes, TAIL, type Inflater } from './inflate.js';
 import { copyMasked, rotateKey } from './mask.js';
-import { invalidUtf8, MessageAssembler, type Message } from './message.js';
+import { invalidUtf8, MessageAssembler, messageTooLarge, toMessage, type Message } from './message.js';
 import { Opcode, type Role } from './opcode.js';
 import { decodeUtf8 } from './utf8.js';
 
 /** Where decoded messages and control frames go. */
 export interface FrameReceiver {
-  /** @param byteLength the bytes of its payload. */
+  /** @param byteLength its bytes, without compression. */
   receiveMessage(message: Message, byteLength: number): void;
   /** @param payload its own copy, at most 125 bytes. */
   receiveControl(opcode: number, payload: Buffer): void;
@@ -21,8 +21,10 @@ export interface FrameReceiver {
 export interface FrameDecoderOptions {
   /** Which side receives: a server insists on masked frames, a client on unmasked ones (§5.1). */
   role: Role;
-  /** The longest message, in bytes of payload over all its fragments. */
+  /** The longest message, in bytes over all its fragments, without compression. */
   maxMessageBytes: number;
+  /** For compressed messages; absent unless permessage-deflate was agreed on. */
+  inflater?: Inflater | null;
 }
 
 /** Text up to this size is unmasked into one shared buffer instead of one of its own. */
@@ -37,11 +39,18 @@ export class FrameDecoder {
   readonly #receiver: FrameReceiver;
   readonly #role: Role;
   readonly #maxMessageBytes: number;
+  readonly #inflater: Inflater | null;
   readonly #assembler = new MessageAssembler();
+
+  // The message that is being assembled.
   #inMessage = false;
+  #isText = false;
+  #isCompressed = false;
 
   // The frame whose header was read last.
   #opcode = 0;
+  /** RSV1: the frame begins a compressed message (RFC 7692 §6). */
+  #hasRsv1 = false;
   #isFinal = false;
   #maskingKey = 0;
   #remaining = 0;
@@ -54,6 +63,7 @@ export class FrameDecoder {
     this.#receiver = receiver;
     this.#role = options.role;
     this.#maxMessageBytes = options.maxMessageBytes;
+    this.#inflater = options.inflater ?? null;
   }
 
   /**
@@ -83,6 +93,13 @@ export class FrameDecoder {
     // Nearly all messages: one frame, whole in the chunk.
     const byteLength = this.#remaining;
     this.#remaining = 0;
+    if (this.#hasRsv1) {
+      const payload = Buffer.allocUnsafe(byteLength + TAIL.length);
+      copyMasked(chunk, payloadStart, payload, 0, byteLength, this.#maskingKey);
+      payload.set(TAIL, byteLength);
+      this.#inflate(payload, this.#opcode === Opcode.TEXT);
+      return payloadEnd;
+    }
     this.#receiver.receiveMessage(
       this.#opcode === Opcode.TEXT
         ? this.#decodeText(chunk, payloadStart, payloadEnd)
@@ -100,24 +117,25 @@ export class FrameDecoder {
     if (end - offset < 2) return 0;
     const first = bytes[offset];
     const second = bytes[offset + 1];
-    checkHeader(first, second, this.#role, this.#inMessage);
+    checkHeader(first, second, this.#role, this.#inMessage, this.#inflater !== null);
     const payloadStart = offset + headerLength(second);
     if (payloadStart > end) return 0;
     const payloadLength = parsePayloadLength(bytes, offset);
-    if (!isControl(first & 0x0f)) this.#checkMessageLength(payloadLength);
+    const hasRsv1 = (first & RSV1) !== 0;
+    if (!isControl(first & 0x0f)) this.#checkMessageLength(payloadLength, hasRsv1);
     this.#opcode = first & 0x0f;
+    this.#hasRsv1 = hasRsv1;
     this.#isFinal = (first & FIN) !== 0;
     this.#maskingKey = second & MASK ? bytes.readInt32LE(payloadStart - 4) : 0;
     this.#remaining = payloadLength;
     return payloadStart;
   }
 
-  #checkMessageLength(payloadLength: number): void {
+  #checkMessageLength(payloadLength: number, hasRsv1: boolean): void {
     const before = this.#inMessage ? this.#assembler.byteLength : 0;
-    if (before + payloadLength <= this.#maxMessageBytes) return;
-    throw new ProtocolError(
-      'MESSAGE_TOO_LARGE', CloseCode.TOO_LARGE, `message over maxMessageBytes (${this.#maxMessageBytes})`,
-    );
+    const isCompressed = this.#inMessage ? this.#isCompressed : hasRsv1;
+    const limit = isCompressed ? maxCompressedBytes(this.#maxMessageBytes) : this.#maxMessageBytes;
+    if (before + payloadLength > limit) throw messageTooLarge(this.#maxMessageBytes);
   }
 
   #keepPartial(chunk: Buffer, position: number): number {
@@ -157,8 +175,10 @@ export class FrameDecoder {
   /** A data frame that has to be assembled: a fragment, or one that the chunk does not hold whole. */
   #beginPayload(payloadStart: number): number {
     if (!this.#inMessage) {
-      this.#assembler.begin(this.#opcode);
       this.#inMessage = true;
+      this.#isText = this.#opcode === Opcode.TEXT;
+      this.#isCompressed = this.#hasRsv1;
+      this.#assembler.begin(this.#isText && !this.#isCompressed);
     }
     if (this.#remaining === 0) this.#endPayload();
     return payloadStart;
@@ -166,7 +186,8 @@ export class FrameDecoder {
 
   #continuePayload(chunk: Buffer, position: number): number {
     const end = Math.min(chunk.length, position + this.#remaining);
-    this.#assembler.reserve(end - position, this.#remaining, this.#isFinal);
+    const expected = this.#isCompressed ? this.#remaining + TAIL.length : this.#remaining;
+    this.#assembler.reserve(end - position, expected, this.#isFinal);
     this.#assembler.append(chunk, position, end, this.#maskingKey);
     this.#maskingKey = rotateKey(this.#maskingKey, end - position);
     this.#remaining -= end - position;
@@ -177,8 +198,19 @@ export class FrameDecoder {
   #endPayload(): void {
     if (!this.#isFinal) return;
     this.#inMessage = false;
+    if (this.#isCompressed) {
+      this.#assembler.reserve(TAIL.length, TAIL.length, true);
+      this.#assembler.append(TAIL, 0, TAIL.length, 0);
+      this.#inflate(this.#assembler.finish() as Buffer, this.#isText);
+      return;
+    }
     const message = this.#assembler.finish();
     this.#receiver.receiveMessage(message, this.#assembler.byteLength);
+  }
+
+  #inflate(payload: Buffer, isText: boolean): void {
+    const bytes = this.#inflater!.inflate(payload, this.#maxMessageBytes);
+    this.#receiver.receiveMessage(toMessage(bytes, isText), bytes.length);
   }
 
   #copyPayload(bytes: Buffer, start: number, length: number): Buffer {

@@ -1,5 +1,5 @@
 // Messages and control frames in, bytes out: the frame encoder gathers what one write will send (RFC 6455 §5.2).
-import { FIN, headerLengthFor, writeHeader } from './header.js';
+import { FIN, headerLengthFor, RSV1, writeHeader } from './header.js';
 import { copyMasked, createMaskingKey } from './mask.js';
 import type { Role } from './opcode.js';
 
@@ -14,11 +14,19 @@ const SLAB_BYTES = 16_384;
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let slabUsed = 0;
 
+/** The place of a frame whose payload is not there yet. */
+interface Gap {
+  frame: Uint8Array | null;
+  /** The part that it has in `byteLength`: of what is expected, then of what has come. */
+  byteLength: number;
+}
+
 export class FrameEncoder {
-  /** Bytes encoded since the last `take()`. */
+  /** Bytes encoded since the last `take()`, and those expected in gaps. */
   byteLength = 0;
   readonly #isMasking: boolean;
-  #chunks: Uint8Array[] = [];
+  #chunks: (Uint8Array | Gap)[] = [];
+  #gapCount = 0;
   /** The run of frames in a slab that the next small frame extends, if nobody else wrote behind it. */
   #run: Buffer | null = null;
   #runStart = 0;
@@ -32,15 +40,17 @@ export class FrameEncoder {
   /**
    * Appends one unfragmented frame. The payload is never changed here; a large binary one may be referred to, not
    * copied, so the caller must not change it either before it is written.
+   * @param isCompressed sets RSV1 (RFC 7692 §6).
    */
-  encode(opcode: number, payload: string | Uint8Array): void {
+  encode(opcode: number, payload: string | Uint8Array, isCompressed = false): void {
     const payloadLength = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
     const headerLength = headerLengthFor(payloadLength, this.#isMasking);
     this.byteLength += headerLength + payloadLength;
     const maskingKey = this.#isMasking ? createMaskingKey() : null;
+    const first = isCompressed ? FIN | RSV1 | opcode : FIN | opcode;
     if (typeof payload !== 'string' && maskingKey === null && payloadLength >= BY_REFERENCE_FROM_BYTES) {
       const offset = this.#claim(headerLength);
-      writeHeader(this.#run!, offset, FIN | opcode, payloadLength, null);
+      writeHeader(this.#run!, offset, first, payloadLength, null);
       this.#endRun();
       this.#chunks.push(payload);
       return;
@@ -55,7 +65,7 @@ export class FrameEncoder {
       this.#endRun();
       this.#chunks.push(target);
     }
-    const start = writeHeader(target, offset, FIN | opcode, payloadLength, maskingKey);
+    const start = writeHeader(target, offset, first, payloadLength, maskingKey);
     if (typeof payload === 'string') {
       target.write(payload, start);
       if (maskingKey !== null) copyMasked(target, start, target, start, payloadLength, maskingKey);
@@ -66,12 +76,50 @@ export class FrameEncoder {
     }
   }
 
+  /**
+   * Keeps the place of an unfragmented frame. Until its payload is there, nothing behind it is taken.
+   * @param expectedLength the bytes that count for it meanwhile.
+   * @returns what puts the frame in its place; to be called once.
+   */
+  encodeLater(opcode: number, expectedLength: number): (payload: Uint8Array, isCompressed: boolean) => void {
+    this.#endRun();
+    const gap: Gap = { frame: null, byteLength: expectedLength };
+    this.#chunks.push(gap);
+    this.#gapCount++;
+    this.byteLength += expectedLength;
+    return (payload, isCompressed) => {
+      const frame = encodeAlone(isCompressed ? FIN | RSV1 | opcode : FIN | opcode, payload, this.#isMasking);
+      this.byteLength += frame.length - gap.byteLength;
+      gap.frame = frame;
+      gap.byteLength = frame.length;
+    };
+  }
+
+  /** Whether something cannot be taken yet. */
+  get hasGap(): boolean {
+    return this.#gapCount > 0;
+  }
+
   /** The bytes encoded since the last call, in order; they are the caller's, and never written again. */
   take(): Uint8Array[] {
     this.#endRun();
-    const chunks = this.#chunks;
+    if (this.#gapCount > 0) return this.#takeToGap();
+    const chunks = this.#chunks as Uint8Array[];
     this.#chunks = [];
     this.byteLength = 0;
+    return chunks;
+  }
+
+  #takeToGap(): Uint8Array[] {
+    const chunks: Uint8Array[] = [];
+    for (const chunk of this.#chunks) {
+      const bytes = chunk instanceof Uint8Array ? chunk : chunk.frame;
+      if (bytes === null) break;
+      if (bytes !== chunk) this.#gapCount--;
+      chunks.push(bytes);
+      this.byteLength -= bytes.length;
+    }
+    this.#chunks.splice(0, chunks.length);
     return chunks;
   }
 
@@ -97,4 +145,14 @@ export class FrameEncoder {
     if (this.#run !== null) this.#chunks.push(this.#run.subarray(this.#runStart, this.#runEnd));
     this.#run = null;
   }
+}
+
+/** One frame in memory of its own. */
+function encodeAlone(first: number, payload: Uint8Array, isMasking: boolean): Uint8Array {
+  const maskingKey = isMasking ? createMaskingKey() : null;
+  const frame = Buffer.allocUnsafeSlow(headerLengthFor(payload.length, isMasking) + payload.length);
+  const start = writeHeader(frame, 0, first, payload.length, maskingKey);
+  if (maskingKey === null) frame.set(payload, start);
+  else copyMasked(payload, 0, frame, start, payload.length, maskingKey);
+  return frame;
 }

@@ -9,6 +9,8 @@ export const MAX_CONTROL_PAYLOAD_BYTES = 125;
 
 export const FIN = 0x80;
 export const MASK = 0x80;
+/** Set on the first frame of a compressed message (RFC 7692 §6). */
+export const RSV1 = 0x40;
 const RESERVED_BITS = 0x70;
 const CONTROL_BIT = 0x08;
 
@@ -30,12 +32,21 @@ export function headerLength(second: number): number {
  * Checks all that the first two bytes of a frame tell.
  * @param role which side receives the frame.
  * @param inMessage whether a fragmented message is unfinished.
+ * @param isDeflating whether permessage-deflate was agreed on.
  * @throws ProtocolError 1002.
  */
-export function checkHeader(first: number, second: number, role: Role, inMessage: boolean): void {
+export function checkHeader(
+  first: number,
+  second: number,
+  role: Role,
+  inMessage: boolean,
+  isDeflating: boolean,
+): void {
   const opcode = first & 0x0f;
   // §5.2: "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values"
-  if (first & RESERVED_BITS) throw violation('RESERVED_BIT', 'RSV1, RSV2 or RSV3 set without an extension');
+  if (first & RESERVED_BITS && !(isDeflating && startsCompressed(first))) {
+    throw violation('RESERVED_BIT', 'RSV1, RSV2 or RSV3 set without an extension');
+  }
   // §5.1: "The server MUST close the connection upon receiving a frame that is not masked"
   if (role === 'server' && !(second & MASK)) throw violation('FRAME_NOT_MASKED', 'client frame without a mask');
   // §5.1: "A client MUST close a connection if it detects a masked frame"
@@ -57,6 +68,12 @@ export function checkHeader(first: number, second: number, role: Role, inMessage
   if ((second & 0x7f) > MAX_CONTROL_PAYLOAD_BYTES) {
     throw violation('CONTROL_FRAME_TOO_LONG', 'control frame of more than 125 bytes');
   }
+}
+
+/** RFC 7692 §6.1: RSV1 stands on the first fragment of a message only, and never on a control frame. */
+function startsCompressed(first: number): boolean {
+  const opcode = first & 0x0f;
+  return (first & RESERVED_BITS) === RSV1 && (opcode === Opcode.TEXT || opcode === Opcode.BINARY);
 }
 
 /**

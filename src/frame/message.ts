@@ -1,8 +1,8 @@
 // Puts a message together that does not arrive whole in one chunk: fragments, or pieces of a frame (RFC 6455 §5.4).
+import { isUtf8 } from 'node:buffer';
 import { ProtocolError } from '../errors.js';
 import { CloseCode } from './close.js';
 import { copyMasked } from './mask.js';
-import { Opcode } from './opcode.js';
 import { decodeUtf8, Utf8Validator } from './utf8.js';
 
 /** A text message is a `string`, a binary one a `Buffer` that nobody else holds. */
@@ -20,10 +20,13 @@ export class MessageAssembler {
   /** Present while the message is text. */
   #validator: Utf8Validator | null = null;
 
-  /** Starts a message; the last one's buffer now belongs to whoever got it. */
-  begin(opcode: number): void {
+  /**
+   * Starts a message; the last one's buffer now belongs to whoever got it.
+   * @param isText whether the bytes are to be UTF-8, which those of a compressed message are not.
+   */
+  begin(isText: boolean): void {
     this.byteLength = 0;
-    this.#validator = opcode === Opcode.TEXT ? new Utf8Validator() : null;
+    this.#validator = isText ? new Utf8Validator() : null;
   }
 
   /**
@@ -65,6 +68,19 @@ export class MessageAssembler {
     if (!this.#validator.isComplete) throw invalidUtf8();
     return decodeUtf8(bytes);
   }
+}
+
+/** The message of bytes that arrived compressed. */
+export function toMessage(bytes: Buffer, isText: boolean): Message {
+  if (!isText) return bytes;
+  if (!isUtf8(bytes)) throw invalidUtf8();
+  return decodeUtf8(bytes);
+}
+
+export function messageTooLarge(maxMessageBytes: number): ProtocolError {
+  return new ProtocolError(
+    'MESSAGE_TOO_LARGE', CloseCode.TOO_LARGE, `message over maxMessageBytes (${maxMessageBytes})`,
+  );
 }
 
 export function invalidUtf8(): ProtocolError {

@@ -1,7 +1,8 @@
 // The client's side of the opening handshake: the upgrade request, and what the answer to it must be (RFC 6455 §4.1).
 import { HandshakeError } from '../errors.js';
 import { acceptKey } from './accept.js';
-import { isToken, listElements, quote, type HeaderFields } from './headers.js';
+import { EXTENSION, offerDeflate, verifyDeflate, type DeflateAgreement, type DeflatePreferences } from './deflate.js';
+import { isToken, listElements, parseExtensions, quote, type Extension, type HeaderFields } from './headers.js';
 import type { ResponseHead } from './http.js';
 
 /** What a client asks for. */
@@ -9,6 +10,17 @@ export interface Offer {
   /** 16 random bytes in base64, new for each handshake. */
   readonly key: string;
   readonly subprotocols: readonly string[];
+  /** For permessage-deflate; `null` not to offer it. */
+  readonly deflate: DeflatePreferences | null;
+}
+
+/** What the server has chosen of it. */
+export interface Accepted {
+  /** `null` if none. */
+  readonly subprotocol: string | null;
+  /** The value of `Sec-WebSocket-Extensions`; empty if there is none. */
+  readonly extensions: string;
+  readonly deflate: DeflateAgreement | null;
 }
 
 /**
@@ -16,7 +28,7 @@ export interface Offer {
  *
  * @throws TypeError if a subprotocol is not a token, or occurs twice
  */
-export function offerUpgrade({ key, subprotocols }: Offer): [name: string, value: string][] {
+export function offerUpgrade({ key, subprotocols, deflate }: Offer): [name: string, value: string][] {
   for (const subprotocol of subprotocols) {
     if (!isToken(subprotocol)) throw new TypeError(`the subprotocol ${quote(subprotocol)} is not a token`);
   }
@@ -29,16 +41,16 @@ export function offerUpgrade({ key, subprotocols }: Offer): [name: string, value
     ['Sec-WebSocket-Key', key],
   ];
   if (subprotocols.length > 0) fields.push(['Sec-WebSocket-Protocol', subprotocols.join(', ')]);
+  if (deflate !== null) fields.push(['Sec-WebSocket-Extensions', offerDeflate(deflate)]);
   return fields;
 }
 
 /**
  * Checks that a response with status 101 accepts the offer (§4.1, "the client MUST validate the server's response").
  *
- * @returns the subprotocol that the server has chosen, `null` if none
  * @throws HandshakeError if it is not the answer to this offer
  */
-export function verifyUpgrade(head: ResponseHead, { key, subprotocols }: Offer): string | null {
+export function verifyUpgrade(head: ResponseHead, { key, subprotocols, deflate }: Offer): Accepted {
   const { headers } = head;
   // Items 2 and 3: "an ASCII case-insensitive match for the value 'websocket'", and a token 'Upgrade'
   if (headers.get('upgrade')?.toLowerCase() !== 'websocket') {
@@ -52,16 +64,35 @@ export function verifyUpgrade(head: ResponseHead, { key, subprotocols }: Offer):
   if (headers.get('sec-websocket-accept') !== acceptKey(key)) {
     throw mismatch('ACCEPT_INVALID', 'Sec-WebSocket-Accept does not answer the key; is a cache in between?', head);
   }
-  // Item 5: "an extension that was not present in the client's handshake"; and an empty list is malformed (§9.1)
-  if (headers.has('sec-websocket-extensions')) {
-    throw mismatch('EXTENSION_NOT_OFFERED', 'the server uses an extension that was not offered', head);
-  }
+  const agreement = verifyExtensions(head, deflate);
   // Item 6: likewise. §11.3.4 allows the field once; several lines joined are no subprotocol of the offer.
   const subprotocol = headers.get('sec-websocket-protocol');
   if (subprotocol !== null && !subprotocols.includes(subprotocol)) {
     throw mismatch('SUBPROTOCOL_NOT_OFFERED', `the server speaks ${quote(subprotocol)}, which was not offered`, head);
   }
-  return subprotocol;
+  return { subprotocol, extensions: headers.get('sec-websocket-extensions') ?? '', deflate: agreement };
+}
+
+/** Item 5: the server uses nothing but what "was present in the client's handshake". */
+function verifyExtensions(head: ResponseHead, deflate: DeflatePreferences | null): DeflateAgreement | null {
+  const value = head.headers.get('sec-websocket-extensions');
+  if (value === null) return null;
+  const [extension, another] = parseAnswer(value, head);
+  if (extension.name !== EXTENSION || deflate === null) {
+    throw mismatch('EXTENSION_NOT_OFFERED', `the server uses ${quote(extension.name)}, which was not offered`, head);
+  }
+  const agreement = another === undefined ? verifyDeflate(extension, deflate) : null;
+  if (agreement !== null) return agreement;
+  throw mismatch('EXTENSION_INVALID', `${quote(value)} is no answer to the offered ${EXTENSION}`, head);
+}
+
+/** §9.1: an empty list is malformed too. */
+function parseAnswer(value: string, head: ResponseHead): [Extension, ...Extension[]] {
+  try {
+    return parseExtensions(value) as [Extension, ...Extension[]];
+  } catch (error) {
+    throw mismatch('EXTENSION_INVALID', (error as Error).message, head);
+  }
 }
 
 function mismatch(code: string, message: string, head: ResponseHead): HandshakeError {

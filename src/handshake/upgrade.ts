@@ -163,13 +163,15 @@ function withoutPort(authority: string, port: string): string {
  *
  * @param key of a valid request
  * @param subprotocol one of those that the client offered, or `null`
+ * @param extensions the value of `Sec-WebSocket-Extensions`; empty for none
  */
-export function upgradeResponse(key: string, subprotocol: string | null): string {
+export function upgradeResponse(key: string, subprotocol: string | null, extensions: string): string {
   const headers: [string, string][] = [
     ['Upgrade', 'websocket'],
     ['Connection', 'Upgrade'],
     ['Sec-WebSocket-Accept', acceptKey(key)],
   ];
   if (subprotocol !== null) headers.push(['Sec-WebSocket-Protocol', subprotocol]);
+  if (extensions !== '') headers.push(['Sec-WebSocket-Extensions', extensions]);
   return serializeResponseHead(101, headers);
 }

@@ -1,11 +1,13 @@
 // Marks routes that speak WebSocket, and takes a request through the opening handshake to its handler (RFC 6455 §4.2).
 import type { Socket } from 'node:net';
 import { Connection } from '../connection/connection.js';
+import { toDeflate } from '../connection/deflate.js';
 import type { KeepAlive } from '../connection/keep-alive.js';
 import type { ConnectionLimits, ConnectionOptions } from '../connection/limits.js';
 import { ConnectionClosed, HandshakeError } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import type { RequestHead } from '../handshake/http.js';
+import { acceptDeflate } from '../handshake/deflate.js';
 import { checkOrigin, selectSubprotocol, upgradeResponse, validateUpgrade } from '../handshake/upgrade.js';
 import type { Reply } from './reply.js';
 import { isAbort, type Granted, type Request, type WebSocketRequest } from './request.js';
@@ -121,11 +123,16 @@ export async function openWebSocket(
   const taken = takeSocket();
   if (taken === null) return;
   const subprotocol = selectSubprotocol(offer.subprotocols, route.subprotocols);
-  taken.socket.write(upgradeResponse(offer.key, subprotocol), 'latin1');
+  const { deflate } = route.limits;
+  const accepted = deflate && acceptDeflate(offer.extensions, deflate);
+  const extensions = accepted?.value ?? '';
+  taken.socket.write(upgradeResponse(offer.key, subprotocol, extensions), 'latin1');
   const connection = new Connection(taken.socket, {
     role: 'server',
     request,
     subprotocol: subprotocol ?? '',
+    extensions,
+    deflate: accepted && toDeflate('server', accepted.agreement, deflate!),
     limits: route.limits,
     keepAlive: context.keepAlive,
     firstBytes: taken.firstBytes,

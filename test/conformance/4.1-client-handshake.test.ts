@@ -204,7 +204,8 @@ prove('4.1-13', 'client', 'the request to the byte', async () => {
     head,
     `GET /chat?a=b HTTP/1.1\r\nHost: ${authority}\r\nOrigin: http://example.com\r\nCookie: a=b\r\n` +
       'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n' +
-      `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Protocol: chat, superchat\r\n\r\n`,
+      `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Protocol: chat, superchat\r\n` +
+      'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n',
   );
 });
 
@@ -372,7 +373,9 @@ prove('4.1-27', 'client', 'Sec-WebSocket-Accept must answer the key', async () =
 prove('4.1-28', 'client', 'an extension that was not asked for', async () => {
   await assertRefused([
     ['EXTENSION_NOT_OFFERED', { 'Sec-WebSocket-Extensions': 'x-unknown' }],
-    ['EXTENSION_NOT_OFFERED', { 'Sec-WebSocket-Extensions': 'permessage-deflate; x-unknown' }],
+    ['EXTENSION_NOT_OFFERED', { 'Sec-WebSocket-Extensions': 'x-unknown, permessage-deflate' }],
+    ['EXTENSION_INVALID', { 'Sec-WebSocket-Extensions': 'permessage-deflate, x-unknown' }],
+    ['EXTENSION_INVALID', { 'Sec-WebSocket-Extensions': 'permessage-deflate; x-unknown' }],
   ]);
 });
 

@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { Connection, type OpeningRequest } from '../../src/connection/connection.js';
+import type { Deflate } from '../../src/connection/deflate.js';
 import { KeepAlive } from '../../src/connection/keep-alive.js';
 import { resolveLimits, type ConnectionOptions } from '../../src/connection/limits.js';
 import { HeaderFields } from '../../src/handshake/headers.js';
@@ -28,6 +29,7 @@ export interface OpenOptions {
   readonly role?: Role;
   readonly limits?: ConnectionOptions;
   readonly keepAlive?: KeepAlive;
+  readonly deflate?: Deflate | null;
   /** What arrived behind the 101. */
   readonly firstBytes?: Buffer;
   readonly stream?: FakeStream;
@@ -51,7 +53,7 @@ export class Opened {
   readonly connection: Connection;
 
   constructor(options: OpenOptions) {
-    const { role = 'server', limits = {}, stream = new FakeStream() } = options;
+    const { role = 'server', limits = {}, stream = new FakeStream(), deflate = null } = options;
     const { keepAlive = new KeepAlive(0), firstBytes = Buffer.alloc(0) } = options;
     this.role = role;
     this.stream = stream;
@@ -59,6 +61,8 @@ export class Opened {
       role,
       request,
       subprotocol: '',
+      extensions: '',
+      deflate,
       limits: resolveLimits(limits),
       keepAlive,
       firstBytes,

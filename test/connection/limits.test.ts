@@ -12,20 +12,24 @@ const defaults = {
   maxQueuedBytes: 1_048_576,
   maxBufferedBytes: 16_777_216,
   closeTimeout: 10_000,
+  deflate: null,
 };
+
+/** Those that are numbers. */
+const numbers = ['maxMessageBytes', 'maxQueuedMessages', 'maxQueuedBytes', 'maxBufferedBytes', 'closeTimeout'];
 
 test('the defaults are those of the documentation', () => {
   assert.equal(resolveLimits({}), defaults);
 });
 
 test('each option replaces its own default only', () => {
-  for (const name of Object.keys(defaults)) {
+  for (const name of numbers) {
     assert.equal(resolveLimits({ [name]: 7 }), { ...defaults, [name]: 7 });
   }
 });
 
 test('a route falls back to what its server was given, not to the defaults', () => {
-  for (const name of Object.keys(defaults)) {
+  for (const name of numbers) {
     const server = resolveLimits({ [name]: 5, maxQueuedMessages: 6 });
     assert.equal(resolveLimits({ maxQueuedMessages: 7 }, server), { ...defaults, [name]: 5, maxQueuedMessages: 7 });
   }
@@ -36,7 +40,7 @@ test('what is no limit is not taken over', () => {
   assert.equal(resolveLimits(options), { ...defaults, maxQueuedMessages: 3 });
 });
 
-const ranges: [name: keyof ConnectionOptions, lowest: number, highest: number][] = [
+const ranges: [name: Exclude<keyof ConnectionOptions, 'deflate'>, lowest: number, highest: number][] = [
   ['maxMessageBytes', 0, constants.MAX_STRING_LENGTH],
   ['maxQueuedMessages', 1, 9_007_199_254_740_991],
   ['maxQueuedBytes', 1, 9_007_199_254_740_991],
@@ -63,6 +67,39 @@ for (const [name, lowest, highest] of ranges) {
     }
   });
 }
+
+const deflateDefaults = { threshold: 1_024, level: 6, windowBits: 15, contextTakeover: true };
+
+test('deflate: true is the defaults, false is none, and each option replaces its own', () => {
+  assert.equal(resolveLimits({ deflate: true }).deflate, deflateDefaults);
+  assert.equal(resolveLimits({ deflate: {} }).deflate, deflateDefaults);
+  assert.is(resolveLimits({ deflate: false }).deflate, null);
+  const all = { threshold: 0, level: 1, windowBits: 8, contextTakeover: false };
+  assert.equal(resolveLimits({ deflate: all }).deflate, all);
+  assert.equal(resolveLimits({ deflate: { level: 9 } }).deflate, { ...deflateDefaults, level: 9 });
+});
+
+test('deflate: a route has the server\'s unless it says otherwise', () => {
+  const server = resolveLimits({ deflate: { level: 2 } });
+  assert.equal(resolveLimits({}, server).deflate, { ...deflateDefaults, level: 2 });
+  assert.is(resolveLimits({ deflate: false }, server).deflate, null);
+  assert.equal(resolveLimits({ deflate: true }, server).deflate, deflateDefaults);
+});
+
+test('deflate: what makes no sense is refused by name', () => {
+  for (const deflate of ['yes', 1, null, Symbol.iterator] as never[]) {
+    assert.throws(() => resolveLimits({ deflate }), (error: unknown) => error instanceof TypeError);
+  }
+  const refused = [
+    ['threshold', -1], ['threshold', 1.5], ['level', 0], ['level', 10], ['windowBits', 7], ['windowBits', 16],
+  ] as const;
+  for (const [name, value] of refused) {
+    assert.throws(
+      () => resolveLimits({ deflate: { [name]: value } }),
+      (error: unknown) => error instanceof RangeError && error.message.startsWith(`deflate.${name} must be`),
+    );
+  }
+});
 
 test('wholeNumber returns the number, and tells the range that it is not in', () => {
   assert.is(wholeNumber('port', 65_535, 0, 65_535), 65_535);

@@ -24,8 +24,10 @@ class Endpoint {
         this.byteLengths.push(byteLength);
       },
       receivePong: (payload: Buffer): void => void this.pongs.push(payload.toString()),
+      outputReady: (): void => {},
+      outputFailed: (): void => {},
     };
-    this.protocol = new Protocol(role, receiver, maxMessageBytes);
+    this.protocol = new Protocol(receiver, { role, maxMessageBytes, deflate: null });
   }
 
   receive(frames: string): void {
@@ -267,12 +269,14 @@ for (const role of roles) {
 
   test('OPEN, anything unexpected: 1011 without a reason', () => {
     const secret = new Error('a secret of this side');
-    const protocol = new Protocol(role, {
+    const protocol = new Protocol({
       receiveMessage() {
         throw secret;
       },
       receivePong() {},
-    }, 5);
+      outputReady() {},
+      outputFailed() {},
+    }, { role, maxMessageBytes: 5, deflate: null });
     protocol.receive(peerBytes(role, '81 00'));
     assert.is(unmask(role, Buffer.concat(protocol.output.take())), '880203f3');
     assert.is(protocol.isOpen, false);

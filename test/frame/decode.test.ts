@@ -542,4 +542,73 @@ function countingBytes(length: number): Buffer {
   return Buffer.from(Uint8Array.from({ length }, (_, index) => index));
 }
 
+// --- Compressed messages (RFC 7692) --------------------------------------------------------------------------------
+
+const COMPRESSED: [name: string, frames: string, events: FrameEvent[]][] = [
+  ['§7.2.3.1 one frame', 'c1 07 f248cdc9c90700', [text('Hello')]],
+  ['§7.2.3.1 two fragments', '41 03 f248cd 80 04 c9c90700', [text('Hello')]],
+  ['§7.2.3.2 the second refers to the first', 'c1 07 f248cdc9c90700 c1 05 f200110000', [text('Hello'), text('Hello')]],
+  ['§7.2.3.3 without compression', 'c1 0b 000500faff48656c6c6f00', [text('Hello')]],
+  ['§7.2.3.4 a block with BFINAL', 'c1 08 f348cdc9c9070000', [text('Hello')]],
+  ['§7.2.3.5 two blocks', 'c1 0d f248050000 00ffff cac9c90700', [text('Hello')]],
+  ['§7.2.3.6 an empty message', 'c1 01 00', [text('')]],
+  ['binary', 'c2 07 f248cdc9c90700', [binary('48656c6c6f')]],
+  ['fragments, empty ones too, with a ping between', '41 00 00 07 f248cdc9c90700 89 01 61 80 00', [
+    control(PING, '61'), text('Hello'),
+  ]],
+  ['§6 a message that is not compressed, between', 'c1 07 f248cdc9c90700 81 02 6869 c1 05 f200110000', [
+    text('Hello'), text('hi'), text('Hello'),
+  ]],
+  ['§6 fragments that are not compressed, before', '01 01 68 80 01 69 c1 07 f248cdc9c90700', [
+    text('hi'), text('Hello'),
+  ]],
+  ['§6.1 RSV1 on a continuation', '41 03 f248cd c0 04 c9c90700', [failure('RESERVED_BIT', 1002)]],
+  ['§6.1 RSV1 on a continuation of a message that is not compressed', '01 01 61 c0 01 62', [
+    failure('RESERVED_BIT', 1002),
+  ]],
+  ['§6.1 RSV1 on a ping', 'c9 00', [failure('RESERVED_BIT', 1002)]],
+  ['§6.1 RSV1 on a close', 'c8 02 03e8', [failure('RESERVED_BIT', 1002)]],
+  ['RSV1 on an unknown opcode', 'c3 00', [failure('RESERVED_BIT', 1002)]],
+  ['no DEFLATE', 'c2 03 ffffff', [failure('INVALID_DEFLATE', 1007)]],
+  ['nothing', 'c2 00', [failure('INVALID_DEFLATE', 1007)]],
+  // A stored block of ff.
+  ['RFC 6455 §8.1 text that is not UTF-8', 'c1 07 000100feff ff 00', [failure('INVALID_UTF8', 1007)]],
+  ['binary that is not UTF-8', 'c2 07 000100feff ff 00', [binary('ff')]],
+];
+
+for (const [name, frames, events] of COMPRESSED) {
+  test(`RFC 7692 ${name}`, () => {
+    forEachRole(hex(frames), (bytes, role) => {
+      assertEveryCut(bytes, (chunks) => decodeFrames(chunks, { role, deflate: true }), events);
+    });
+  });
+}
+
+test('RFC 7692 §6 without an agreement, RSV1 fails', () => {
+  forEachRole(hex('c1 07 f248cdc9c90700'), (bytes, role) => {
+    assert.equal(decodeFrames([bytes], { role }), [failure('RESERVED_BIT', 1002)]);
+  });
+});
+
+test('RFC 7692 the limit is that of the inflated message, in one frame and in fragments', () => {
+  for (const frames of ['c1 07 f248cdc9c90700', '41 03 f248cd 80 04 c9c90700']) {
+    forEachRole(hex(frames), (bytes, role) => {
+      assert.equal(decodeFrames([bytes], { role, deflate: true, maxMessageBytes: 5 }), [text('Hello')]);
+      assert.equal(decodeFrames([bytes], { role, deflate: true, maxMessageBytes: 4 }), [
+        failure('MESSAGE_TOO_LARGE', 1009),
+      ]);
+    });
+  }
+});
+
+test('RFC 7692 a compressed message that could not fit is refused by its header', () => {
+  // 1,000 bytes take 1,157 at the most.
+  for (const [frames, isRefused] of [
+    ['c2 7e 0485', false], ['c2 7e 0486', true], ['42 00 00 00 80 7e 0486', true], ['82 7e 03e9', true],
+  ] as const) {
+    const events = decodeFrames([hex(frames)], { role: 'client', deflate: true, maxMessageBytes: 1000 });
+    assert.equal(events, isRefused ? [failure('MESSAGE_TOO_LARGE', 1009)] : [], frames);
+  }
+});
+
 test.run();

@@ -358,4 +358,71 @@ function assertSame(actual: Buffer, expected: Buffer): void {
   assert.unreachable(`${show(actual)}, not ${show(expected)}`);
 }
 
+// --- Compressed messages (RFC 7692 §6) -----------------------------------------------------------------------------
+
+test('RFC 7692 §7.2.3.1 RSV1 marks a compressed message, and nothing else', () => {
+  for (const role of ['server', 'client'] as const) {
+    const encoder = new FrameEncoder(role);
+    encoder.encode(TEXT, hex('f2 48 cd c9 c9 07 00'), true);
+    encoder.encode(BINARY, hex('f2 48 cd c9 c9 07 00'), true);
+    encoder.encode(TEXT, 'Hello', false);
+    const frames = decodeNaive(Buffer.concat(encoder.take())).frames;
+    const seen = frames.map(({ rsv1, rsv2, rsv3, opcode, payload }) => {
+      return [rsv1, rsv2, rsv3, opcode, payload.toString('hex')];
+    });
+    assert.equal(seen, [
+      [true, false, false, TEXT, 'f248cdc9c90700'],
+      [true, false, false, BINARY, 'f248cdc9c90700'],
+      [false, false, false, TEXT, '48656c6c6f'],
+    ]);
+  }
+  const encoder = new FrameEncoder('server');
+  encoder.encode(TEXT, hex('f2 48 cd c9 c9 07 00'), true);
+  encoder.encode(BINARY, Buffer.alloc(5000), true);
+  assert.equal(Buffer.concat(encoder.take()).subarray(0, 13), hex('c1 07 f2 48 cd c9 c9 07 00 c2 7e 13 88'));
+});
+
+test('a frame that comes later keeps its place, and holds back what is behind it', () => {
+  const encoder = new FrameEncoder('server');
+  encoder.encode(TEXT, 'a');
+  const place = encoder.encodeLater(BINARY, 100);
+  encoder.encode(TEXT, 'b');
+  assert.is(encoder.byteLength, 3 + 100 + 3);
+  assert.is(encoder.hasGap, true);
+  assert.equal(Buffer.concat(encoder.take()), hex('81 01 61'));
+  assert.equal(encoder.take(), []);
+  assert.is(encoder.byteLength, 100 + 3);
+  place(hex('01 02'), true);
+  assert.is(encoder.byteLength, 4 + 3);
+  assert.equal(Buffer.concat(encoder.take()), hex('c2 02 01 02 81 01 62'));
+  assert.is(encoder.byteLength, 0);
+  assert.is(encoder.hasGap, false);
+  encoder.encode(TEXT, 'c');
+  assert.equal(Buffer.concat(encoder.take()), hex('81 01 63'));
+});
+
+test('several frames that come later leave in their order, whichever is there first', () => {
+  const encoder = new FrameEncoder('server');
+  const first = encoder.encodeLater(TEXT, 1);
+  const second = encoder.encodeLater(TEXT, 1);
+  encoder.encode(0x9, hex(''));
+  const third = encoder.encodeLater(BINARY, 1);
+  second(hex('62'), false);
+  third(hex('63'), true);
+  assert.equal(encoder.take(), []);
+  first(hex('61'), false);
+  assert.equal(Buffer.concat(encoder.take()), hex('81 01 61 81 01 62 89 00 c2 01 63'));
+  assert.is(encoder.hasGap, false);
+});
+
+test('a client masks the frame that comes later, and leaves the payload as it is', () => {
+  const encoder = new FrameEncoder('client');
+  const payload = Buffer.from('Hello');
+  encoder.encodeLater(TEXT, 5)(payload, false);
+  const [frame] = decodeNaive(Buffer.concat(encoder.take())).frames;
+  assert.ok(frame!.maskingKey !== null);
+  assert.is(frame!.payload.toString(), 'Hello');
+  assert.is(payload.toString(), 'Hello');
+});
+
 test.run();

@@ -1,6 +1,7 @@
 // Runs the frame decoder over chunks and writes down what comes out of it, as plain values to compare with a table.
 import { ProtocolError } from '../../src/errors.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
+import { Inflater } from '../../src/frame/inflate.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
 import { hex } from '../support/cuts.js';
@@ -16,6 +17,8 @@ export interface DecodeOptions {
   readonly role: Role;
   /** 1 MiB unless set. */
   readonly maxMessageBytes?: number;
+  /** Whether permessage-deflate was agreed on, with context takeover. */
+  readonly deflate?: boolean;
 }
 
 /** The masking key of the masked frames in RFC 6455 §5.7. */
@@ -42,7 +45,7 @@ export function failure(code: string, closeCode: number): FrameEvent {
 
 /** All that a fresh decoder makes of the chunks, up to a Close frame or an error: then it must not be given more. */
 export function decodeFrames(chunks: Iterable<Buffer>, options: DecodeOptions): FrameEvent[] {
-  const { role, maxMessageBytes = 1 << 20 } = options;
+  const { role, maxMessageBytes = 1 << 20, deflate = false } = options;
   const events: FrameEvent[] = [];
   let isOver = false;
   const receiver = {
@@ -54,7 +57,8 @@ export function decodeFrames(chunks: Iterable<Buffer>, options: DecodeOptions): 
       isOver = opcode === 0x8;
     },
   };
-  const decoder = new FrameDecoder(receiver, { role, maxMessageBytes });
+  const inflater = deflate ? new Inflater({ windowBits: 15, contextTakeover: true }) : null;
+  const decoder = new FrameDecoder(receiver, { role, maxMessageBytes, inflater });
   for (const chunk of chunks) {
     try {
       decoder.decode(chunk);

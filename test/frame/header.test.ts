@@ -26,7 +26,7 @@ for (const role of ['client', 'server'] as const) {
         const isMaskRight = role === 'server' ? second >= 0x80 : second < 0x80;
         const isLengthRight = first < 0x88 || second % 0x80 <= 125;
         const isAllowed = allowed.includes(first) && isMaskRight && isLengthRight;
-        const error = catchProtocolError(() => checkHeader(first, second, role, inMessage));
+        const error = catchProtocolError(() => checkHeader(first, second, role, inMessage, false));
         if (error?.closeCode === (isAllowed ? undefined : 1002)) continue;
         wrong.push(`${pair.toString(16).padStart(4, '0')}, inMessage ${inMessage}`);
       }
@@ -69,7 +69,7 @@ for (const [name, bytes, inMessage, code] of VIOLATIONS) {
   test(`${name} is ${code}`, () => {
     const [first, second] = hex(bytes) as Iterable<number> as [number, number];
     for (const [role, maskBit] of [['client', 0], ['server', 0x80]] as [Role, number][]) {
-      assertViolation(() => checkHeader(first, second | maskBit, role, inMessage), code);
+      assertViolation(() => checkHeader(first, second | maskBit, role, inMessage, false), code);
     }
   });
 }
@@ -77,8 +77,8 @@ for (const [name, bytes, inMessage, code] of VIOLATIONS) {
 for (const first of [0x81, 0x82, 0x01, 0x88, 0x89, 0x8a]) {
   const shown = first.toString(16);
   test(`§5.1 a server refuses ${shown} without a mask, a client refuses it with one`, () => {
-    assertViolation(() => checkHeader(first, 0x05, 'server', false), 'FRAME_NOT_MASKED');
-    assertViolation(() => checkHeader(first, 0x85, 'client', false), 'FRAME_MASKED');
+    assertViolation(() => checkHeader(first, 0x05, 'server', false, false), 'FRAME_NOT_MASKED');
+    assertViolation(() => checkHeader(first, 0x85, 'client', false, false), 'FRAME_MASKED');
   });
 }
 
@@ -203,5 +203,19 @@ function catchProtocolError(run: () => unknown): ProtocolError | null {
   }
   return null;
 }
+
+test('RFC 7692 §6.1 with permessage-deflate, RSV1 may begin a message, and no other bit may be set anywhere', () => {
+  for (let bits = 0x10; bits <= 0x70; bits += 0x10) {
+    for (let opcode = 0; opcode <= 0xf; opcode++) {
+      for (const inMessage of [true, false]) {
+        const check = (): void => checkHeader(0x80 | bits | opcode, 0, 'client', inMessage, true);
+        const begins = opcode === 0x1 || opcode === 0x2;
+        if (bits !== 0x40 || !begins) assertViolation(check, 'RESERVED_BIT');
+        else if (inMessage) assertViolation(check, 'EXPECTED_CONTINUATION');
+        else check();
+      }
+    }
+  }
+});
 
 test.run();

@@ -22,7 +22,7 @@ const BINARY = 0x2;
 
 test('§5.4 binary fragments', () => {
   const assembler = new MessageAssembler();
-  assembler.begin(BINARY);
+  assembler.begin(false);
   addFragment(assembler, hex('00 ff'), false);
   addFragment(assembler, hex(''), false);
   addFragment(assembler, hex('80'), true);
@@ -34,7 +34,7 @@ test('§5.4 binary fragments', () => {
 
 test('§5.4 text fragments, cut inside a character', () => {
   const assembler = new MessageAssembler();
-  assembler.begin(TEXT);
+  assembler.begin(true);
   addFragment(assembler, hex('61 e4'), false);
   addFragment(assembler, hex('bd'), false);
   addFragment(assembler, hex('a0'), true);
@@ -44,15 +44,15 @@ test('§5.4 text fragments, cut inside a character', () => {
 
 test('§5.4 messages without a byte', () => {
   const assembler = new MessageAssembler();
-  assembler.begin(BINARY);
+  assembler.begin(false);
   assert.equal(assembler.finish(), hex(''));
-  assembler.begin(TEXT);
+  assembler.begin(true);
   assert.is(assembler.finish(), '');
 });
 
 test('§5.3 only the piece of the chunk is taken, and unmasked with its key', () => {
   const assembler = new MessageAssembler();
-  assembler.begin(BINARY);
+  assembler.begin(false);
   const chunk = hex('ee ee 7f 9f 4d ee');
   assembler.reserve(3, 5, true);
   assembler.append(chunk, 2, 5, 0x3d21fa37);
@@ -65,12 +65,12 @@ test('§5.3 only the piece of the chunk is taken, and unmasked with its key', ()
 
 test('§8.1 bad UTF-8 fails when it is added, an unfinished character at the end', () => {
   const assembler = new MessageAssembler();
-  assembler.begin(TEXT);
+  assembler.begin(true);
   addFragment(assembler, hex('e4'), false);
   assertInvalidUtf8(() => addFragment(assembler, hex('41'), false));
 
   const other = new MessageAssembler();
-  other.begin(TEXT);
+  other.begin(true);
   addFragment(other, hex('61 e4 bd'), true);
   assertInvalidUtf8(() => other.finish());
 });
@@ -79,7 +79,7 @@ test('a message that was handed out is never written again', () => {
   const assembler = new MessageAssembler();
   const messages: Message[] = [];
   for (let number = 0; number < 100; number++) {
-    assembler.begin(BINARY);
+    assembler.begin(false);
     addFragment(assembler, Buffer.alloc(number, number), false);
     addFragment(assembler, Buffer.alloc(3, number), true);
     messages.push(assembler.finish());
@@ -90,7 +90,7 @@ test('a message that was handed out is never written again', () => {
 test('a frame that comes in pieces takes just the memory of its message', () => {
   for (const size of [2, 1000, 64 * KIB]) {
     const assembler = new MessageAssembler();
-    assembler.begin(BINARY);
+    assembler.begin(false);
     const allocated = countAllocatedBytes(() => {
       assembler.reserve(1, size, true);
       assembler.append(hex('01'), 0, 1, 0);

@@ -160,7 +160,8 @@ function inspectRequest(head: RequestHead): void {
 /** What the client does with a response head. */
 function inspectResponse(head: ResponseHead): void {
   try {
-    const subprotocol = verifyUpgrade(head, { key: KEY, subprotocols: ['chat'] });
+    const offer = { key: KEY, subprotocols: ['chat'], deflate: { contextTakeover: true, windowBits: 15 } };
+    const { subprotocol } = verifyUpgrade(head, offer);
     const wasOffered = subprotocol === null || subprotocol === 'chat';
     assertHolds('a subprotocol that was offered', wasOffered, () => String(subprotocol));
   } catch (error) {

@@ -3,15 +3,17 @@ import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { ResponseHeadParser, serializeRequestHead } from '../../src/handshake/http.js';
 import type { ResponseHead } from '../../src/handshake/http.js';
-import { offerUpgrade, toRecord, verifyUpgrade } from '../../src/handshake/offer.js';
+import { offerUpgrade, toRecord, verifyUpgrade, type Offer } from '../../src/handshake/offer.js';
 import { suite } from '../support/suite.js';
 import { SAMPLE_ACCEPT as ACCEPT, SAMPLE_KEY as KEY } from '../support/raw-client.js';
 import { assertRefused, refusal } from './refusal.js';
 
+type Field = readonly [name: string, value: string];
+
 const offering = suite('handshake/offer: the request');
 
 offering('§1.3, §4.1: the bytes of a request', () => {
-  const fields = offerUpgrade({ key: KEY, subprotocols: ['chat', 'superchat'] });
+  const fields = offerUpgrade({ key: KEY, subprotocols: ['chat', 'superchat'], deflate: null });
   const text = serializeRequestHead('GET', '/chat', [['Host', 'server.example.com'], ...fields]);
   assert.is(
     text,
@@ -26,7 +28,7 @@ offering('§1.3, §4.1: the bytes of a request', () => {
 });
 
 offering('§4.1 item 10: without subprotocols there is no field for them', () => {
-  assert.equal(offerUpgrade({ key: KEY, subprotocols: [] }), [
+  assert.equal(offerUpgrade({ key: KEY, subprotocols: [], deflate: null }), [
     ['Upgrade', 'websocket'],
     ['Connection', 'Upgrade'],
     ['Sec-WebSocket-Version', '13'],
@@ -36,21 +38,20 @@ offering('§4.1 item 10: without subprotocols there is no field for them', () =>
 
 for (const subprotocol of ['', ' ', 'a b', 'a,b', 'a\r\nX: y', 'a\0', 'é', '"a"', 'a/b', 'a;b', 'a=b']) {
   offering(`§4.1 item 10: the subprotocol ${JSON.stringify(subprotocol)} is no token`, () => {
-    const action = (): unknown => offerUpgrade({ key: KEY, subprotocols: ['chat', subprotocol] });
+    const action = (): unknown => offerUpgrade({ key: KEY, subprotocols: ['chat', subprotocol], deflate: null });
     throws(action, { name: 'TypeError', message: /^the subprotocol "[\x20-\x7e]*" is not a token$/ });
   });
 }
 
 offering('§4.1 item 10: subprotocols are unique, but their letter case counts', () => {
-  throws(() => offerUpgrade({ key: KEY, subprotocols: ['a', 'b', 'a'] }), { name: 'TypeError', message: /twice/ });
-  assert.equal(offerUpgrade({ key: KEY, subprotocols: ['a', 'A'] }).at(-1), ['Sec-WebSocket-Protocol', 'a, A']);
+  const offer = (subprotocols: string[]): Field[] => offerUpgrade({ key: KEY, subprotocols, deflate: null });
+  throws(() => offer(['a', 'b', 'a']), { name: 'TypeError', message: /twice/ });
+  assert.equal(offer(['a', 'A']).at(-1), ['Sec-WebSocket-Protocol', 'a, A']);
 });
 
 offering.run();
 
 const verifying = suite('handshake/offer: the answer');
-
-type Field = readonly [name: string, value: string];
 
 const UPGRADE: Field = ['Upgrade', 'websocket'];
 const CONNECTION: Field = ['Connection', 'Upgrade'];
@@ -64,7 +65,7 @@ function answer(fields: readonly Field[]): ResponseHead {
   return head;
 }
 
-const SUBPROTOCOLS = ['chat', 'superchat'];
+const OFFER: Offer = { key: KEY, subprotocols: ['chat', 'superchat'], deflate: null };
 
 const accepted: [name: string, fields: Field[], subprotocol: string | null][] = [
   ['the example of §1.3', [UPGRADE, CONNECTION, GOOD], null],
@@ -84,7 +85,7 @@ const accepted: [name: string, fields: Field[], subprotocol: string | null][] = 
 
 for (const [name, fields, subprotocol] of accepted) {
   verifying(`§4.1: accepts ${name}`, () => {
-    assert.is(verifyUpgrade(answer(fields), { key: KEY, subprotocols: SUBPROTOCOLS }), subprotocol);
+    assert.equal(verifyUpgrade(answer(fields), OFFER), { subprotocol, extensions: '', deflate: null });
   });
 }
 
@@ -122,8 +123,8 @@ const refused: [name: string, fields: Field[], code: string][] = [
   ['item 5: permessage-deflate', extension('permessage-deflate'), 'EXTENSION_NOT_OFFERED'],
   ['item 5: an extension with parameters', extension('x; a=1'), 'EXTENSION_NOT_OFFERED'],
   ['item 5: an extension on a second line', [...extension(''), ...extension('x').slice(-1)], 'EXTENSION_NOT_OFFERED'],
-  ['item 5: an empty list of extensions', extension(' , '), 'EXTENSION_NOT_OFFERED'],
-  ['item 5: extensions that are no grammar', extension('"'), 'EXTENSION_NOT_OFFERED'],
+  ['item 5: an empty list of extensions', extension(' , '), 'EXTENSION_INVALID'],
+  ['item 5: extensions that are no grammar', extension('"'), 'EXTENSION_INVALID'],
   ['item 5: a prototype name', extension('__proto__'), 'EXTENSION_NOT_OFFERED'],
   ['item 6: a subprotocol that was not offered', protocol('other'), 'SUBPROTOCOL_NOT_OFFERED'],
   ['item 6: another letter case', protocol('Chat'), 'SUBPROTOCOL_NOT_OFFERED'],
@@ -138,8 +139,8 @@ const refused: [name: string, fields: Field[], code: string][] = [
 for (const [name, fields, code] of refused) {
   verifying(`§4.1: refuses ${name}`, () => {
     const head = answer(fields);
-    assertRefused(() => verifyUpgrade(head, { key: KEY, subprotocols: SUBPROTOCOLS }), code, 101);
-    const { headers, body } = refusal(() => verifyUpgrade(head, { key: KEY, subprotocols: SUBPROTOCOLS }));
+    assertRefused(() => verifyUpgrade(head, OFFER), code, 101);
+    const { headers, body } = refusal(() => verifyUpgrade(head, OFFER));
     assert.is(Object.keys(headers).length, new Set(fields.map(([field]) => field.toLowerCase())).size);
     assert.is(body, '');
   });
@@ -147,7 +148,8 @@ for (const [name, fields, code] of refused) {
 
 verifying('§4.1 item 6: a subprotocol although none was offered', () => {
   const head = answer(protocol('chat'));
-  assertRefused(() => verifyUpgrade(head, { key: KEY, subprotocols: [] }), 'SUBPROTOCOL_NOT_OFFERED', 101);
+  const offer = { key: KEY, subprotocols: [], deflate: null };
+  assertRefused(() => verifyUpgrade(head, offer), 'SUBPROTOCOL_NOT_OFFERED', 101);
 });
 
 verifying('fields as an object: names in lower case, lines joined, no prototype', () => {

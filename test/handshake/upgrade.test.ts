@@ -334,7 +334,7 @@ test('§10.2: a refused origin is quoted briefly and printably', () => {
 
 test('§1.3: the answer to the example', () => {
   assert.is(
-    upgradeResponse(KEY, 'chat'),
+    upgradeResponse(KEY, 'chat', ''),
     'HTTP/1.1 101 Switching Protocols\r\n' +
       'Upgrade: websocket\r\n' +
       'Connection: Upgrade\r\n' +
@@ -346,7 +346,7 @@ test('§1.3: the answer to the example', () => {
 
 test('§4.2.2: the answer without a subprotocol', () => {
   assert.is(
-    upgradeResponse(KEY, null),
+    upgradeResponse(KEY, null, ''),
     'HTTP/1.1 101 Switching Protocols\r\n' +
       'Upgrade: websocket\r\n' +
       'Connection: Upgrade\r\n' +
@@ -356,7 +356,7 @@ test('§4.2.2: the answer without a subprotocol', () => {
 });
 
 test('no subprotocol can split the answer', () => {
-  assert.throws(() => upgradeResponse(KEY, 'a\r\nSet-Cookie: b'), (error: unknown) => error instanceof TypeError);
+  assert.throws(() => upgradeResponse(KEY, 'a\r\nSet-Cookie: b', ''), (error: unknown) => error instanceof TypeError);
 });
 
 test.run();

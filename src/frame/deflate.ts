@@ -1,0 +1,151 @@
+// Messages to compressed ones: the sending half of permessage-deflate (RFC 7692 §7.2.1).
+import { constants, deflateRaw, deflateRawSync, type ZlibOptions } from 'node:zlib';
+import { History } from './history.js';
+import type { Context } from './inflate.js';
+
+/** How this endpoint compresses what it sends. */
+export interface DeflateSettings extends Context {
+  /** zlib's, from 1, the fastest, to 9, the smallest. */
+  readonly level: number;
+  /** Messages of fewer bytes are sent as they are. */
+  readonly threshold: number;
+}
+
+/**
+ * From this many bytes on, a message is compressed in a thread of libuv. At once, at level 6, it would block all others
+ * for more than a millisecond: 19 µs for each KiB, against 50 µs for the way there and back (bench deflate).
+ */
+export const OFF_LOOP_FROM_BYTES = 65_536;
+
+/**
+ * So many at a time, one for each of libuv's threads. The others wait without zlib's 256 KiB of memory: thousands that
+ * all begin at once fragment the heap (websockets/ws, issue 1202).
+ */
+const MAX_JOBS = 4;
+
+/** §7.2.1: "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end." */
+const TAIL_BYTES = 4;
+
+/** zlib refers to nothing in the last 262 bytes of its window: the longest match and some more. */
+const UNUSED_WINDOW_BYTES = 262;
+
+export class Deflater {
+  readonly settings: DeflateSettings;
+  /** Present while messages may refer to earlier ones. */
+  readonly #history: History | null;
+  #isAbandoned = false;
+
+  constructor(settings: DeflateSettings) {
+    this.settings = settings;
+    this.#history = settings.contextTakeover ? new History(settings.windowBits) : null;
+  }
+
+  /**
+   * Compresses one message at once.
+   * @returns the payload, or `null` if it would not be shorter than the message, which then is to be sent as it is:
+   * only compressed messages become part of the context (§7.2.1), so that this is no harm to the following ones.
+   */
+  deflate(message: Uint8Array): Buffer | null {
+    const deflated = withoutTail(deflateRawSync(message, this.#options(message.length)));
+    if (deflated.length >= message.length) return null;
+    this.#history?.append(message);
+    return deflated;
+  }
+
+  /**
+   * Compresses one message off the event loop; the next may be compressed meanwhile. With a context it is part of that
+   * from now on, so it has to be sent compressed; without one, the result is `null` if it would not be shorter.
+   * @param done called later, unless the deflater was abandoned; the error is one of zlib's, such as no memory.
+   */
+  deflateLater(message: Uint8Array, done: (error: Error | null, deflated: Buffer | null) => void): void {
+    const options = this.#options(message.length);
+    // zlib copies the dictionary only when its turn comes.
+    if (options.dictionary !== undefined) options.dictionary = Buffer.from(options.dictionary as Buffer);
+    this.#history?.append(message);
+    enqueue({
+      message,
+      options,
+      isAbandoned: () => this.#isAbandoned,
+      done: (error, bytes) => {
+        if (error !== null) return done(error, null);
+        const deflated = withoutTail(bytes);
+        const isLonger = deflated.length >= message.length;
+        done(null, isLonger && this.#history === null ? null : deflated);
+      },
+    });
+  }
+
+  /** Nobody wants what is still being compressed. */
+  abandon(): void {
+    this.#isAbandoned = true;
+  }
+
+  #options(messageLength: number): ZlibOptions {
+    const { level, windowBits } = this.settings;
+    const history = this.#history;
+    // A window that holds all there is does as well: at 64 bytes without a context it costs half as much.
+    const needed = messageLength + (history?.byteLength ?? 0) + UNUSED_WINDOW_BYTES;
+    const options: ZlibOptions = {
+      level,
+      windowBits: Math.min(windowBitsFor(windowBits), Math.max(9, Math.ceil(Math.log2(needed)))),
+      finishFlush: constants.Z_SYNC_FLUSH,
+      chunkSize: maxDeflatedBytes(messageLength),
+    };
+    if (history !== null && history.byteLength > 0) options.dictionary = history.bytes;
+    return options;
+  }
+}
+
+/**
+ * zlib's raw DEFLATE has no window of 256 bytes, and its next, of 512, does for one: matches reach back 512 − 262 bytes
+ * at the most.
+ */
+function windowBitsFor(windowBits: number): number {
+  return Math.max(windowBits, 9);
+}
+
+/** One piece for the whole result: zlib's own bound, with what a flush adds. */
+function maxDeflatedBytes(messageLength: number): number {
+  return messageLength + (messageLength >>> 3) + (messageLength >>> 6) + 64;
+}
+
+function withoutTail(bytes: Buffer): Buffer {
+  return bytes.subarray(0, bytes.length - TAIL_BYTES);
+}
+
+interface Job {
+  readonly message: Uint8Array;
+  readonly options: ZlibOptions;
+  isAbandoned(): boolean;
+  done(error: Error | null, bytes: Buffer): void;
+}
+
+let runningJobs = 0;
+const waitingJobs: Job[] = [];
+
+function enqueue(job: Job): void {
+  waitingJobs.push(job);
+  runNext();
+}
+
+function runNext(): void {
+  while (runningJobs < MAX_JOBS && waitingJobs.length > 0) {
+    const job = waitingJobs.shift()!;
+    if (!job.isAbandoned()) run(job);
+  }
+}
+
+function run(job: Job): void {
+  const settle = (error: Error | null, bytes: Buffer): void => {
+    runningJobs--;
+    runNext();
+    if (!job.isAbandoned()) job.done(error, bytes);
+  };
+  runningJobs++;
+  try {
+    deflateRaw(job.message, job.options, settle);
+  } catch (error) {
+    // zlib tells at once that there is no memory for its state.
+    process.nextTick(settle, error, null);
+  }
+}

@@ -1,0 +1,64 @@
+// The sliding window: always the last bytes of all that was added, against a list that keeps everything.
+import * as assert from 'uvu/assert';
+import { History } from '../../src/frame/history.js';
+import { suite } from '../support/suite.js';
+import { withRandom } from './random.js';
+
+const test = suite('frame/history');
+
+test('it begins empty, and keeps what is added in order', () => {
+  const history = new History(15);
+  assert.is(history.byteLength, 0);
+  assert.equal(history.bytes, Buffer.alloc(0));
+  history.append(Buffer.from('ab'));
+  history.append(Buffer.alloc(0));
+  history.append(Buffer.from('c'));
+  assert.is(history.byteLength, 3);
+  assert.equal(history.bytes, Buffer.from('abc'));
+});
+
+test('what is added is copied', () => {
+  const history = new History(8);
+  const message = Buffer.from('abc');
+  history.append(message);
+  message.fill(0);
+  assert.equal(history.bytes, Buffer.from('abc'));
+});
+
+for (const [windowBits, size] of [[8, 256], [9, 512], [15, 32_768]] as const) {
+  test(`${windowBits} bits keep the last ${size} bytes`, () => {
+    const history = new History(windowBits);
+    history.append(Buffer.alloc(size, 'a'));
+    assert.equal(history.bytes, Buffer.alloc(size, 'a'));
+    history.append(Buffer.from('b'));
+    assert.equal(history.bytes, Buffer.concat([Buffer.alloc(size - 1, 'a'), Buffer.from('b')]));
+    history.append(Buffer.concat([Buffer.alloc(size, 'c'), Buffer.from('d')]));
+    assert.equal(history.bytes, Buffer.concat([Buffer.alloc(size - 1, 'c'), Buffer.from('d')]));
+  });
+}
+
+test('any messages', () => withRandom((random) => {
+  for (let round = 0; round < 50; round++) {
+    const windowBits = random.integer(8, 12);
+    const history = new History(windowBits);
+    let all = Buffer.alloc(0);
+    for (let count = 0; count < 40; count++) {
+      const message = random.bytes(random.chance(0.1) ? random.integer(0, 10_000) : random.integer(0, 300));
+      history.append(message);
+      all = Buffer.concat([all, message]);
+      const expected = all.subarray(-(2 ** windowBits));
+      assert.is(history.byteLength, expected.length);
+      assert.ok(history.bytes.equals(expected), `${windowBits} bits, message ${count}`);
+    }
+  }
+}));
+
+test('memory grows with what is added, and never over the window', () => {
+  const history = new History(15);
+  history.append(Buffer.alloc(100));
+  assert.ok(history.bytes.buffer.byteLength <= 1024);
+  for (let count = 0; count < 1000; count++) history.append(Buffer.alloc(100));
+  assert.is(history.bytes.buffer.byteLength, 32_768);
+});
+
+test.run();
