@@ -66,7 +66,7 @@ const html = /* html */ `<!doctype html>
       choice('size', 'Size of an update', { 50: '50 B', 1000: '1 kB', 10000: '10 kB' }, '50')}
       <div class="run">
         <button id="toggle" type="button">Stop</button>
-        <p id="state" role="status">Starting …</p>
+        <p id="state" role="status">This page needs its script</p>
       </div>
     </form>
     <ol class="lanes">${
