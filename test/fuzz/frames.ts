@@ -8,6 +8,7 @@
 // - the buffers made are at most 64 KiB, which a header is trusted with, and 32 times the bytes that arrived.
 import { parseClosePayload } from '../../src/frame/close.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
+import type { Inflater } from '../../src/frame/inflate.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
 import type { Random } from '../frame/random.js';
@@ -22,6 +23,8 @@ import { assertHolds, assertSame, type Target } from './target.js';
 export interface Mode {
   readonly role: Role;
   readonly maxMessageBytes: number;
+  /** For compressed messages, if there may be any. */
+  readonly inflater?: Inflater | null;
 }
 
 export function modeOf(input: Buffer): Mode {
