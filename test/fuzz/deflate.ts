@@ -119,7 +119,7 @@ function checkFrames(
   { inflated, failure }: { inflated: readonly Buffer[]; failure: string },
   random: Random,
 ): void {
-  const reading = new Reading({ role: 'client', maxMessageBytes: mode.maxMessageBytes, inflater: new Inflater(mode) });
+  const reading = new Reading({ role: 'client', maxMessageBytes: mode.maxMessageBytes, deflate: mode });
   lendCut(frame(messages, random), random, (piece) => reading.feed(piece));
   const events = inflated.map((bytes) => `binary ${bytes.toString('latin1')}`);
   // A payload that no message within the limit needs is refused by its headers.
