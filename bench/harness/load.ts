@@ -1,4 +1,5 @@
 // The load generator: a process of its own that does what its parent tells it, with bytes made beforehand.
+import { encodeNaive } from '../../test/support/naive-codec.js';
 import { createFrames, createPayload, type Content } from './frames.js';
 import { openClients, type ClientOptions, type RawClient } from './raw-client.js';
 import { quantile } from './statistics.js';
@@ -21,10 +22,18 @@ export interface BroadcastLoad extends ClientOptions {
   readonly perTick: number;
 }
 
-/** Connections that say nothing. */
-export interface IdleLoad extends ClientOptions {
-  readonly kind: 'idle';
+/** Connections that send a ping each, spread over the time of a run. */
+export interface PingLoad extends ClientOptions {
+  readonly kind: 'ping';
   readonly connections: number;
+}
+
+/** A connection that reads little, opened first, and one that sends all it can, for a server that relays. */
+export interface SlowLoad extends ClientOptions {
+  readonly kind: 'slow';
+  readonly size: number;
+  /** How much is read in a second. */
+  readonly bytesPerSecond: number;
 }
 
 /** Connections that are opened and cut again, one after the other. */
@@ -33,7 +42,7 @@ export interface ConnectLoad extends ClientOptions {
   readonly atATime: number;
 }
 
-export type LoadOptions = EchoLoad | BroadcastLoad | IdleLoad | ConnectLoad;
+export type LoadOptions = EchoLoad | BroadcastLoad | PingLoad | SlowLoad | ConnectLoad;
 
 export type LoadCommand =
   | { readonly do: 'open'; readonly name: string; readonly options: LoadOptions }
@@ -81,15 +90,17 @@ class Run {
     this.#pending--;
     this.#times.push(now - begun);
     if (now < this.#deadline) return true;
-    if (this.#pending === 0) {
-      this.#resolve({
-        messages: this.messages,
-        milliseconds: now - this.start,
-        p50: quantile(this.#times, 0.5),
-        p99: quantile(this.#times, 0.99),
-      });
-    }
+    if (this.#pending === 0) this.#resolve(this.sum());
     return false;
+  }
+
+  sum(): LoadResult {
+    return {
+      messages: this.messages,
+      milliseconds: performance.now() - this.start,
+      p50: quantile(this.#times, 0.5),
+      p99: quantile(this.#times, 0.99),
+    };
   }
 }
 
@@ -124,8 +135,15 @@ async function openEcho(options: EchoLoad): Promise<Load> {
     for (const client of clients) drive(client, run, isChecking);
     return run.result;
   };
-  await runAll(0, true);
-  return { run: (milliseconds) => runAll(milliseconds, false), close: () => close(clients) };
+  let isChecked = false;
+  return {
+    async run(milliseconds) {
+      if (!isChecked) await runAll(0, true);
+      isChecked = true;
+      return await runAll(milliseconds, false);
+    },
+    close: () => close(clients),
+  };
 }
 
 async function openBroadcast(options: BroadcastLoad): Promise<Load> {
@@ -157,9 +175,61 @@ async function openBroadcast(options: BroadcastLoad): Promise<Load> {
   return { run: runAll, close: () => close(clients) };
 }
 
-async function openIdle(options: IdleLoad): Promise<Load> {
+async function openPing(options: PingLoad): Promise<Load> {
   const clients = await openClients(options.connections, options);
-  return { run: () => Promise.reject(new Error('idle connections do nothing')), close: () => close(clients) };
+  const ping = encodeNaive({ opcode: 9, payload: Buffer.alloc(0), maskingKey: Buffer.from('37fa213d', 'hex') });
+  return {
+    async run(milliseconds) {
+      const run = new Run(milliseconds);
+      const start = performance.now();
+      const pongs = clients.map(async (client, index) => {
+        const due = start + (milliseconds * index) / clients.length;
+        await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
+        const begun = run.begin();
+        client.socket.write(ping);
+        await new Promise<void>((resolve) => (client.onBytes = () => resolve()));
+        run.end(begun, 1);
+      });
+      await Promise.all(pongs);
+      return run.sum();
+    },
+    close: () => close(clients),
+  };
+}
+
+async function openSlow(options: SlowLoad): Promise<Load> {
+  const [consumer] = await openClients(1, options);
+  const [producer] = await openClients(1, options);
+  const { request } = createFrames('binary', createPayload('binary', options.size));
+  const TICK_MILLISECONDS = 50;
+  const share = (options.bytesPerSecond * TICK_MILLISECONDS) / 1000;
+  let received = 0;
+  let left = share;
+  consumer.onBytes = (_received, length) => {
+    received += length;
+    left -= length;
+    if (left <= 0) consumer.socket.pause();
+  };
+  const flood = (): void => {
+    while (producer.socket.write(request));
+  };
+  return {
+    async run(milliseconds) {
+      const run = new Run(milliseconds);
+      const timer = setInterval(() => {
+        left += share;
+        if (left > 0) consumer.socket.resume();
+      }, TICK_MILLISECONDS);
+      producer.socket.on('drain', flood);
+      flood();
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      clearInterval(timer);
+      producer.socket.off('drain', flood);
+      run.messages = received / options.size;
+      return run.sum();
+    },
+    close: () => close([consumer, producer]),
+  };
 }
 
 function openConnect(options: ConnectLoad): Load {
@@ -170,9 +240,8 @@ function openConnect(options: ConnectLoad): Load {
       const drive = async (): Promise<void> => {
         for (let isTime = true; isTime; ) {
           const begun = run.begin();
-          // Cut connections leave no port behind in TIME-WAIT.
           const [client] = await openClients(1, { ...options, localAddress: `127.0.0.${1 + (count++ % 200)}` });
-          client.socket.resetAndDestroy();
+          cut(client);
           isTime = run.end(begun, 1);
         }
       };
@@ -184,7 +253,13 @@ function openConnect(options: ConnectLoad): Load {
 }
 
 function close(clients: readonly RawClient[]): void {
-  for (const client of clients) client.socket.resetAndDestroy();
+  for (const client of clients) cut(client);
+}
+
+/** A reset leaves no port behind in TIME-WAIT; a TLS socket has none. */
+function cut({ socket }: RawClient): void {
+  if ('encrypted' in socket) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 function open(options: LoadOptions): Load | Promise<Load> {
@@ -193,8 +268,10 @@ function open(options: LoadOptions): Load | Promise<Load> {
       return openEcho(options);
     case 'broadcast':
       return openBroadcast(options);
-    case 'idle':
-      return openIdle(options);
+    case 'ping':
+      return openPing(options);
+    case 'slow':
+      return openSlow(options);
     case 'connect':
       return openConnect(options);
   }

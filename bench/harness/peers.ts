@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { basename, resolve } from 'node:path';
-import { benchPath } from './paths.js';
+import { benchPath } from '../packages.js';
 
 export type Role = 'echo' | 'broadcast' | 'relay';
 

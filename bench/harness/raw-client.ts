@@ -30,17 +30,14 @@ export class RawClient {
     return new Promise((resolve, reject) => {
       let head = '';
       let isOpen = false;
-      const open = (): void => {
-        isOpen = true;
-        resolve(client);
-      };
       const receive = (length: number, bytes: Buffer): boolean => {
         if (isOpen) {
           client.onBytes(bytes, length);
           return true;
         }
         head += bytes.toString('latin1', 0, length);
-        if (head.endsWith(HEAD_END)) open();
+        isOpen = head.endsWith(HEAD_END);
+        if (isOpen) resolve(client);
         return true;
       };
       const address = { host: '127.0.0.1', port, noDelay: true, ...(localAddress !== undefined && { localAddress }) };
@@ -53,8 +50,8 @@ export class RawClient {
       socket.on('error', reject);
       socket.on('close', () => reject(new Error(`the connection has ended behind ${JSON.stringify(head)}`)));
       socket.on(isSecure ? 'secureConnect' : 'connect', () => {
-        if (isBare) open();
-        else socket.write(OPENING_REQUEST);
+        // A bare server sends the end of a head as soon as it has accepted.
+        if (!isBare) socket.write(OPENING_REQUEST);
       });
     });
   }

@@ -1,9 +1,12 @@
 // What a bench leaves behind: a Markdown table on standard output and the same numbers in bench/results/.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Outcome } from './duel.js';
-import { benchPath } from './paths.js';
+import { benchPath } from '../packages.js';
 import { describeMachine } from './peers.js';
 import { formatRatio } from './statistics.js';
+
+const UNITS = { message: 'messages', delivery: 'deliveries', handshake: 'handshakes' };
+type Unit = keyof typeof UNITS;
 
 /** What every result file holds. */
 export interface Report<T> {
@@ -33,10 +36,10 @@ export function printTable(header: readonly string[], rows: readonly (readonly (
   console.log();
 }
 
-/** @param unit what one message is called, in the singular. */
-export function printOutcomes(title: string, outcomes: readonly Outcome[], unit = 'message'): void {
+/** @param unit what is counted. */
+export function printOutcomes(title: string, outcomes: readonly Outcome[], unit: Unit = 'message'): void {
   console.log(`${title}\n`);
-  const header = ['server', `µs of CPU per ${unit}`, 'first ÷ this (rounds)', `${unit}s/s`, 'p50 ms', 'p99 ms'];
+  const header = ['server', `µs of CPU per ${unit}`, 'first ÷ this (rounds)', `${UNITS[unit]}/s`, 'p50 ms', 'p99 ms'];
   printTable([...header, 'core busy: server', 'load'], outcomes.map((outcome, index) => [
     `${outcome.peer} ${outcome.version}`,
     outcome.cpuPerMessage.toFixed(2),

@@ -1,10 +1,11 @@
-// The ceiling: bytes back as they came, without any WebSocket.
+// The ceiling: bytes back as they came, without any WebSocket; an empty head tells that the socket is accepted.
 import { createServer } from 'node:net';
 import { announcement, ready, role } from './options.mjs';
 
 const sockets = new Set();
 const server = createServer({ noDelay: true }, (socket) => {
   sockets.add(socket);
+  socket.write('\r\n\r\n');
   const [first] = sockets;
   socket.on('error', () => {}).on('close', () => sockets.delete(socket));
   if (role === 'echo') {

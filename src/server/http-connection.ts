@@ -10,7 +10,7 @@ import { toRefusal, toResponse, type Reply, type Response } from './reply.js';
 import { isAbort, Request } from './request.js';
 import { writeResponse } from './response.js';
 import type { Router } from './router.js';
-import { openWebSocket, type Route, type WebSocketContext } from './websocket.js';
+import { openWebSocket, type Route, type TakenSocket, type WebSocketContext } from './websocket.js';
 
 /** The methods a handler may be asked with; for others "the server does not recognize", RFC 9110 §9.1 has 501. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -252,14 +252,17 @@ export class HttpConnection {
   }
 
   /** Hands the socket over, with the bytes behind the head; `null` if the client has gone. */
-  #takeSocket(): { socket: Socket; firstBytes: Buffer } | null {
+  #takeSocket(): TakenSocket | null {
     if (this.#isLast || this.#socket.destroyed) {
       this.#finish();
       return null;
     }
     this.#context.httpConnections.delete(this);
-    this.#socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
-    return { socket: this.#socket, firstBytes: Buffer.concat(this.#held) };
+    this.#exchange!.upgrade();
+    const letGo = (): void => {
+      this.#socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+    };
+    return { socket: this.#socket, firstBytes: Buffer.concat(this.#held), letGo };
   }
 }
 
