@@ -134,10 +134,12 @@ function latencyChart(results: Results): Spec {
       { data: { values: polls }, mark: { type: 'line', strokeWidth: 2, opacity: 0.4, color: colours['Polling'] } },
       { data: { values: [...polls, ...pushes] }, mark: { type: 'point', filled: true, size: 150, opacity: 1 },
         encoding: { color } },
-      { data: { values: polls }, mark: { type: 'text', align: 'left', dx: 12, dy: -8, fontSize: 13, fontWeight: 600 },
-        encoding: { text: { field: 'name' }, color } },
-      { data: { values: pushes }, mark: { type: 'text', align: 'center', dy: -17, fontSize: 13, fontWeight: 600 },
-        encoding: { text: { field: 'name' }, color } },
+      // The two that are closest to each other have their labels on either side.
+      ...([[-17, [...polls, ...pushes.slice(0, 2)]], [18, pushes.slice(2)]] as const).map(([dy, values]) => ({
+        data: { values },
+        mark: { type: 'text', align: 'center', dy, fontSize: 13, fontWeight: 600 },
+        encoding: { text: { field: 'name' }, color },
+      })),
     ],
   };
 }
@@ -154,8 +156,8 @@ function cpuChart(results: Results): Spec {
     { name: `Streaming ${show(streaming)} µs`, transport: 'Streaming', cpu: streaming },
     { name: `Long polling ${show(longPolling)} µs`, transport: 'Long polling', cpu: longPolling },
   ].sort((one, other) => other.cpu - one.cpu);
-  // Labels of lines that are close go above and below.
-  const placed = rules.map((rule, index) => ({ ...rule, dy: index === rules.length - 1 ? 13 : -10 }));
+  // Labels of lines that are close to each other must not meet: one above, one below, one further to the right.
+  const placed = rules.map((rule, index) => ({ ...rule, x: index === 2 ? 190 : 6, dy: index === 0 ? -10 : 13 }));
   const y = { field: 'cpu', type: 'quantitative', scale: { type: 'log' }, axis: {
     title: 'server CPU, µs for each update (logarithmic)', format: '~s', values: [1, 10, 100, 1000, 10_000],
   } };
@@ -172,11 +174,12 @@ function cpuChart(results: Results): Spec {
       {
         data: { values: placed }, mark: { type: 'rule', strokeWidth: 2 }, encoding: { y, color },
       },
-      ...[-10, 13].map((dy) => ({
-        data: { values: placed.filter((rule) => rule.dy === dy) },
-        mark: { type: 'text', align: 'left', dx: 6, dy, fontSize: 13, fontWeight: 600 },
-        encoding: { y, x: { value: 0 }, text: { field: 'name' }, color },
-      })),
+      // White around the letters, and then the letters.
+      ...placed.flatMap((rule) => ['#ffffff', undefined].map((stroke) => ({
+        data: { values: [rule] },
+        mark: { type: 'text', align: 'left', dy: rule.dy, fontSize: 13, fontWeight: 600, ...(stroke && { stroke, strokeWidth: 4 }) },
+        encoding: { y, x: { value: rule.x }, text: { field: 'name' }, color },
+      }))),
       ...['line', 'point'].map((type) => ({
         data: { values: polls },
         mark: { type, color: colours['Polling'], ...(type === 'line' ? { strokeWidth: 2.5 } : { filled: true, size: 90, opacity: 1 }) },
@@ -221,13 +224,13 @@ function crossoverChart(results: Results): Spec {
   ];
   const text = (rate: number, delay: number, lines: string[], tint: string | undefined): Spec => ({
     data: { values: [{ rate, delay }] },
-    mark: { type: 'text', fontSize: 13, fontWeight: 600, lineHeight: 18, color: tint, align: 'left', baseline: 'middle' },
+    mark: { type: 'text', fontSize: 13, fontWeight: 600, lineHeight: 18, color: tint, baseline: 'middle' },
     encoding: { x, y, text: { value: lines } },
   });
   return {
     title: {
-      text: `Polling is cheaper where an update may wait for ${cpu < 10 ? cpu.toFixed(1) : cpu.toFixed(0)} others (CPU), ` +
-        `or ${rounded(cross.bytes)} (bytes)`,
+      text: `Polling pays once ${cpu < 10 ? cpu.toFixed(1) : cpu.toFixed(0)} updates may wait for a poll, ` +
+        `by CPU; ${rounded(cross.bytes)}, by bytes`,
       subtitle: ['What costs less, by how often updates come and how long one may wait; 20 B, a browser’s headers.',
         source(results)],
     },
@@ -243,9 +246,9 @@ function crossoverChart(results: Results): Spec {
         mark: { type: 'line', strokeWidth: 2.5, color: tint, clip: true },
         encoding: { x, y },
       })),
-      text(0.014, 1.2, ['WebSocket costs less', 'of both'], colours['WebSocket']),
-      text(1.6, 40, ['polling costs the server less CPU,', 'but moves more bytes'], colours['Streaming']),
-      text(3, 9000, ['polling costs less of both,', 'if anyone waits that long'], colours['Polling']),
+      text(0.08, 0.4, ['WebSocket costs less of both'], colours['WebSocket']),
+      text(1, Math.sqrt(cpu * cross.bytes), ['polling costs less CPU,', 'but more bytes'], colours['Streaming']),
+      text(14, 8000, ['polling costs less of both,', 'if anyone waits that long'], colours['Polling']),
     ],
   };
 }
