@@ -33,7 +33,7 @@ interface BodyReader {
 
 export class Exchange {
   readonly head: RequestHead;
-  readonly #options: ExchangeOptions;
+  #options: ExchangeOptions;
   #reader: BodyReader | null = null;
   #body: Promise<Buffer> | null = null;
   /** Whether all of the body has been read, so that what follows is the next request. */
@@ -142,6 +142,11 @@ export class Exchange {
     this.#after = { bytesRead, bytesWritten };
   }
 
+  /** The socket is a WebSocket's now, which may live for days: nothing of the HTTP connection is kept for it. */
+  upgrade(): void {
+    this.#options = { ...this.#options, readBytes: nothing, sendContinue: nothing };
+  }
+
   /** The client has gone: nobody will send the rest of the body or read the reply. */
   leave(): void {
     if (this.#hasLeft) return;
@@ -175,6 +180,8 @@ export class Exchange {
     return reader;
   }
 }
+
+function nothing(): void {}
 
 function tooLate(): Promise<never> {
   const promise = Promise.reject(new TypeError('the body was skipped; ask for it before the handler returns'));

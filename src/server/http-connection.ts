@@ -10,12 +10,15 @@ import { toRefusal, toResponse, type Reply, type Response } from './reply.js';
 import { isAbort, Request } from './request.js';
 import { writeResponse } from './response.js';
 import type { Router } from './router.js';
-import { openWebSocket, type Route, type WebSocketContext } from './websocket.js';
+import { openWebSocket, type Route, type TakenSocket, type WebSocketContext } from './websocket.js';
 
 /** The methods a handler may be asked with; for others "the server does not recognize", RFC 9110 §9.1 has 501. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
-/** Milliseconds that a client has to read the last reply and to end its side: closing earlier could lose the reply. */
+/** The answer to `OPTIONS *`. */
+const ALLOWED: Response = { status: 204, headers: [['Allow', METHODS.join(', ')]], body: null };
+
+/** Milliseconds that a client has to end its side once the last reply has left: closing earlier could lose it. */
 const LINGER_TIME = 2000;
 
 /** For a refusal that is written at once: nothing of it would be stopped if the client left. */
@@ -134,6 +137,8 @@ export class HttpConnection {
     let response: Response;
     try {
       checkSupport(head);
+      // RFC 9110 §9.3.7: the asterisk asks about the server as a whole, so there is no path and no route.
+      if (head.path === '*') return await this.#reply(exchange, ALLOWED, null);
       const match = this.#context.router.match(head.path);
       if (match === null) throw new HandshakeError('NOT_FOUND', 404, 'there is nothing at this path');
       request = new Request<never>(head, match.params, exchange);
@@ -228,14 +233,16 @@ export class HttpConnection {
     this.#timer = setTimeout(onTimeout, milliseconds);
   }
 
-  /** Ends this side, and gives the client time to read what was sent and to end its own. */
+  /** Ends this side, and gives the client time to read what was sent, then to end its own. */
   #finish(): void {
     if (this.#socket.destroyed) return;
     this.#isLingering = true;
     this.#held = [];
+    const cut = (): void => void this.#socket.destroy();
+    this.#setTimer(Math.max(this.#context.idleTimeout, LINGER_TIME), cut);
+    this.#socket.once('finish', () => this.#setTimer(LINGER_TIME, cut));
     this.#socket.end();
     this.#socket.resume();
-    this.#setTimer(LINGER_TIME, () => this.#socket.destroy());
   }
 
   #conclude(): void {
@@ -245,14 +252,17 @@ export class HttpConnection {
   }
 
   /** Hands the socket over, with the bytes behind the head; `null` if the client has gone. */
-  #takeSocket(): { socket: Socket; firstBytes: Buffer } | null {
+  #takeSocket(): TakenSocket | null {
     if (this.#isLast || this.#socket.destroyed) {
       this.#finish();
       return null;
     }
     this.#context.httpConnections.delete(this);
-    this.#socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
-    return { socket: this.#socket, firstBytes: Buffer.concat(this.#held) };
+    this.#exchange!.upgrade();
+    const letGo = (): void => {
+      this.#socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+    };
+    return { socket: this.#socket, firstBytes: Buffer.concat(this.#held), letGo };
   }
 }
 

@@ -66,14 +66,14 @@ const html = /* html */ `<!doctype html>
       choice('size', 'Size of an update', { 50: '50 B', 1000: '1 kB', 10000: '10 kB' }, '50')}
       <div class="run">
         <button id="toggle" type="button">Stop</button>
-        <p id="state" role="status">Starting …</p>
+        <p id="state" role="status">This page needs its script</p>
       </div>
     </form>
     <ol class="lanes">${
       lane('polling', 'Polling', 'Is there news? Again and again.')}${
       lane('long-polling', 'Long polling', 'Asks, and the server answers when there is news.')}${
       lane('streaming', 'Streaming', 'One answer that never ends: Server-Sent Events.')}${
-      lane('websocket', 'WebSocket', 'One connection. Two bytes around each update.')}
+      lane('websocket', 'WebSocket', 'One connection, two to four bytes around each update.')}
     </ol>
     <ul class="legend" aria-hidden="true">
       <li><i class="update"></i>an update</li>
@@ -85,10 +85,10 @@ const html = /* html */ `<!doctype html>
     </ul>
   </main>
   <footer>
-    <p>Bytes are the server's count at its sockets, in both directions: the heads of requests and replies as this browser
-      sends and gets them, bodies, handshakes and frames; not TCP and IP, nor this page and the connection that brings the
-      counts. The delay is the median of the last 50 updates, from the server's ticker to the script of this page. News
-      come irregularly; the interval is their mean. Any change starts anew.</p>
+    <p>Bytes are the server's count at its sockets, in both directions: the heads of requests and replies as this
+      browser sends and gets them, bodies, handshakes and frames; not TCP and IP, nor this page and the connection that
+      brings the counts. The delay is the median of the last 50 updates, from the server's ticker to the script of this
+      page. News come irregularly; the interval is their mean. Any change starts anew.</p>
   </footer>
 </body>
 </html>
@@ -172,7 +172,7 @@ legend { padding: 0 0 0.25rem; color: var(--muted); font-size: 0.875rem; }
   display: grid;
   place-items: center;
   min-width: 3.75rem;
-  min-height: 2.625rem;
+  min-height: 2.75rem;
   padding: 0 0.75rem;
   border-radius: 0.5rem;
   font-size: 0.9375rem;
@@ -185,7 +185,7 @@ legend { padding: 0 0 0.25rem; color: var(--muted); font-size: 0.875rem; }
 }
 button {
   min-width: 6rem;
-  min-height: 2.75rem;
+  min-height: 2.875rem;
   padding: 0 1.125rem;
   border: 1px solid var(--field-line);
   border-radius: 0.625rem;
@@ -245,14 +245,14 @@ dd { font-weight: 600; line-height: 1.3; white-space: nowrap; }
   font-size: 0.875rem;
 }
 .legend li { display: flex; align-items: center; gap: 0.5rem; }
-.legend i { display: block; background: var(--muted); }
+.legend i { display: block; background: var(--polling); }
 .update { width: 0.5rem; height: 0.5rem; border-radius: 50%; }
 .waits { width: 1.5rem; height: 0.25rem; opacity: 0.5; }
 .legend .asks { width: 0.25rem; height: 1rem; opacity: 0.5; }
 .legend .nothing { width: 0.25rem; height: 1rem; background: var(--nothing); }
 .legend .open { width: 1.5rem; height: 1rem; opacity: 0.15; }
-.thin { width: 1px; height: 1rem; }
-.thick { width: 5px; height: 1rem; margin-left: -0.25rem; }
+.legend .thin { width: 1px; height: 1rem; background: var(--muted); }
+.legend .thick { width: 5px; height: 1rem; margin-left: -0.25rem; background: var(--muted); }
 
 footer { max-width: 58rem; margin-top: 1.5rem; color: var(--muted); font-size: 0.875rem; }
 #state::before {
@@ -286,7 +286,11 @@ footer { max-width: 58rem; margin-top: 1.5rem; color: var(--muted); font-size: 0
   .options label { flex: 1 1 0; }
   .options span { min-width: 0; padding: 0; font-size: 0.875rem; }
   .name p { display: none; }
-  h2 { line-height: 1.625rem; }
+  h2 { font-size: 1.125rem; line-height: 1.625rem; }
+  .total { font-size: 1.25rem; line-height: 1.625rem; }
+  .lane { column-gap: 0.5rem; }
+  dl { grid-template-columns: 1.2fr 0.9fr 1fr 0.9fr; gap: 0.25rem; }
+  dd { font-size: 0.9375rem; }
   .lanes { margin-top: 1.25rem; }
   .legend { gap: 0.25rem 1rem; font-size: 0.8125rem; }
 }

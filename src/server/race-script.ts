@@ -1,6 +1,6 @@
 // What runs in the browser on the page of the race.
 
-export const script = /* js */ `// Four lanes that fetch the same updates, each in its own way, and a picture of what goes to and fro.
+export const script = /* js */ `// Four lanes that get the same updates, each in its own way, and a picture of it.
 const controls = document.getElementById('controls');
 const toggle = document.getElementById('toggle');
 const state = document.getElementById('state');
@@ -10,7 +10,9 @@ const verdict = document.getElementById('verdict');
 const SHOWN = 8000;
 const DELAYS = 50;
 
-const names = { polling: 'polling', 'long-polling': 'long polling', streaming: 'streaming', websocket: 'the WebSocket' };
+const names = {
+  polling: 'polling', 'long-polling': 'long polling', streaming: 'streaming', websocket: 'the WebSocket',
+};
 const number = new Intl.NumberFormat('en');
 const motion = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -73,7 +75,7 @@ class Lane {
     const request = this.open(isHeld);
     let isNews = false;
     try {
-      const response = await fetch(race.url(path + '?after=' + this.last), { signal });
+      const response = await fetch(race.address(path + '?after=' + this.last), { signal });
       if (!response.ok) throw new Error('answered with ' + response.status);
       if (response.status === 204) return;
       const { updates } = await response.json();
@@ -141,7 +143,7 @@ async function startLongPolling(lane) {
 
 function startStreaming(lane) {
   const request = lane.open(true);
-  const source = new EventSource(race.url('streaming'));
+  const source = new EventSource(race.address('streaming'));
   source.addEventListener('message', ({ data }) => lane.take(JSON.parse(data)));
   lane.stop = () => {
     source.close();
@@ -157,7 +159,7 @@ function closeSocket(socket) {
 
 function startWebSocket(lane) {
   const request = lane.open(true);
-  const socket = new WebSocket(race.url('websocket').href.replace('http', 'ws'));
+  const socket = new WebSocket(race.address('websocket').href.replace('http', 'ws'));
   socket.addEventListener('message', ({ data }) => lane.take(JSON.parse(data)));
   lane.stop = () => {
     closeSocket(socket);
@@ -170,10 +172,12 @@ function startWebSocket(lane) {
 function start() {
   stop();
   const settings = new FormData(controls);
-  const control = new URL('/race/control?interval=' + settings.get('interval') + '&size=' + settings.get('size'), location);
+  const control = new URL('/race/control', location);
+  control.search = 'interval=' + settings.get('interval') + '&size=' + settings.get('size');
   control.protocol = control.protocol.replace('http', 'ws');
   const socket = new WebSocket(control);
-  const mine = { socket, poll: Number(settings.get('poll')), url: null, clockOffset: 0, oneWay: Infinity, pings: 0 };
+  const poll = Number(settings.get('poll'));
+  const mine = { socket, poll, address: null, clockOffset: 0, oneWay: Infinity, pings: 0 };
   race = mine;
   lanes = [
     new Lane('polling', startPolling), new Lane('long-polling', startLongPolling),
@@ -196,7 +200,7 @@ function start() {
 
 function receive({ race: name, lanes: counts, time, now: serverTime }) {
   if (name !== undefined) {
-    race.url = (path) => new URL('/race/' + name + '/' + path, location);
+    race.address = (path) => new URL('/race/' + name + '/' + path, location);
     ping();
   } else if (counts !== undefined) {
     for (const lane of lanes) lane.counts = counts[lane.id];

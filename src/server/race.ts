@@ -10,9 +10,13 @@ import type { Server } from './server.js';
 import { longPolling, polling, push, streaming } from './transports.js';
 import { requireWebSocket } from './websocket.js';
 
-/** A race ends after ten minutes, and one page too many is turned away: nobody can keep a public demo busy. */
-const MAX_RACES = 100;
-const MAX_DURATION = 600_000;
+/** So that nobody can keep a public demo busy. */
+export interface RaceLimits {
+  /** Races at a time; a page too many is turned away. Default 100. */
+  readonly maxRaces?: number;
+  /** Milliseconds after which a race ends. Default ten minutes. */
+  readonly maxDuration?: number;
+}
 
 /** Milliseconds between two reports of the counts. */
 const REPORT_INTERVAL = 250;
@@ -34,14 +38,16 @@ export class Race {
   };
   // The slowest way asks every three seconds: ten updates a second, and time to stumble.
   readonly feed = createFeed<string>({ keep: 100 });
-  readonly #interval: number;
-  readonly #size: number;
+  /** Milliseconds between updates, on average. */
+  readonly interval: number;
+  /** Bytes of an update. */
+  readonly size: number;
   #price = 100;
   #timer: NodeJS.Timeout;
 
   constructor(query: URLSearchParams) {
-    this.#interval = clamp(query.get('interval'), INTERVAL);
-    this.#size = clamp(query.get('size'), SIZE);
+    this.interval = clamp(query.get('interval'), INTERVAL);
+    this.size = clamp(query.get('size'), SIZE);
     this.#timer = this.#schedule();
   }
 
@@ -58,13 +64,13 @@ export class Race {
 
   #schedule(): NodeJS.Timeout {
     // News don't come in step with whoever asks for them.
-    return setTimeout(() => this.#tick(), this.#interval * (0.5 + Math.random()));
+    return setTimeout(() => this.#tick(), this.interval * (0.5 + Math.random()));
   }
 
   #tick(): void {
     this.#price = Math.min(Math.max(this.#price + Math.random() - 0.5, 10), 900);
     const text = `{"at":${now().toFixed(1)},"price":${this.#price.toFixed(2)},"more":""}`;
-    this.feed.publish(text.replace('""', `"${'x'.repeat(Math.max(this.#size - text.length, 0))}"`));
+    this.feed.publish(text.replace('""', `"${'x'.repeat(Math.max(this.size - text.length, 0))}"`));
     this.#timer = this.#schedule();
   }
 }
@@ -76,14 +82,17 @@ export class Race {
  * reports the counts; a message with the page's time is answered with that and the server's, to compare the clocks.
  * @returns the races under way, by name.
  */
-export function addRaceRoutes(server: Server): ReadonlyMap<string, Race> {
+export function addRaceRoutes(
+  server: Server,
+  { maxRaces = 100, maxDuration = 600_000 }: RaceLimits = {},
+): ReadonlyMap<string, Race> {
   const races = new Map<string, Race>();
   let count = 0;
 
   addPageFiles(server, pageFiles);
 
   server.route('/race/control', requireWebSocket(async ({ webSocket, query }) => {
-    if (races.size >= MAX_RACES) {
+    if (races.size >= maxRaces) {
       void webSocket.close(TRY_AGAIN_LATER, 'too many races at the moment');
       return;
     }
@@ -93,7 +102,7 @@ export function addRaceRoutes(server: Server): ReadonlyMap<string, Race> {
     races.set(name, race);
     const tell = (message: object): void => void webSocket.send(JSON.stringify(message));
     const reporting = setInterval(() => tell({ lanes: race.report() }), REPORT_INTERVAL);
-    const limit = setTimeout(() => void webSocket.close(), MAX_DURATION);
+    const limit = setTimeout(() => void webSocket.close(), maxDuration);
     try {
       tell({ race: name });
       for await (const message of webSocket) {

@@ -326,7 +326,7 @@ const wrong: [name: string, answer: Answer, code: string, status: number][] = [
   ['the accept value of §1.3', (text) => text.replace(/Accept: .*/, 'Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo='),
     'ACCEPT_INVALID', 101],
   ['two accept values', (text) => text.replace(/(Sec-WebSocket-Accept.*\r\n)/, '$1$1'), 'ACCEPT_INVALID', 101],
-  ['an extension', (text) => text.replace('\r\n\r\n', '\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n'),
+  ['an extension', (text) => text.replace('\r\n\r\n', '\r\nSec-WebSocket-Extensions: permessage-bzip2\r\n\r\n'),
     'EXTENSION_NOT_OFFERED', 101],
   ['a subprotocol', (text) => text.replace('\r\n\r\n', '\r\nSec-WebSocket-Protocol: x\r\n\r\n'),
     'SUBPROTOCOL_NOT_OFFERED', 101],
@@ -875,6 +875,10 @@ redirecting('never away from a Unix socket', async () => {
     await redirectNext(server, '/b');
     await redirectNext(server, 'ws://b/');
     await attempt;
+    // The socket of ws: is not that of wss:, as its port is not.
+    const secure = assertRefused(connect('ws://a/', { socketPath, redirects: 1 }), 'REDIRECT_ELSEWHERE', 302);
+    await redirectNext(server, 'wss://a/');
+    await secure;
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -5,7 +5,7 @@ import { listTests, suite } from '../support/suite.js';
 
 const HEADER = '| id | level | requirement | client | server |';
 const REASON_HEADER = '| id | role | reason |';
-const LEVELS = ['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'must', 'should'];
+const LEVELS = ['MUST', 'MUST NOT', 'SHOULD', 'SHOULD NOT', 'must', 'should', 'may'];
 const UNTESTED = { '**deviates**': 'Deviations', '**delegated**': 'Delegated' } as const;
 
 /** Everything that is wrong with the document, or between it and the names of the tests. */
@@ -43,7 +43,8 @@ function findProblems(document: string, tests: readonly string[]): string[] {
 
   function readRequirement([id, level, , client, server]: string[], section: string): string[] {
     const found: string[] = [];
-    const [number] = section.split(' ');
+    // Those of other RFCs than 6455 begin with its number.
+    const [number] = section.replace(/^RFC (\d+) §/, '$1/').split(' ');
     const place = [...ids].filter((known) => known.startsWith(`${number}-`)).length + 1;
     if (id !== `${number}-${place}`) found.push(`${id} is not ${number}-${place}, as its place under ${section} says`);
     if (ids.has(id!)) found.push(`${id} occurs twice`);
@@ -98,11 +99,14 @@ const sound = [
   '| 5.1-2 | SHOULD NOT | fail | **deviates** | it stays |',
   '## 5.2 Framing', HEADER, '|---|---|---|---|---|',
   '| 5.2-1 | must | frame | it frames | it frames |',
+  '## RFC 7692 §5.2 Examples', HEADER, '|---|---|---|---|---|',
+  '| 7692/5.2-1 | MUST | agree | — | it agrees |',
   '## Deviations', REASON_HEADER, '|---|---|---|',
   '| 5.1-2 | client | it is better so |',
 ].join('\n');
 const tests = [
   '5.1-1 client: it masks', '5.1-2 server: it stays', '5.2-1 client: it frames', '5.2-1 server: it frames',
+  '7692/5.2-1 server: it agrees',
 ];
 
 checks('nothing in what is sound', () => assert.equal(findProblems(sound, tests), []));
@@ -118,6 +122,10 @@ const breaches: readonly (readonly [name: string, find: string, replacement: str
   ['a number that occurs twice', '5.1-2 | SHOULD', '5.1-1 | SHOULD', '5.1-1 occurs twice'],
   ['a section that is another',
     '5.2-1 | must', '5.3-1 | must', '5.3-1 is not 5.2-1, as its place under 5.2 Framing says'],
+  ['another RFC than its section is of',
+    '7692/5.2-1 |', '5.2-1 |', '5.2-1 is not 7692/5.2-1, as its place under RFC 7692 §5.2 Examples says'],
+  ['a test of another RFC that is not there',
+    '| it agrees |', '| it declines |', 'no such test: 7692/5.2-1 server: it declines'],
   ['a level that is none', '| MUST |', '| MAY |', '5.1-1 has the level MAY'],
   ['nobody bound', '| it masks |', '| — |', '5.1-1 binds nobody'],
   ['a test that is not there', '| it masks |', '| it hides |', 'no such test: 5.1-1 client: it hides'],

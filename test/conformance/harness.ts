@@ -18,9 +18,9 @@ export interface Requirements {
   run(): void;
 }
 
-/** The tests of a section of RFC 6455. */
-export function requirements(section: string): Requirements {
-  const tests = suite(`RFC 6455 §${section}`, { timeout: 30_000 });
+/** The tests of a section of RFC 6455, or of another. */
+export function requirements(section: string, rfc = 6455): Requirements {
+  const tests = suite(`RFC ${rfc} §${section}`, { timeout: 30_000 });
   tests.after.each(terminateAll);
   const prove = (id: string, roles: Role | 'both', title: string, body: (role: Role) => Promise<void> | void): void => {
     for (const role of roles === 'both' ? (['client', 'server'] as const) : [roles]) {
@@ -35,6 +35,8 @@ export interface Setup {
   readonly server?: ServerOptions;
   readonly route?: WebSocketOptions<undefined>;
   readonly client?: ConnectOptions;
+  /** What the peer's half of the handshake says of extensions: as a client what it offers, as a server its answer. */
+  readonly extensions?: string | null;
 }
 
 /** An open WebSocket over loopback: our endpoint of that role, and its peer, whose every byte the test decides. */
@@ -115,7 +117,7 @@ export async function establish(role: Role, setup: Setup = {}): Promise<Session>
   return role === 'server' ? await establishServer(setup) : await establishClient(setup);
 }
 
-async function establishServer({ server: options, route }: Setup): Promise<Session> {
+async function establishServer({ server: options, route, extensions = null }: Setup): Promise<Session> {
   await using resources = new AsyncStack();
   const server = createServer(options);
   let take!: (connection: Connection) => void;
@@ -128,18 +130,18 @@ async function establishServer({ server: options, route }: Setup): Promise<Sessi
   resources.defer(() => server.close({ timeout: 0 }));
   const peer = await RawClient.connect((server.address() as AddressInfo).port);
   resources.defer(() => peer[Symbol.asyncDispose]());
-  await peer.upgrade('/');
+  await peer.upgrade('/', { 'Sec-WebSocket-Extensions': extensions });
   const connection = await accepted;
   return new Session('server', peer, connection, resources.move());
 }
 
-async function establishClient({ client: options }: Setup): Promise<Session> {
+async function establishClient({ client: options, extensions = null }: Setup): Promise<Session> {
   await using resources = new AsyncStack();
   const server = await RawServer.listen();
   resources.defer(() => server[Symbol.asyncDispose]());
   const [connection, { peer }] = await Promise.all([
     connect(`ws://127.0.0.1:${server.port}/`, options),
-    server.acceptUpgrade(),
+    server.acceptUpgrade({ 'Sec-WebSocket-Extensions': extensions }),
   ]);
   return new Session('client', peer, connection, resources.move());
 }

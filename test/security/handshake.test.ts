@@ -104,27 +104,39 @@ test('the handshake of a draft without a version gets 426, and nothing behind it
   await served.assertWorking();
 });
 
-/** Parameters that RFC 7692 §7.1.2 forbids, and such that it allows. */
-const WINDOW_BITS = [
-  '', '; client_max_window_bits', '; server_max_window_bits=0', '; server_max_window_bits=7',
-  '; server_max_window_bits=8', '; server_max_window_bits=16', '; server_max_window_bits=1000',
-  '; client_max_window_bits=NaN', '; client_max_window_bits=8; client_max_window_bits=9', '; server_max_window_bits',
-  '; server_no_context_takeover=1',
+/** Parameters that RFC 7692 §7.1 forbids in offers, and in answers. */
+const WRONG_PARAMETERS = [
+  '; server_max_window_bits=0', '; server_max_window_bits=7', '; server_max_window_bits=16',
+  '; server_max_window_bits=1000', '; client_max_window_bits=NaN', '; client_max_window_bits=-8',
+  '; client_max_window_bits=8; client_max_window_bits=9', '; server_max_window_bits', '; server_no_context_takeover=1',
+  '; __proto__', '; constructor=1', '; toString; hasOwnProperty=2', '; server_max_window_bits=__proto__',
 ];
 
-test('server: any window bits are offered in vain, because permessage-deflate is', async () => {
-  await using served = await serveCookies();
-  for (const parameters of WINDOW_BITS) {
-    await using client = await RawClient.connect(served.port);
-    const offer = { 'Sec-WebSocket-Extensions': `permessage-deflate${parameters}` };
-    const { headers } = await client.upgrade('/cookies', offer);
-    assert.is(headers.has('sec-websocket-extensions'), false, parameters);
+const deflating = requireWebSocket(async ({ webSocket }) => void (await webSocket.closed), { deflate: true });
+
+/** A status, and the extensions agreed to. */
+async function answerTo(served: Served, extensions: string): Promise<[status: number, extensions: string | undefined]> {
+  await using client = await RawClient.connect(served.port);
+  client.write(upgradeRequest('/deflate', { 'Sec-WebSocket-Extensions': extensions }));
+  const { status, headers } = await client.readResponse();
+  return [status, headers.get('sec-websocket-extensions')];
+}
+
+test('server: parameters of permessage-deflate that are none are not agreed to', async () => {
+  await using served = await serve({ '/deflate': deflating });
+  for (const parameters of WRONG_PARAMETERS) {
+    const offer = `permessage-deflate${parameters}`;
+    assert.equal(await answerTo(served, offer), [101, undefined], offer);
+    // Another offer is agreed to all the same.
+    const next = 'permessage-deflate; server_max_window_bits=8';
+    assert.equal(await answerTo(served, `${offer}, ${next}`), [101, next], offer);
   }
+  await served.assertWorking();
 });
 
-test('client: any window bits in the answer are refused, because none were offered', async () => {
+test('client: parameters of permessage-deflate that are none fail the handshake', async () => {
   await using server = await RawServer.listen();
-  for (const parameters of WINDOW_BITS) {
+  for (const parameters of [...WRONG_PARAMETERS, '; client_max_window_bits']) {
     const [attempt] = await Promise.allSettled([
       connect(`ws://127.0.0.1:${server.port}/`),
       server.acceptUpgrade({ 'Sec-WebSocket-Extensions': `permessage-deflate${parameters}` }),
@@ -132,8 +144,35 @@ test('client: any window bits in the answer are refused, because none were offer
     assert.is(attempt.status, 'rejected', parameters);
     const { reason } = attempt as PromiseRejectedResult;
     assert.instance(reason, HandshakeError);
-    assert.is((reason as HandshakeError).code, 'EXTENSION_NOT_OFFERED', parameters);
+    assert.is((reason as HandshakeError).code, 'EXTENSION_INVALID', parameters);
   }
+});
+
+test('parameters beyond ASCII, or of nothing, are no parameters', async () => {
+  await using served = await serve({ '/deflate': deflating });
+  await using server = await RawServer.listen();
+  const hostile = [
+    '; caf\xe9', '; server_max_window_bits=\xb9\xb5', '; server_max_window_bits="\xe9"', ';', '; =', '; a=', '; \x80',
+  ];
+  for (const parameters of hostile) {
+    const extensions = `permessage-deflate${parameters}`;
+    assert.is((await answerTo(served, extensions))[0], 400, extensions);
+    const [attempt] = await Promise.allSettled([
+      connect(`ws://127.0.0.1:${server.port}/`),
+      server.acceptUpgrade({ 'Sec-WebSocket-Extensions': extensions }),
+    ]);
+    const { reason } = attempt as PromiseRejectedResult;
+    assert.is((reason as HandshakeError).code, 'EXTENSION_INVALID', extensions);
+    assert.match((reason as HandshakeError).message, /^[\x20-\x7e]+$/);
+  }
+  await served.assertWorking();
+});
+
+test('thousands of offers and parameters are read, and the first that can be is agreed to', async () => {
+  await using served = await serve({ '/deflate': deflating });
+  const offers = 'permessage-deflate; x, '.repeat(600);
+  assert.equal(await answerTo(served, `${offers}permessage-deflate`), [101, 'permessage-deflate']);
+  assert.equal(await answerTo(served, `permessage-deflate${'; x=1'.repeat(2500)}`), [101, undefined]);
 });
 
 test('rejectUnauthorized: undefined verifies the certificate as if it were absent', async () => {
