@@ -33,6 +33,10 @@ function rounded(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 1 : 0 });
 }
 
+function few(count: number): string {
+  return count.toFixed(count < 10 ? 1 : 0);
+}
+
 function bytesChart(results: Results): Spec {
   const values = (['chromium', 'minimal'] as const).flatMap((headers) => [
     ...[100, 1000, 5000].map((pollInterval) => point(results, 'polling', { headers, pollInterval })),
@@ -161,11 +165,11 @@ function cpuChart(results: Results): Spec {
   const y = { field: 'cpu', type: 'quantitative', scale: { type: 'log' }, axis: {
     title: 'server CPU, µs for each update (logarithmic)', format: '~s', values: [1, 10, 100, 1000, 10_000],
   } };
-  const found = Number.isFinite(cpu);
   return {
     title: {
-      text: found ? `From about ${cpu < 10 ? cpu.toFixed(1) : cpu.toFixed(0)} updates with each poll on, polling takes ` +
-        'less CPU than a WebSocket' : 'Pushing takes less CPU than polling',
+      text: Number.isFinite(cpu)
+        ? `From about ${few(cpu)} updates with each poll on, polling takes less CPU than a WebSocket`
+        : 'Pushing takes less CPU than polling',
       subtitle: ['CPU time of the server for each update of 20 B to one client; a browser’s headers.',
         'Left: polls that mostly bring nothing. Right: polls that bring many updates at once.', source(results)],
     },
@@ -177,12 +181,18 @@ function cpuChart(results: Results): Spec {
       // White around the letters, and then the letters.
       ...placed.flatMap((rule) => ['#ffffff', undefined].map((stroke) => ({
         data: { values: [rule] },
-        mark: { type: 'text', align: 'left', dy: rule.dy, fontSize: 13, fontWeight: 600, ...(stroke && { stroke, strokeWidth: 4 }) },
+        mark: {
+          type: 'text', align: 'left', dy: rule.dy, fontSize: 13, fontWeight: 600,
+          ...(stroke && { stroke, strokeWidth: 4 }),
+        },
         encoding: { y, x: { value: rule.x }, text: { field: 'name' }, color },
       }))),
       ...['line', 'point'].map((type) => ({
         data: { values: polls },
-        mark: { type, color: colours['Polling'], ...(type === 'line' ? { strokeWidth: 2.5 } : { filled: true, size: 90, opacity: 1 }) },
+        mark: {
+          type, color: colours['Polling'],
+          ...(type === 'line' ? { strokeWidth: 2.5 } : { filled: true, size: 90, opacity: 1 }),
+        },
         encoding: {
           y: type === 'line' ? { ...y, aggregate: 'mean' } : y,
           x: { field: 'updates', type: 'quantitative', scale: { type: 'log', domain: [0.01, 100] }, axis: {
@@ -229,8 +239,7 @@ function crossoverChart(results: Results): Spec {
   });
   return {
     title: {
-      text: `Polling pays once ${cpu < 10 ? cpu.toFixed(1) : cpu.toFixed(0)} updates may wait for a poll, ` +
-        `by CPU; ${rounded(cross.bytes)}, by bytes`,
+      text: `Polling pays once ${few(cpu)} updates may wait for a poll, by CPU; ${rounded(cross.bytes)}, by bytes`,
       subtitle: ['What costs less, by how often updates come and how long one may wait; 20 B, a browser’s headers.',
         source(results)],
     },

@@ -1,7 +1,8 @@
 // What follows from the measurements: the difference to the model, what a poll costs the server, and the crossover.
 import * as model from '../model.js';
+import { captured } from './headers.js';
 import type { Measurement } from './pair.js';
-import { captured, fieldsOf, pathOf } from './requests.js';
+import { fieldsOf, pathOf } from './requests.js';
 import { bytesOf, find, isSaturated, type Results } from './results.js';
 import type { Setting, Transport } from './setting.js';
 
@@ -82,7 +83,7 @@ export function cpuCosts(results: Results): CpuCosts {
   return { poll, item, webSocket, streaming, longPolling };
 }
 
-/** From how many updates with each poll on polling costs no more than a WebSocket: in CPU time of the server, in bytes. */
+/** From how many updates with each poll on polling costs no more than pushing: in CPU time of the server, in bytes. */
 export interface Crossovers {
   readonly cpu: number;
   readonly bytes: number;

@@ -1,7 +1,7 @@
 // Chromium still sends the header fields that the polling study has written down.
 import * as assert from 'uvu/assert';
 import { captureHeaders } from '../../bench/transports/capture.js';
-import { captured } from '../../bench/transports/requests.js';
+import { captured } from '../../bench/transports/headers.js';
 import { suite } from '../support/suite.js';
 
 const test = suite('captured headers');

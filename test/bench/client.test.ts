@@ -42,7 +42,8 @@ async function receive(transport: Transport, numbers: number[], pieces = 1): Pro
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const setting: Setting = {
-    transport, platform: 'twobyte', clients: 1, updateInterval: 1000, pollInterval: null, payload: 20, headers: 'minimal',
+    transport, platform: 'twobyte', clients: 1, payload: 20, headers: 'minimal',
+    updateInterval: 1000, pollInterval: null,
   };
   const accepted = once(server, 'connection');
   const client = createClient(setting, (server.address() as AddressInfo).port, LAST);

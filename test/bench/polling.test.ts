@@ -9,14 +9,14 @@ import { suite } from '../support/suite.js';
 const test = suite('polling study');
 
 const results = JSON.parse(readFileSync(benchPath('results/polling.json'), 'utf8')) as Results;
-const document = readFileSync(benchPath('../docs/polling.md'), 'utf8');
+const documents = ['docs/polling.md', 'README.md'].map((path) => readFileSync(benchPath(`../${path}`), 'utf8'));
 
-test('the numbers of the document are those of the results: npm run bench:polling -- --report', () => {
-  assert.fixture(document, fillIn(document, tablesOf(results)));
+test('the numbers of the documents are those of the results: npm run bench:polling -- --report', () => {
+  for (const document of documents) assert.fixture(document, fillIn(document, tablesOf(results)));
 });
 
 test('every table is shown, and no other is asked for', () => {
-  const shown = [...document.matchAll(/<!-- table: ([\w-]+) -->/g)].map(([, name]) => name);
+  const shown = [...documents.join('').matchAll(/<!-- table: ([\w-]+) -->/g)].map(([, name]) => name);
   assert.equal([...shown].sort(), Object.keys(tablesOf(results)).sort());
 });
 
@@ -33,8 +33,9 @@ test('a byte more in each frame would be found', () => {
   assert.is(failures.length, small.length);
 });
 
-test('every picture of the document is there', () => {
-  const pictures = [...document.matchAll(/\]\(\.\.\/bench\/results\/([\w.-]+)\)/g)].map(([, name]) => name!);
+test('every picture of the documents is there', () => {
+  const links = documents.join('').matchAll(/\]\((?:\.\.\/)?bench\/results\/([\w.-]+)\)/g);
+  const pictures = [...links].map(([, name]) => name!);
   assert.ok(pictures.length > 0);
   for (const picture of pictures) assert.ok(existsSync(benchPath(`results/${picture}`)), picture);
 });
