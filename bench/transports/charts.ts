@@ -64,17 +64,17 @@ function bytesChart(results: Results): Spec {
         mark: { type: 'rule', strokeWidth: 3, opacity: 0.35 },
         encoding: { x: { field: 'bytes', type: 'quantitative' }, x2: { value: 0 }, color },
       },
-      {
+      ...(['minimal', 'chromium'] as const).map((headers) => ({
+        transform: [{ filter: `datum.headers === "${headers}"` }],
         mark: { type: 'point', size: 130, strokeWidth: 2, opacity: 1 },
         encoding: {
           x: { field: 'bytes', type: 'quantitative', scale: { type: 'log', domain: [10, 20_000] }, axis: {
             title: 'bytes for each update (logarithmic)', values: [10, 100, 1000, 10_000], format: ',d',
           } },
           color,
-          fill: { condition: { test: 'datum.headers === "chromium"', field: 'transport', scale, legend: null },
-            value: '#ffffff' },
+          fill: headers === 'chromium' ? color : { value: '#ffffff' },
         },
-      },
+      })),
       {
         transform: [{ filter: 'datum.headers === "chromium"' }],
         mark: { type: 'text', dx: 13, align: 'left', fontSize: 13, fontWeight: 600 },
@@ -138,10 +138,15 @@ function latencyChart(results: Results): Spec {
       { data: { values: polls }, mark: { type: 'line', strokeWidth: 2, opacity: 0.4, color: colours['Polling'] } },
       { data: { values: [...polls, ...pushes] }, mark: { type: 'point', filled: true, size: 150, opacity: 1 },
         encoding: { color } },
-      // The two that are closest to each other have their labels on either side.
-      ...([[-17, [...polls, ...pushes.slice(0, 2)]], [18, pushes.slice(2)]] as const).map(([dy, values]) => ({
+      // Each label is where neither the line nor another label is.
+      ...([
+        [polls.slice(0, 1), { align: 'center', dy: 18 }],
+        [polls.slice(1), { align: 'left', dx: 11, dy: -9 }],
+        [pushes.slice(0, 2), { align: 'center', dy: -17 }],
+        [pushes.slice(2), { align: 'center', dy: 18 }],
+      ] as const).map(([values, place]) => ({
         data: { values },
-        mark: { type: 'text', align: 'center', dy, fontSize: 13, fontWeight: 600 },
+        mark: { type: 'text', fontSize: 13, fontWeight: 600, ...place },
         encoding: { text: { field: 'name' }, color },
       })),
     ],

@@ -147,8 +147,8 @@ function readme(results: Results): string {
   const [polled, held, streamed, pushed] = [poll, long, stream, socket].map((one) => bytes(bytesOf(one)));
   return `An update of 20 bytes each second costs a browser that polls each second ${polled} bytes, by long polling ` +
     `${held}, by streaming ${streamed}, by WebSocket ${pushed}; polled, it is half a second late on the average. Yet ` +
-    `where updates may wait for each other, polling takes less of the server's CPU: from ${crossText(crossovers(results).cpu)} updates with each poll on ` +
-    `(\`${results.command}\`, ${results.machine}).`;
+    `where updates may wait for each other, polling takes less of the server's CPU: from ` +
+    `${crossText(crossovers(results).cpu)} updates with each poll on (\`${results.command}\`, ${results.machine}).`;
 }
 
 function crossText(value: number): string {
@@ -317,8 +317,8 @@ function crossoverTable(results: Results): string {
   // A cache asks as often for all as a client does for itself: N · webSocket / 1 s = poll / 1 s.
   const behind = Math.ceil(poll / webSocket);
   const cache = `Behind a cache that may keep the newest update for a second, all clients together cost the server ` +
-    `one poll a second, ${show(poll)} µs: less than WebSockets from ${behind} clients on, with an update each second. ` +
-    `This is calculated; no cache was measured.`;
+    `one poll a second, ${show(poll)} µs: with an update each second, less than WebSockets from ${behind} clients ` +
+    `on. This is calculated; no cache was measured.`;
   return `${costs}\n\n${table(head, rows)}\n\n${cache}`;
 }
 
