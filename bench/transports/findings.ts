@@ -110,9 +110,11 @@ export function crossovers(results: Results): Crossovers {
 export interface Comparison {
   readonly transport: Transport;
   readonly count: number;
-  /** Of the bytes of each request, reply, event and frame; of the bytes of an update, by rates alone. */
+  /** Of the bytes of each request, reply, event and frame. */
   readonly parts: number;
+  /** Of the bytes of an update, by rates alone: the greatest, and that of the middle. */
   readonly rates: number;
+  readonly median: number;
 }
 
 export function comparisons({ measurements }: Results): Comparison[] {
@@ -125,8 +127,13 @@ export function comparisons({ measurements }: Results): Comparison[] {
       count: compared.length,
       parts: greatest(compared.map(partsDifferenceOf)),
       rates: greatest(compared.map(differenceOf)),
+      median: median(compared.map(differenceOf).filter((one) => one !== null)),
     }];
   });
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((one, other) => one - other)[values.length >> 1] ?? 0;
 }
 
 export const browserName = captured.browser;

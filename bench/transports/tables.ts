@@ -201,9 +201,9 @@ function gridTable(
 
 function checkTable(results: Results): string {
   return table(
-    ['model against measurement', 'settings', 'each request, reply, event, frame', 'bytes per update, from rates'],
-    comparisons(results).map(({ transport, count, parts, rates }) => {
-      return [titles[transport], String(count), percent(parts), percent(rates)];
+    ['model against measurement', 'settings', 'each request, reply, event, frame', 'an update, from rates: median', 'greatest'],
+    comparisons(results).map(({ transport, count, parts, median, rates }) => {
+      return [titles[transport], String(count), percent(parts), percent(median), percent(rates)];
     }),
   );
 }
