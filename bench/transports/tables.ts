@@ -209,7 +209,7 @@ function checkTable(results: Results): string {
 }
 
 function percent(part: number): string {
-  return part === 0 ? 'equal' : `${(part * 100).toFixed(part < 0.0001 ? 4 : 2)} %`;
+  return part < 1e-9 ? 'equal' : `${(part * 100).toFixed(part < 0.0001 ? 4 : 2)} %`;
 }
 
 function openingTable(results: Results): string {
