@@ -3,7 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const names = readdirSync(folder).flatMap((file) => /^(?!run|compare)(\w+)\.js$/.exec(file)?.[1] ?? []);
+const helper = /^(?:run|compare|chart|model|packages)/;
+const names = readdirSync(folder).flatMap((file) => (helper.test(file) ? [] : (/^(\w+)\.js$/.exec(file)?.[1] ?? [])));
 const [name = ''] = process.argv.slice(2);
 
 if (names.includes(name) && existsSync(`${folder}${name}.js`)) {

@@ -51,6 +51,13 @@ const mistakes: readonly [args: string, sentence: string][] = [
   ['--port 0', 'there is no command "--port"; see twobyte --help'],
 ];
 
+told('an error that nobody foresaw keeps its stack', async () => {
+  const fault = 'console.log = () => { throw new Error("unforeseen") }';
+  const { code, errors } = await run(['--help'], { NODE_OPTIONS: `--import=data:text/javascript,${encodeURI(fault)}` });
+  assert.is(code, 1);
+  assert.match(errors, /Error: unforeseen\n {4}at /);
+});
+
 for (const [args, sentence] of mistakes) {
   told(`${args}: one sentence and exit code 1`, async () => {
     const ending = await run(args.split(' ').filter(Boolean));

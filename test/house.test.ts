@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import * as twobyte from '../src/index.js';
+import { isOnlyTypes } from './support/coverage.js';
 import { suite } from './support/suite.js';
 
 /** Every name that users can import, in the order of its characters. A change here is a change of the public API. */
@@ -14,21 +15,30 @@ const publicValues: readonly string[] = [
   'TimeoutError',
   'WebSocketError',
   'acceptWebSocket',
+  'broadcast',
   'connect',
+  'createFeed',
   'createServer',
+  'eventStream',
+  'prepare',
   'reconnect',
   'requireWebSocket',
 ];
 const publicTypes: readonly string[] = [
+  'BroadcastOptions',
+  'BroadcastResult',
   'Close',
   'ConnectOptions',
   'Connection',
   'ConnectionOptions',
   'DeflateOptions',
+  'Feed',
+  'FeedOptions',
   'Handler',
   'HeaderFields',
   'Message',
   'OpeningRequest',
+  'PreparedMessage',
   'ReconnectOptions',
   'Refusal',
   'Reply',
@@ -38,6 +48,8 @@ const publicTypes: readonly string[] = [
   'Sendable',
   'Server',
   'ServerOptions',
+  'ServerSentEvent',
+  'Update',
   'WaitOptions',
   'WebSocketHandler',
   'WebSocketOptions',
@@ -106,11 +118,6 @@ function isAllowed(path: string, layer: string, name: string): boolean {
   if (!name.startsWith('.')) return false;
   const target = layerOf(new URL(name, `file:///${path}`).pathname.slice(1));
   return target === layer || (layers[layer]?.includes(target) ?? false);
-}
-
-/** Whether nothing of a compiled file would run. */
-function isOnlyTypes(compiled: string): boolean {
-  return compiled.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '').trim() === 'export {};';
 }
 
 function findMissingTests(compiled: Texts, tests: Texts): string[] {

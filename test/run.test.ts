@@ -1,12 +1,13 @@
 // The runner must fail in each case that uvu, or a hasty runner, would let pass.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
+import { packagePath } from './interop/packages.js';
 import { suite } from './support/suite.js';
 
 interface Result {
@@ -20,6 +21,8 @@ interface Case {
   /** The files of the folder that the runner is pointed at. */
   readonly files: Readonly<Record<string, string>>;
   readonly patterns?: readonly string[];
+  /** Whether the files in `src` are to be run entirely. */
+  readonly isCovering?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
   readonly exitCode: number;
   readonly lastLine: string;
@@ -43,6 +46,13 @@ import { requirePeer, skip, suite } from ${JSON.stringify(new URL('./support/sui
 /** A file with one suite of these lines. */
 function one(lines: string, timeout = 30_000): Readonly<Record<string, string>> {
   return { 'one.test.js': `const test = suite('one', { timeout: ${timeout} });\n${lines}\ntest.run();` };
+}
+
+/** Files of which the test runs a source with some argument. */
+function picking(argument: string): Readonly<Record<string, string>> {
+  const source = "export function pick(isFirst) {\n  return isFirst ? 1 : 2;\n}";
+  const test = `const { pick } = await import('./src/pick.js');\ntest('pick', () => void [${argument}].map(pick));`;
+  return { 'src/pick.js': source, ...one(test) };
 }
 
 const good = "test('good', () => {});\n";
@@ -329,21 +339,49 @@ const cases: readonly Case[] = [
     shows: ['Warning: beware'],
     hides: ['chatter'],
   },
+  {
+    name: 'tests that run all of the sources',
+    files: picking('true, false'),
+    isCovering: true,
+    exitCode: 0,
+    lastLine: '1 passed, 0 failed',
+    shows: ['pass coverage of src (files 1, lines '],
+  },
+  {
+    name: 'tests that do not',
+    files: picking('true'),
+    isCovering: true,
+    exitCode: 1,
+    lastLine: '1 passed, 1 failed',
+    shows: ['FAIL coverage of src (files 1, lines ', '  src/pick.js:10 has a branch that is not taken'],
+  },
+  {
+    name: 'coverage of nothing',
+    files: one(good),
+    isCovering: true,
+    exitCode: 1,
+    lastLine: '1 passed, 1 failed',
+    shows: ['FAIL coverage of src\n    Error: ENOENT'],
+  },
 ];
 
 async function writeFolder(files: Case['files']): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'twobyte-run-'));
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), imports + text);
+  for (const [name, text] of Object.entries(files)) {
+    await mkdir(dirname(join(folder, name)), { recursive: true });
+    await writeFile(join(folder, name), imports + text);
+  }
   return folder;
 }
 
-async function runRunner({ files, patterns = [], environment = {} }: Case): Promise<Result> {
+async function runRunner({ files, patterns = [], isCovering, environment = {} }: Case): Promise<Result> {
   const folder = await writeFolder(files);
   try {
     return await new Promise((resolve) => {
       const env = { ...process.env, CI: '', ...environment };
-      const child = execFile(process.execPath, [runner, '--folder', folder, ...patterns], { env }, (_error, output) => {
+      const args = ['--folder', folder, ...patterns, ...(isCovering ? ['--coverage', 'src'] : [])];
+      const child = execFile(process.execPath, [runner, ...args], { cwd: folder, env }, (_error, output) => {
         resolve({ exitCode: child.exitCode ?? -1, output, lastLine: output.trimEnd().split('\n').at(-1) });
       });
     });
@@ -388,6 +426,7 @@ test.before(() => {
 
 for (const each of cases) {
   test(each.name, async () => {
+    if (each.isCovering) packagePath('c8');
     const { exitCode, output, lastLine } = (await results.get(each))!;
     assert.is(lastLine, each.lastLine, `the last line of:\n${output}`);
     assert.is(exitCode, each.exitCode);

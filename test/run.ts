@@ -1,13 +1,14 @@
 // Runs every compiled test file in a process of its own, and fails wherever uvu would pass in silence.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { TestEvent } from './support/suite.js';
+import { readCoverage } from './support/coverage.js';
+import { describe, type TestEvent } from './support/suite.js';
 
 const FILES_AT_ONCE = 2;
 
@@ -142,8 +143,26 @@ function indent(text: string): string {
   return text.trimEnd().replace(/^/gm, '    ');
 }
 
-/** Runs the test files whose path contains one of the patterns, or all if there is none; `true` if nothing failed. */
-async function runFolder(folder: string, patterns: string[]): Promise<boolean> {
+/** Prints what no test has run of the compiled files of a folder; returns how much that is. */
+async function judgeCoverage(folder: string, counts: string): Promise<number> {
+  try {
+    const { gaps, exceptions, files, lines, branches } = await readCoverage(folder, counts);
+    const verdict = gaps.length > 0 ? 'FAIL' : 'pass';
+    console.log(`${verdict} coverage of ${folder} (files ${files}, lines ${lines}, branches ${branches})`);
+    for (const exception of exceptions) console.log(`  EXCEPTION ${exception}`);
+    for (const gap of gaps) console.log(`  ${gap}`);
+    return gaps.length;
+  } catch (error) {
+    console.log(`FAIL coverage of ${folder}\n${indent(describe(error))}`);
+    return 1;
+  }
+}
+
+/**
+ * Runs the test files whose path contains one of the patterns, or all if there is none; `true` if nothing failed.
+ * @param covered the folder of compiled files of which the tests must run all; none if absent.
+ */
+async function runFolder(folder: string, patterns: string[], covered: string | undefined): Promise<boolean> {
   const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((path) => path.replaceAll('\\', '/'))
     .filter((path) => path.endsWith('.test.js'))
@@ -171,7 +190,15 @@ async function runFolder(folder: string, patterns: string[]): Promise<boolean> {
       sum.skipped += report.skips.length;
     }
   }
-  await Promise.all(Array.from({ length: FILES_AT_ONCE }, work));
+  if (covered === undefined) await Promise.all(Array.from({ length: FILES_AT_ONCE }, work));
+  else {
+    const counts = join(covered, '..', 'coverage');
+    rmSync(counts, { recursive: true, force: true });
+    // Every process of a test inherits it.
+    process.env['NODE_V8_COVERAGE'] = counts;
+    await Promise.all(Array.from({ length: FILES_AT_ONCE }, work));
+    sum.failed += await judgeCoverage(covered, counts);
+  }
 
   const skipped = sum.skipped > 0 ? `, ${sum.skipped} skipped` : '';
   console.log(`${sum.passed} passed, ${sum.failed} failed${skipped}`);
@@ -182,7 +209,7 @@ async function runFolder(folder: string, patterns: string[]): Promise<boolean> {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
 
 const { values, positionals } = parseArgs({
-  options: { folder: { type: 'string', default: here } },
+  options: { folder: { type: 'string', default: here }, coverage: { type: 'string' } },
   allowPositionals: true,
 });
-if (!(await runFolder(values.folder, positionals))) process.exitCode = 1;
+if (!(await runFolder(values.folder, positionals, values.coverage))) process.exitCode = 1;

@@ -120,8 +120,8 @@ function explain(error: unknown, url: URL): string {
   }
   // What our own checks say is meant for the user.
   if ([WebSocketError, TypeError, RangeError].some((type) => error instanceof type)) return (error as Error).message;
-  const { code, message } = error as NodeJS.ErrnoException;
-  return `cannot connect to ${url.host} (${code ?? message}); check the URL, and that the server runs`;
+  const { code } = error as NodeJS.ErrnoException;
+  return `cannot connect to ${url.host} (${code}); check the URL, and that the server runs`;
 }
 
 function openInterface(): UserInterface {
@@ -178,14 +178,14 @@ class Conversation {
   }
 
   async #obey(line: string): Promise<void> {
-    const [, name = '', code, reason] = /^\/(\S*)(?: +(\S+))?(?: +(.*))?$/.exec(line) ?? [];
+    const [, name, code, reason] = /^\/(\S*)\s*(\S*)\s*([^]*)$/.exec(line)!;
     if (line.startsWith('//')) await this.#sendLine(line.slice(1));
     else if (name === 'ping') this.#user.note(`round trip: ${(await this.#connection.ping()).toFixed(1)} ms`);
-    else if (name === 'close') this.#close(Number(code ?? 1000), reason);
+    else if (name === 'close') this.#close(Number(code || 1000), reason);
     else this.#user.note(`there is no command /${name}; write /ping, /close, or //${name} to send it`);
   }
 
-  #close(code: number, reason: string | undefined): void {
+  #close(code: number, reason: string): void {
     try {
       void this.#connection.close(code, reason);
     } catch (error) {

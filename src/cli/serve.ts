@@ -1,12 +1,14 @@
 // `twobyte serve`: runs the demo server.
 import { createServer, type Server } from '../index.js';
 import { addEchoRoutes } from '../server/echo.js';
+import { addRaceRoutes } from '../server/race.js';
 import { CommandError, messageLimit, parse, wholeNumber, type Command } from './arguments.js';
 import { closeOnSignal } from './signals.js';
 
 const help = `Usage: twobyte serve [options]
 
-Serves a page to try WebSocket with at /home/, an echo over HTTP and WebSocket at /echo/,
+Serves a page to try WebSocket with at /home/, one that lets it race against polling,
+long polling and streaming at /race/, an echo over HTTP and WebSocket at /echo/,
 and one over WebSocket only, for a single message, at /websocket/. Ctrl-C closes gracefully.
 
   --host ADDRESS           the address to listen on (127.0.0.1)
@@ -31,9 +33,11 @@ async function run(args: string[]): Promise<void> {
 
   const server = createServer({ deflate: true, maxMessageBytes: messageLimit(values['max-message-bytes']) });
   addEchoRoutes(server);
+  addRaceRoutes(server);
   await listen(server, port, values.host);
   closeOnSignal(() => void server.close());
-  console.log(`${origin(server, values.host)}/home/`);
+  const { port: listened } = server.address() as { port: number };
+  console.log(`${origin(values.host, listened)}/home/`);
 }
 
 async function listen(server: Server, port: number, host: string): Promise<void> {
@@ -41,16 +45,16 @@ async function listen(server: Server, port: number, host: string): Promise<void>
     await server.listen(port, host);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new CommandError(
-      code === 'EADDRINUSE' ? `port ${port} on ${host} is in use; choose another with --port`
-      : code === 'EACCES' ? `port ${port} is not open to this user; choose one above 1023 with --port`
-      : `cannot listen on ${host} (${code}); choose an address of this machine with --host`,
-    );
+    if (code === 'EADDRINUSE') {
+      throw new CommandError(`port ${port} on ${host} is in use; choose another with --port`);
+    }
+    // EACCES, of a port that is not open to every user, EADDRNOTAVAIL, ENOTFOUND and others
+    const advice = 'choose an address of this machine with --host, and a port above 1023 with --port';
+    throw new CommandError(`cannot listen on port ${port} of ${host} (${code}); ${advice}`);
   }
 }
 
-/** The origin of the server's pages; an IPv6 address stands in brackets (RFC 3986 §3.2.2). */
-function origin(server: Server, host: string): string {
-  const { port } = server.address() as { port: number };
+/** The origin of a server's pages; an IPv6 address stands in brackets (RFC 3986 §3.2.2). */
+export function origin(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -34,8 +34,8 @@ export interface ConnectOptions extends ConnectionOptions {
   /** An `http:` proxy to go through by CONNECT, with user name and password in its URL if it wants them. */
   proxy?: string | URL;
   /**
-   * How many redirects to follow. Default 0. `Authorization` and `Cookie` are not sent to another host, and `wss:` is
-   * never left for `ws:`.
+   * How many redirects to follow. Default 0. `Authorization` and `Cookie` are not sent to another origin (scheme, host
+   * and port), and `wss:` is never left for `ws:`.
    */
   redirects?: number;
   /** As for `createServer`. Default 30,000. */
@@ -80,11 +80,13 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
     timeout,
   );
   try {
-    for (let left = context.redirects; ; left--) {
-      const opened = await open(target, context, left > 0, controller.signal);
-      if (opened instanceof Connection) return opened;
+    let { redirects } = context;
+    let opened = await open(target, context, redirects > 0, controller.signal);
+    while (!(opened instanceof Connection)) {
       target = redirect(target, opened, context);
+      opened = await open(target, context, --redirects > 0, controller.signal);
     }
+    return opened;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', abort);
@@ -230,11 +232,12 @@ function redirect({ url, headers }: Target, { location, refusal }: Redirect, { o
   if (url.protocol === 'wss:' && next.protocol === 'ws:') {
     throw new HandshakeError('REDIRECT_INSECURE', status, 'the redirect leads from wss: to ws:', refusal);
   }
-  const isSameHost = next.host === url.host;
-  if (!isSameHost && options.socketPath !== undefined) {
+  // RFC 9110 §15.4 item 1 names what to drop; as fetch does, whenever the origin is another: its scheme counts too.
+  const isSameOrigin = next.origin === url.origin;
+  if (!isSameOrigin && options.socketPath !== undefined) {
     throw new HandshakeError('REDIRECT_ELSEWHERE', status, 'the redirect leads away from the Unix socket', refusal);
   }
-  if (isSameHost) {
+  if (isSameOrigin) {
     // A relative location inherits the credentials of the URL; an absolute one to the same place is no different.
     if (credentialsOf(next) === null) [next.username, next.password] = [url.username, url.password];
     return { url: next, headers };

@@ -5,11 +5,13 @@ import { CloseCode } from '../frame/close.js';
 import { MAX_CONTROL_PAYLOAD_BYTES } from '../frame/header.js';
 import type { Message } from '../frame/message.js';
 import type { Role } from '../frame/opcode.js';
+import { PreparedMessage } from '../frame/prepared.js';
 import type { HeaderFields } from '../handshake/headers.js';
 import type { Deflate } from './deflate.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { ConnectionLimits } from './limits.js';
 import { Protocol } from './protocol.js';
+import { shareReadBuffer } from './read-buffer.js';
 import { WaitQueue, type WaitOptions } from './wait-queue.js';
 
 /** A paused socket is resumed when the queue is down to this part of its limits, as in Python's websockets. */
@@ -122,6 +124,8 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     this.#limits = init.limits;
     this.#keepAlive = init.keepAlive;
     this.#keepAlive.add(this);
+    // The protocol keeps no view of a chunk.
+    shareReadBuffer(stream);
     stream.on('data', (chunk: Buffer) => this.#receive(chunk));
     stream.on('drain', () => this.#drain());
     stream.on('end', () => this.#stopReceiving());
@@ -140,6 +144,11 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   /** Bytes that were sent but not yet handed to the operating system. */
   get bufferedAmount(): number {
     return this.#protocol.output.byteLength + this.#stream.writableLength;
+  }
+
+  /** @internal Whether the socket takes another message at once. */
+  get hasRoom(): boolean {
+    return !this.#protocol.isSaturated && this.bufferedAmount < this.#stream.writableHighWaterMark;
   }
 
   /**
@@ -173,28 +182,30 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /** Iterates over the messages until the connection has ended; leaving the loop early leaves the connection open. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
-    for (let message; (message = await this.wait()) !== null; ) yield message;
+  [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
+    return { next: () => this.#next() };
   }
 
   /**
-   * Sends a message: a string as text, bytes as binary. All that one tick of the event loop sends leaves in one write.
+   * Sends a message: a string as text, bytes as binary, or what `prepare` has made of either. All that one tick of the
+   * event loop sends leaves in one write.
    * Large bytes are not copied: don't change them before `bufferedAmount` is 0.
    * @returns a promise that is fulfilled already if the socket takes the message, else once there is room again;
    * awaiting it keeps memory flat. It rejects with `ConnectionClosed` if the connection is closing or has ended; that
    * rejection is never reported as unhandled.
    * @throws TypeError at once for anything else than a string, an `ArrayBuffer` or a view.
    */
-  send(message: Sendable, options?: SendOptions): Promise<void> {
-    const payload = toPayload(message);
+  send(message: Sendable | PreparedMessage, options?: SendOptions): Promise<void> {
+    const payload = message instanceof PreparedMessage ? null : toPayload(message);
     if (!this.#protocol.isOpen) return this.#rejectClosed();
     if (this.bufferedAmount > this.#limits.maxBufferedBytes) {
       this.#destroy(new WebSocketError('PEER_NOT_READING', `over maxBufferedBytes (${this.#limits.maxBufferedBytes})`));
       return this.#rejectClosed();
     }
-    this.#protocol.send(payload, options?.compress);
+    if (payload === null) this.#protocol.sendPrepared(message as PreparedMessage, options?.compress);
+    else this.#protocol.send(payload, options?.compress);
     this.#scheduleFlush();
-    if (!this.#protocol.isSaturated && this.bufferedAmount < this.#stream.writableHighWaterMark) return taken;
+    if (this.hasRoom) return taken;
     return (this.#room ??= deferred<void>()).promise;
   }
 
@@ -286,6 +297,13 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     } else {
       this.#destroy(new TimeoutError('the peer gave no sign of life'));
     }
+  }
+
+  /** A step of an iteration; an async generator would take three promises for it instead of one. */
+  #next(): Promise<IteratorResult<Message, undefined>> {
+    const result = this.#queue.next();
+    this.#resumeIfLow();
+    return result;
   }
 
   // ── Bytes in ──
@@ -438,7 +456,8 @@ function deferred<T>(): Deferred<T> {
 
 function ignore(): void {}
 
-function toPayload(message: Sendable): string | Uint8Array {
+/** @throws TypeError for anything else than a string, an `ArrayBuffer` or a view. */
+export function toPayload(message: Sendable): string | Uint8Array {
   if (typeof message === 'string' || message instanceof Uint8Array) return message;
   if (message instanceof ArrayBuffer) return new Uint8Array(message);
   // A number must never become a length of uninitialised memory.

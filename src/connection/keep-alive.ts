@@ -1,31 +1,35 @@
-// Finds dead peers: one timer for many connections pings the silent ones and gives up those that stay silent.
-import type { Connection } from './connection.js';
+// Watches for silence: one timer for all that could be silent too long, such as connections whose peer is dead.
+
+/** What is asked at each interval whether it is silent, and does something about it. */
+export interface Watched {
+  checkLife(): void;
+}
 
 export class KeepAlive {
   readonly #interval: number;
-  readonly #connections = new Set<Connection>();
+  readonly #watched = new Set<Watched>();
   #timer: NodeJS.Timeout | null = null;
 
-  /** @param interval milliseconds of silence until a ping, and again until the connection counts as dead; 0 never. */
+  /** @param interval milliseconds between two checks; 0 never. */
   constructor(interval: number) {
     this.#interval = interval;
   }
 
-  add(connection: Connection): void {
+  add(watched: Watched): void {
     if (this.#interval === 0) return;
-    this.#connections.add(connection);
+    this.#watched.add(watched);
     // It must not keep a process alive that has nothing else to do.
     this.#timer ??= setInterval(() => this.#check(), this.#interval).unref();
   }
 
-  delete(connection: Connection): void {
-    this.#connections.delete(connection);
-    if (this.#connections.size > 0 || this.#timer === null) return;
+  delete(watched: Watched): void {
+    this.#watched.delete(watched);
+    if (this.#watched.size > 0 || this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
   }
 
   #check(): void {
-    for (const connection of this.#connections) connection.checkLife();
+    for (const watched of this.#watched) watched.checkLife();
   }
 }

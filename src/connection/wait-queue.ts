@@ -71,7 +71,9 @@ export class WaitQueue<T> {
    * A rejected wait takes nothing.
    * @throws RangeError at once if the timeout is not a whole number of milliseconds from 0 to 2^31-1.
    */
-  wait({ timeout, signal }: WaitOptions = {}): Promise<T | null> {
+  wait(options?: WaitOptions): Promise<T | null> {
+    const timeout = options?.timeout;
+    const signal = options?.signal;
     if (timeout !== undefined) milliseconds('timeout', timeout);
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.count > 0 || this.#isEnded) return Promise.resolve(this.take());
@@ -79,6 +81,12 @@ export class WaitQueue<T> {
       return new Promise((resolve) => this.#join(resolve));
     }
     return this.#waitWithin(timeout, signal);
+  }
+
+  /** The same as the result of an iterator. */
+  next(): Promise<IteratorResult<T, undefined>> {
+    if (this.count > 0 || this.#isEnded) return Promise.resolve(toResult(this.take()));
+    return new Promise((resolve) => this.#join((item) => resolve(toResult(item))));
   }
 
   /** No item will come any more: whoever waits gets `null`. */
@@ -120,6 +128,10 @@ export class WaitQueue<T> {
       signal?.addEventListener('abort', onAbort);
     });
   }
+}
+
+function toResult<T>(item: T | null): IteratorResult<T, undefined> {
+  return item === null ? { value: undefined, done: true } : { value: item, done: false };
 }
 
 /** Takes a waiter out of its ring; its own `next` stays, for whoever walks along the ring. */

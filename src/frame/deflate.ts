@@ -12,8 +12,8 @@ export interface DeflateSettings extends Context {
 }
 
 /**
- * From this many bytes on, a message is compressed in a thread of libuv: at level 6 it would block all other connections
- * for more than a millisecond, 19 µs for each KiB, against 50 µs for the way there and back (bench deflate).
+ * From this many bytes on, a message is compressed in a thread of libuv. At once, at level 6, it would block all others
+ * for more than a millisecond: 19 µs for each KiB, against 50 µs for the way there and back (bench deflate).
  */
 export const OFF_LOOP_FROM_BYTES = 65_536;
 
@@ -28,6 +28,8 @@ const TAIL_BYTES = 4;
 
 /** zlib refers to nothing in the last 262 bytes of its window: the longest match and some more. */
 const UNUSED_WINDOW_BYTES = 262;
+/** So its smallest window, of 512 bytes, does for one of 256 too. */
+const MIN_ZLIB_WINDOW_BITS = 9;
 
 export class Deflater {
   readonly settings: DeflateSettings;
@@ -50,6 +52,11 @@ export class Deflater {
     if (deflated.length >= message.length) return null;
     this.#history?.append(message);
     return deflated;
+  }
+
+  /** A message was compressed by `deflateAlone`, and is sent so: with a context, later messages may refer to it. */
+  take(message: Uint8Array): void {
+    this.#history?.append(message);
   }
 
   /**
@@ -81,27 +88,32 @@ export class Deflater {
   }
 
   #options(messageLength: number): ZlibOptions {
-    const { level, windowBits } = this.settings;
-    const history = this.#history;
-    // A window that holds all there is does as well: at 64 bytes without a context it costs half as much.
-    const needed = messageLength + (history?.byteLength ?? 0) + UNUSED_WINDOW_BYTES;
-    const options: ZlibOptions = {
-      level,
-      windowBits: Math.min(windowBitsFor(windowBits), Math.max(9, Math.ceil(Math.log2(needed)))),
-      finishFlush: constants.Z_SYNC_FLUSH,
-      chunkSize: maxDeflatedBytes(messageLength),
-    };
-    if (history !== null && history.byteLength > 0) options.dictionary = history.bytes;
+    const { windowBits, level } = this.settings;
+    const historyLength = this.#history?.byteLength ?? 0;
+    const options = zlibOptions(messageLength, historyLength, windowBits, level);
+    if (historyLength > 0) options.dictionary = this.#history!.bytes;
     return options;
   }
 }
 
 /**
- * zlib's raw DEFLATE has no window of 256 bytes, and its next, of 512, does for one: matches reach back 512 − 262 bytes
- * at the most.
+ * Compresses a message that refers to no other, so that it suits every connection with that window or a larger one.
+ * @returns the payload, or `null` if it would not be shorter.
  */
-function windowBitsFor(windowBits: number): number {
-  return Math.max(windowBits, 9);
+export function deflateAlone(message: Uint8Array, windowBits: number, level: number): Buffer | null {
+  const deflated = withoutTail(deflateRawSync(message, zlibOptions(message.length, 0, windowBits, level)));
+  return deflated.length < message.length ? deflated : null;
+}
+
+function zlibOptions(messageLength: number, historyLength: number, windowBits: number, level: number): ZlibOptions {
+  // A window that holds all there is does as well: at 64 bytes without a context it costs half as much.
+  const needed = messageLength + historyLength + UNUSED_WINDOW_BYTES;
+  return {
+    level,
+    windowBits: Math.max(MIN_ZLIB_WINDOW_BITS, Math.min(windowBits, Math.ceil(Math.log2(needed)))),
+    finishFlush: constants.Z_SYNC_FLUSH,
+    chunkSize: maxDeflatedBytes(messageLength),
+  };
 }
 
 /** One piece for the whole result: zlib's own bound, with what a flush adds. */

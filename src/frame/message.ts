@@ -13,10 +13,13 @@ const TRUSTED_BYTES = 65_536;
 /** Then at most this many times what has arrived, so that a 16 MiB frame is copied three times, not eight. */
 const TRUST_FACTOR = 16;
 
+/** One for all: each would be an `ArrayBuffer` of its own. */
+const NOTHING = Buffer.alloc(0);
+
 export class MessageAssembler {
   /** Bytes of payload so far. */
   byteLength = 0;
-  #buffer = Buffer.alloc(0);
+  #buffer = NOTHING;
   /** Present while the message is text. */
   #validator: Utf8Validator | null = null;
 
@@ -63,7 +66,7 @@ export class MessageAssembler {
    */
   finish(): Message {
     const bytes = this.#buffer.subarray(0, this.byteLength);
-    this.#buffer = Buffer.alloc(0);
+    this.#buffer = NOTHING;
     if (this.#validator === null) return bytes;
     if (!this.#validator.isComplete) throw invalidUtf8();
     return decodeUtf8(bytes);

@@ -121,7 +121,7 @@ export class HeadParser<Head> {
     const limit = `${this.#maxHeadBytes} bytes; shorten it`;
     const isRequestLine = this.#lineCount === 0 && this.#lineStart < this.#maxHeadBytes;
     return isRequestLine
-      ? new HandshakeError('REQUEST_LINE_TOO_LONG', 414, `the first line exceeds ${limit}`)
+      ? new HandshakeError('START_LINE_TOO_LONG', 414, `the first line exceeds ${limit}`)
       : new HandshakeError('HEAD_TOO_LARGE', 431, `the head exceeds ${limit}`);
   }
 

@@ -1,4 +1,5 @@
 // The page of the demo, as the files a browser asks for: hand-written HTML, CSS and script, nothing from elsewhere.
+import { pageFile } from './page-file.js';
 import type { ReplyParts } from './reply.js';
 
 const html = /* html */ `<!doctype html>
@@ -44,7 +45,8 @@ const html = /* html */ `<!doctype html>
     </template>
   </main>
   <footer>
-    The same route answers plain HTTP: <a href="/echo/?message=Hello,+World!">/echo/?message=Hello,+World!</a>
+    <p>What does it save? <a href="/race/">See it race against polling</a>.</p>
+    <p>The same route answers plain HTTP: <a href="/echo/?message=Hello,+World!">/echo/?message=Hello,+World!</a></p>
   </footer>
 </body>
 </html>
@@ -98,6 +100,7 @@ header p { color: var(--muted); }
 h1 { font-size: 1.375rem; font-weight: 650; line-height: 1.2; letter-spacing: -0.01em; }
 h2 { margin: 2rem 0 0.5rem; font-size: 1rem; font-weight: 600; color: var(--muted); }
 footer { margin-top: 2rem; color: var(--muted); font-size: 0.875rem; overflow-wrap: anywhere; }
+footer p + p { margin-top: 0.5rem; }
 a { color: var(--accent); }
 
 .panel {
@@ -271,30 +274,13 @@ const icon = /* svg */ `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 
 </svg>
 `;
 
-/** Nothing but the files below, and a WebSocket to the page's own host. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
-function file(type: string, body: string, headers: Record<string, string> = {}): ReplyParts {
-  const common = { 'Content-Type': `${type}; charset=utf-8`, 'X-Content-Type-Options': 'nosniff' };
-  return { headers: { ...common, ...headers }, body };
-}
-
 /** The page itself. */
-export const page = file('text/html', html, { 'Content-Security-Policy': POLICY });
+export const page = pageFile('text/html', html);
 
 /** The replies to plain HTTP by path: the page, and the files that it consists of. */
 export const pageFiles: Readonly<Record<string, ReplyParts>> = {
   '/home/': page,
-  '/home/style.css': file('text/css', style),
-  '/home/script.js': file('text/javascript', script),
-  '/home/icon.svg': file('image/svg+xml', icon),
+  '/home/style.css': pageFile('text/css', style),
+  '/home/script.js': pageFile('text/javascript', script),
+  '/home/icon.svg': pageFile('image/svg+xml', icon),
 };

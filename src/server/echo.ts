@@ -1,7 +1,7 @@
 // The routes of the demo: a page to try it, and two that send back what they receive.
 import { page, pageFiles } from './echo-page.js';
+import { addPageFiles, toReader } from './page-file.js';
 import type { Reply } from './reply.js';
-import type { Request } from './request.js';
 import type { Server } from './server.js';
 import { acceptWebSocket, requireWebSocket } from './websocket.js';
 
@@ -14,11 +14,11 @@ import { acceptWebSocket, requireWebSocket } from './websocket.js';
  * - `/websocket/` is for WebSocket only: it sends one message back, then closes with 1000.
  */
 export function addEchoRoutes(server: Server): void {
-  server.route('/', (request) => read(request, { status: 302, headers: { Location: '/home/' } }));
-  for (const [path, reply] of Object.entries(pageFiles)) server.route(path, (request) => read(request, reply));
+  server.route('/', (request) => toReader(request, { status: 302, headers: { Location: '/home/' } }));
+  addPageFiles(server, pageFiles);
 
   server.route('/echo/', acceptWebSocket(async (request) => {
-    if (!request.isWebSocket()) return read(request, answer(request.query.get('message')));
+    if (!request.isWebSocket()) return toReader(request, answer(request.query.get('message')));
     for await (const message of request.webSocket) await request.webSocket.send(message);
   }));
 
@@ -31,11 +31,4 @@ export function addEchoRoutes(server: Server): void {
 function answer(message: string | null): Reply {
   // Without `nosniff`, a browser might take a message that looks like HTML for HTML.
   return message === null ? page : { headers: { 'X-Content-Type-Options': 'nosniff' }, body: message };
-}
-
-/** What is there to be read knows no other method. */
-function read({ method }: Request, reply: Reply): Reply {
-  if (method === 'GET' || method === 'HEAD') return reply;
-  // RFC 9110 §15.5.6: with 405 comes the list of what is allowed.
-  return { status: 405, headers: { Allow: 'GET, HEAD' }, body: 'only GET and HEAD are allowed here\n' };
 }

@@ -3,9 +3,18 @@ import { HandshakeError } from '../errors.js';
 import type { RequestHead } from '../handshake/http.js';
 import { BodyDecoder } from '../handshake/body.js';
 
+/** Bytes over a socket since it was opened, as `net.Socket` counts them. */
+interface Traffic {
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+}
+
 /** What an exchange needs from the connection it runs on. */
 export interface ExchangeOptions {
   readonly remoteAddress: string;
+  readonly socket: Traffic & { readonly destroyed: boolean };
+  /** How many of the bytes that came over the socket belong to the requests before. */
+  readonly bytesReadBefore: number;
   readonly maxBodyBytes: number;
   /** Milliseconds for the whole body. */
   readonly bodyTimeout: number;
@@ -24,30 +33,47 @@ interface BodyReader {
 
 export class Exchange {
   readonly head: RequestHead;
-  /** Whether the reply was written: from then on the client may leave, and nobody is told. */
-  isAnswered = false;
-  readonly #options: ExchangeOptions;
+  #options: ExchangeOptions;
   #reader: BodyReader | null = null;
   #body: Promise<Buffer> | null = null;
   /** Whether all of the body has been read, so that what follows is the next request. */
   #isBodyComplete: boolean;
   #hasLeft = false;
+  readonly #before: Traffic;
+  /** What the socket had counted when the reply was written. */
+  #after: Traffic | null = null;
   #abortController: AbortController | null = null;
 
   constructor(head: RequestHead, options: ExchangeOptions) {
     this.head = head;
     this.#options = options;
     this.#isBodyComplete = head.bodyLength === 0;
+    this.#before = { bytesRead: options.bytesReadBefore, bytesWritten: options.socket.bytesWritten };
   }
 
   get remoteAddress(): string {
     return this.#options.remoteAddress;
   }
 
+  /** Whether nothing more will be sent or received for this request. */
+  get isOver(): boolean {
+    return this.#after !== null || this.#options.socket.destroyed;
+  }
+
+  /** Bytes that the client has sent for this request, head and frames of a WebSocket included. */
+  get bytesRead(): number {
+    return (this.#after ?? this.#options.socket).bytesRead - this.#before.bytesRead;
+  }
+
+  /** Bytes that were sent in answer to it. */
+  get bytesWritten(): number {
+    return (this.#after ?? this.#options.socket).bytesWritten - this.#before.bytesWritten;
+  }
+
   /** Aborted when the client leaves before it has its reply. Made on demand: most handlers never look. */
   get signal(): AbortSignal {
     this.#abortController ??= new AbortController();
-    if (this.#hasLeft && !this.isAnswered) this.#abortController.abort();
+    if (this.#hasLeft && this.#after === null) this.#abortController.abort();
     return this.#abortController.signal;
   }
 
@@ -110,12 +136,23 @@ export class Exchange {
     }
   }
 
+  /** The reply was written: from now on the client may leave, and nobody is told. */
+  answer(): void {
+    const { bytesRead, bytesWritten } = this.#options.socket;
+    this.#after = { bytesRead, bytesWritten };
+  }
+
+  /** The socket is a WebSocket's now, which may live for days: nothing of the HTTP connection is kept for it. */
+  upgrade(): void {
+    this.#options = { ...this.#options, readBytes: nothing, sendContinue: nothing };
+  }
+
   /** The client has gone: nobody will send the rest of the body or read the reply. */
   leave(): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
     this.#stopReading()?.reject(new HandshakeError('BODY_INCOMPLETE', 400, 'the request ended before its body did'));
-    if (!this.isAnswered) this.#abortController?.abort();
+    if (this.#after === null) this.#abortController?.abort();
   }
 
   #startReading(isDiscarding: boolean): Promise<Buffer> {
@@ -143,6 +180,8 @@ export class Exchange {
     return reader;
   }
 }
+
+function nothing(): void {}
 
 function tooLate(): Promise<never> {
   const promise = Promise.reject(new TypeError('the body was skipped; ask for it before the handler returns'));

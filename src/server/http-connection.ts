@@ -4,17 +4,21 @@ import { HandshakeError } from '../errors.js';
 import { listElements } from '../handshake/headers.js';
 import { RequestHeadParser, type RequestHead } from '../handshake/http.js';
 import { isUpgrade } from '../handshake/upgrade.js';
+import { withoutKnownContent } from './condition.js';
 import { Exchange } from './exchange.js';
 import { toRefusal, toResponse, type Reply, type Response } from './reply.js';
-import { Request } from './request.js';
+import { isAbort, Request } from './request.js';
 import { writeResponse } from './response.js';
 import type { Router } from './router.js';
-import { openWebSocket, type Route, type WebSocketContext } from './websocket.js';
+import { openWebSocket, type Route, type TakenSocket, type WebSocketContext } from './websocket.js';
 
 /** The methods a handler may be asked with; for others "the server does not recognize", RFC 9110 §9.1 has 501. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
-/** Milliseconds that a client has to read the last reply and to end its side: closing earlier could lose the reply. */
+/** The answer to `OPTIONS *`. */
+const ALLOWED: Response = { status: 204, headers: [['Allow', METHODS.join(', ')]], body: null };
+
+/** Milliseconds that a client has to end its side once the last reply has left: closing earlier could lose it. */
 const LINGER_TIME = 2000;
 
 /** For a refusal that is written at once: nothing of it would be stopped if the client left. */
@@ -40,6 +44,8 @@ export class HttpConnection {
   #exchange: Exchange | null = null;
   /** Bytes behind that request, for when it is done; the socket is paused while there are any. */
   #held: Buffer[] = [];
+  /** What the socket has counted for the requests before the current one. */
+  #bytesRead = 0;
   #timer: NodeJS.Timeout | undefined;
   #isIdle = false;
   /** Whether the client has ended its side, or was told that the connection ends. */
@@ -89,6 +95,8 @@ export class HttpConnection {
     if (this.#parser.rest.length > 0) this.#hold(this.#parser.rest);
     this.#exchange = new Exchange(head, {
       remoteAddress: this.#remoteAddress,
+      socket: this.#socket,
+      bytesReadBefore: this.#bytesRead,
       maxBodyBytes: this.#context.maxBodyBytes,
       bodyTimeout: this.#context.bodyTimeout,
       readBytes: () => this.#release(),
@@ -129,6 +137,8 @@ export class HttpConnection {
     let response: Response;
     try {
       checkSupport(head);
+      // RFC 9110 §9.3.7: the asterisk asks about the server as a whole, so there is no path and no route.
+      if (head.path === '*') return await this.#reply(exchange, ALLOWED, null);
       const match = this.#context.router.match(head.path);
       if (match === null) throw new HandshakeError('NOT_FOUND', 404, 'there is nothing at this path');
       request = new Request<never>(head, match.params, exchange);
@@ -137,7 +147,7 @@ export class HttpConnection {
         await openWebSocket(route, head, request, this.#context, () => this.#takeSocket());
         return;
       }
-      response = toResponse((await route.handler(request)) as Reply);
+      response = withoutKnownContent(toResponse((await route.handler(request)) as Reply), head);
     } catch (error) {
       response = this.#toErrorResponse(error, request);
       // A client that wanted a WebSocket may have sent frames already.
@@ -155,8 +165,7 @@ export class HttpConnection {
       }
     }
     // A handler that has passed its signal on fails by it when the client leaves.
-    const isFault = !(request!.signal.aborted && error instanceof Error && error.name === 'AbortError');
-    if (isFault) this.#context.onError(error, request!);
+    if (!isAbort(error, request!.signal)) this.#context.onError(error, request!);
     return toRefusal(new HandshakeError('INTERNAL_ERROR', 500, 'internal server error'));
   }
 
@@ -180,7 +189,7 @@ export class HttpConnection {
       this.#context.onError(error, request!);
       return;
     }
-    exchange.isAnswered = true;
+    exchange.answer();
     // Since the head was written, the client may have gone, or the server begun to close.
     const isOver = !(await skipped) || this.#isLast || this.#context.isClosing || this.#socket.destroyed;
     if (isOver) this.#finish();
@@ -213,6 +222,7 @@ export class HttpConnection {
 
   #expectNext(): void {
     this.#exchange = null;
+    this.#bytesRead = this.#socket.bytesRead;
     this.#isIdle = true;
     this.#setTimer(this.#context.idleTimeout, () => this.#finish());
     this.#release();
@@ -223,14 +233,16 @@ export class HttpConnection {
     this.#timer = setTimeout(onTimeout, milliseconds);
   }
 
-  /** Ends this side, and gives the client time to read what was sent and to end its own. */
+  /** Ends this side, and gives the client time to read what was sent, then to end its own. */
   #finish(): void {
     if (this.#socket.destroyed) return;
     this.#isLingering = true;
     this.#held = [];
+    const cut = (): void => void this.#socket.destroy();
+    this.#setTimer(Math.max(this.#context.idleTimeout, LINGER_TIME), cut);
+    this.#socket.once('finish', () => this.#setTimer(LINGER_TIME, cut));
     this.#socket.end();
     this.#socket.resume();
-    this.#setTimer(LINGER_TIME, () => this.#socket.destroy());
   }
 
   #conclude(): void {
@@ -240,14 +252,17 @@ export class HttpConnection {
   }
 
   /** Hands the socket over, with the bytes behind the head; `null` if the client has gone. */
-  #takeSocket(): { socket: Socket; firstBytes: Buffer } | null {
+  #takeSocket(): TakenSocket | null {
     if (this.#isLast || this.#socket.destroyed) {
       this.#finish();
       return null;
     }
     this.#context.httpConnections.delete(this);
-    this.#socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
-    return { socket: this.#socket, firstBytes: Buffer.concat(this.#held) };
+    this.#exchange!.upgrade();
+    const letGo = (): void => {
+      this.#socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+    };
+    return { socket: this.#socket, firstBytes: Buffer.concat(this.#held), letGo };
   }
 }
 

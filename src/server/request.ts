@@ -9,6 +9,11 @@ export interface Exchange {
   /** Aborted when the client has gone before the reply was sent. */
   readonly signal: AbortSignal;
   readBody(): Promise<Buffer>;
+  readonly isOver: boolean;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** The client has gone. */
+  leave(): void;
 }
 
 /** What `authorize` returns when it doesn't refuse. */
@@ -55,7 +60,10 @@ export class Request<Authorized = undefined> implements OpeningRequest {
     return this.#exchange.remoteAddress;
   }
 
-  /** Aborted when the client has gone before it had its reply: pass it on to whatever the reply waits for. */
+  /**
+   * Aborted when the client has gone before it had its reply, on a WebSocket when the connection has ended: pass it on
+   * to whatever the reply or the next message waits for.
+   */
   get signal(): AbortSignal {
     return this.#exchange.signal;
   }
@@ -63,6 +71,11 @@ export class Request<Authorized = undefined> implements OpeningRequest {
   /** The connection, once the opening handshake is done; `null` on plain HTTP. */
   get webSocket(): Connection | null {
     return this.#webSocket;
+  }
+
+  /** @internal What was sent and received for this request, and whether that is all. */
+  get exchange(): Exchange {
+    return this.#exchange;
   }
 
   /** What the route's `authorize` has returned; `undefined` without one, and on plain HTTP. */
@@ -90,5 +103,11 @@ export class Request<Authorized = undefined> implements OpeningRequest {
   upgrade(webSocket: Connection, authorized: Granted<Authorized> | undefined): void {
     this.#webSocket = webSocket;
     this.#authorized = authorized;
+    void webSocket.closed.then(() => this.#exchange.leave());
   }
+}
+
+/** Whether a handler has failed because its client has left: it has passed the request's signal on. */
+export function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && error instanceof Error && error.name === 'AbortError';
 }

@@ -55,11 +55,7 @@ async function writeStream(
   const gone = client.signal;
   const iterator = body[Symbol.asyncIterator]();
   // A body that nobody reads would otherwise hold on to what it has opened.
-  const stop = (): void => {
-    // The iterator of a Readable ends it only when the chunk that was asked for has come.
-    if (body instanceof Readable) body.destroy();
-    else void Promise.resolve(iterator.return?.()).catch(() => {});
-  };
+  const stop = (): void => endBody(body, iterator);
   if (isHead || gone.aborted) {
     stop();
     return;
@@ -80,6 +76,13 @@ async function writeStream(
   } finally {
     gone.removeEventListener('abort', stop);
   }
+}
+
+/** Ends a streamed body that nobody reads any more. */
+export function endBody(body: AsyncIterable<unknown>, iterator = body[Symbol.asyncIterator]()): void {
+  // The iterator of a Readable ends it only when the chunk that was asked for has come.
+  if (body instanceof Readable) body.destroy();
+  else void Promise.resolve(iterator.return?.()).catch(() => {});
 }
 
 function writeChunk(socket: Socket, value: string | Uint8Array, isChunked: boolean, stop: () => void): void {

@@ -170,7 +170,9 @@ export class Server {
       });
     }
     const { headTimeout } = this.#context;
-    const secure = { ALPNProtocols: ['http/1.1'], handshakeTimeout: headTimeout, noDelay: true, ...tls };
+    // To Node, 0 is its default of two minutes.
+    const handshakeTimeout = Math.max(headTimeout, 1);
+    const secure = { ALPNProtocols: ['http/1.1'], handshakeTimeout, noDelay: true, ...tls };
     return createTlsServer(secure, (socket) => {
       // Not before: a client that ends its side within the TLS handshake can never finish it.
       socket.allowHalfOpen = true;

@@ -10,7 +10,7 @@ import type { RequestHead } from '../handshake/http.js';
 import { acceptDeflate } from '../handshake/deflate.js';
 import { checkOrigin, selectSubprotocol, upgradeResponse, validateUpgrade } from '../handshake/upgrade.js';
 import type { Reply } from './reply.js';
-import type { Granted, Request, WebSocketRequest } from './request.js';
+import { isAbort, type Granted, type Request, type WebSocketRequest } from './request.js';
 
 /** Serves a request: returns the reply or, on a WebSocket, talks over `request.webSocket` until it returns. */
 export type Handler<Authorized = undefined> = (request: Request<Authorized>) => Reply | Promise<Reply>;
@@ -100,10 +100,22 @@ export interface WebSocketContext {
   onError(error: unknown, request: Request<never>): void;
 }
 
+/** @internal A socket that HTTP gives away. */
+export interface TakenSocket {
+  readonly socket: Socket;
+  /** What has arrived behind the head. */
+  readonly firstBytes: Buffer;
+  /**
+   * Takes HTTP's listeners from the socket. Only once others are there: without any, an event's name would be deleted
+   * from the emitter's object, which makes a hash table of it, of 600 bytes for each connection.
+   */
+  letGo(): void;
+}
+
 /**
  * @internal
  * Takes a request through the opening handshake, and starts its handler on the connection.
- * @param takeSocket gives the socket, and what has arrived behind the head; `null` if the client has gone meanwhile.
+ * @param takeSocket gives the socket; `null` if the client has gone meanwhile.
  * @throws HandshakeError if the handshake is refused; nothing was written then.
  */
 export async function openWebSocket(
@@ -111,7 +123,7 @@ export async function openWebSocket(
   head: RequestHead,
   request: Request<never>,
   context: WebSocketContext,
-  takeSocket: () => { socket: Socket; firstBytes: Buffer } | null,
+  takeSocket: () => TakenSocket | null,
 ): Promise<void> {
   if (route.webSocket === 'refused') {
     throw new HandshakeError('ROUTE_WITHOUT_WEBSOCKET', 400, 'this path has no WebSocket; use plain HTTP');
@@ -137,6 +149,7 @@ export async function openWebSocket(
     keepAlive: context.keepAlive,
     firstBytes: taken.firstBytes,
   });
+  taken.letGo();
   context.connections.add(connection);
   void connection.closed.then(() => context.connections.delete(connection));
   request.upgrade(connection, authorized);
@@ -164,9 +177,9 @@ async function serve(
     await handler(request);
     void connection.close(CloseCode.NORMAL);
   } catch (error) {
-    // That the peer has gone while the handler was sending is no fault of the handler's.
-    const isFault = !(error instanceof ConnectionClosed && connection.isClosed());
+    // That the peer has gone while the handler was sending or waiting is no fault of the handler's.
+    const isConsequence = error instanceof ConnectionClosed ? connection.isClosed() : isAbort(error, request.signal);
     void connection.close(CloseCode.INTERNAL_ERROR);
-    if (isFault) onError(error, request);
+    if (!isConsequence) onError(error, request);
   }
 }

@@ -10,7 +10,7 @@ import { startDemo } from '../support/demo.js';
 import type { RawClient } from '../support/raw-client.js';
 import { RawServer, readRequest } from '../support/raw-server.js';
 import { suite } from '../support/suite.js';
-import { Run, run, type Ending } from './harness.js';
+import { program, Run, run, type Ending } from './harness.js';
 
 const TEXT = 0x1;
 const BINARY = 0x2;
@@ -310,6 +310,23 @@ for (const [name, answer, sentence] of answers) {
     peer.write(`HTTP/1.1 ${answer}`);
     const errors = `twobyte: the server answered with ${sentence}\n`;
     assert.equal(await program.end(), { code: 1, signal: null, output: '', errors });
+  });
+}
+
+for (const [name, redirection, sentence] of [
+  ['an output that takes nothing', '> /dev/full', 'the standard output cannot be written (ENOSPC)'],
+  ['an input that is open for writing only', '0> /dev/null', 'the standard input cannot be read (EBADF)'],
+] as const) {
+  ended(`${name} ends the conversation`, async () => {
+    await using server = await RawServer.listen();
+    const command = [process.execPath, program, 'connect', `ws://127.0.0.1:${server.port}/`];
+    await using started = new Run(['-c', `exec "$@" ${redirection}`, 'sh', ...command], {}, 'sh');
+    const { peer } = await server.acceptUpgrade();
+    peer.sendFrame(TEXT, 'Hello', { maskingKey: null });
+    await answerClose(peer);
+    peer.socket.end();
+    const { code, errors } = await started.end();
+    assert.equal([code, errors], [1, `connected\ntwobyte: ${sentence}\n`]);
   });
 }
 

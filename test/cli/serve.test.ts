@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import * as assert from 'uvu/assert';
+import { origin } from '../../src/cli/serve.js';
 import { httpRequest, RawClient } from '../support/raw-client.js';
 import { suite } from '../support/suite.js';
 import { Run, run, type Environment } from './harness.js';
@@ -11,6 +12,8 @@ const mistaken = suite('cli/serve: mistakes');
 
 const notPort = 'the port must be a whole number from 0 to 65535, not';
 const notBytes = '--max-message-bytes must be a whole number from 0 to 536870888, not';
+
+const elsewhere = 'choose an address of this machine with --host, and a port above 1023 with --port';
 
 const mistakes: readonly [args: string, sentence: string, environment?: Environment][] = [
   ['serve --prot 1', "Unknown option '--prot'; see twobyte serve --help"],
@@ -32,7 +35,7 @@ const mistakes: readonly [args: string, sentence: string, environment?: Environm
   [
     // RFC 5737: an address for documentation, which no machine has.
     'serve --port 0 --host 192.0.2.1',
-    'cannot listen on 192.0.2.1 (EADDRNOTAVAIL); choose an address of this machine with --host',
+    `cannot listen on port 0 of 192.0.2.1 (EADDRNOTAVAIL); ${elsewhere}`,
   ],
 ];
 
@@ -82,11 +85,15 @@ for (const [args, environment, host] of hosts) {
   });
 }
 
-served('an IPv6 address stands in brackets', async () => {
+served('an IPv6 address stands in brackets', () => {
+  assert.is(origin('2001:db8::1', 8000), 'http://[2001:db8::1]:8000');
+});
+
+served('the page, over IPv6', async () => {
   const hasIpv6 = Object.values(networkInterfaces()).flat().some((network) => network?.address === '::1');
   await using program = new Run(['serve', '--port', '0', '--host', '::1']);
   if (!hasIpv6) {
-    assert.match((await program.end()).errors, /^twobyte: cannot listen on ::1 \(\w+\); choose an address/);
+    assert.match((await program.end()).errors, /^twobyte: cannot listen on port 0 of ::1 \(\w+\); choose an /);
     return;
   }
   const address = await program.address();

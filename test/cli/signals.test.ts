@@ -45,6 +45,18 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
+ended('under npm, a signal that comes twice closes, and waits for the clients', async () => {
+  await using program = new Run(['serve', '--port', '0'], { npm_lifecycle_event: 'start' });
+  await using client = await connect(program);
+  // Stopped meanwhile, it gets both at once. Two of one kind would become one.
+  for (const signal of ['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT'] as const) program.child.kill(signal);
+  assert.is((await client.readBytes(25)).toString('hex'), goingAway);
+  client.sendFrame(0x8, Buffer.from('03e9', 'hex'));
+  client.socket.end();
+  const { code, errors } = await program.end();
+  assert.equal([code, errors], [0, closing]);
+});
+
 ended('under npm, which repeats a signal, Ctrl-C stops it too when it is pressed again', async () => {
   await using program = new Run(['serve', '--port', '0'], { npm_lifecycle_event: 'start' });
   await using client = await connect(program);

@@ -178,8 +178,11 @@ typed('commands', async () => {
   assert.match(person.run.output, 'there is no command /pong; write /ping, /close, or //pong to send it');
   person.type('/close 999\r');
   await person.run.until(() => person.run.output.includes('999 is no close code to send'));
-  person.type('/close 4000 so long\r');
-  assert.is((await hear()).slice(2), '\x0f\ufffdso long');
+  person.type('/close 4000 so  long\r');
+  assert.is((await scene.peer.readFrame()).payload.toString('hex'), `0fa0${Buffer.from('so  long').toString('hex')}`);
+  scene.peer.write(Buffer.from('88020fa0', 'hex'));
+  scene.peer.socket.end();
+  assert.is((await person.run.end()).code, 1);
 });
 
 typed('/close alone closes with 1000', async () => {

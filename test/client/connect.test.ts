@@ -875,6 +875,10 @@ redirecting('never away from a Unix socket', async () => {
     await redirectNext(server, '/b');
     await redirectNext(server, 'ws://b/');
     await attempt;
+    // The socket of ws: is not that of wss:, as its port is not.
+    const secure = assertRefused(connect('ws://a/', { socketPath, redirects: 1 }), 'REDIRECT_ELSEWHERE', 302);
+    await redirectNext(server, 'wss://a/');
+    await secure;
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -114,7 +114,7 @@ const refusals: [name: string, answer: string, code: string, status: number][] =
   ['101', 'HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n', 'PROXY_REFUSED', 101],
   ['bytes behind its 200', 'HTTP/1.1 200 x\r\n\r\nHTTP/1.1 101 x\r\n', 'PROXY_REFUSED', 200],
   ['garbage', 'SSH-2.0-x\r\n\r\n', 'STATUS_LINE_INVALID', 0],
-  ['a head without end', 'a'.repeat(20_000), 'REQUEST_LINE_TOO_LONG', 0],
+  ['a head without end', 'a'.repeat(20_000), 'START_LINE_TOO_LONG', 0],
 ];
 for (const scheme of ['ws', 'wss']) {
   for (const [name, answer, code, status] of refusals) {
@@ -180,6 +180,27 @@ for (const scheme of ['ws', 'wss']) {
     assert.equal(await connection.close(), { code: 1000, reason: '', wasClean: true });
   });
 }
+
+tunnelling('RFC 9110 §15.4: a redirect from ws: to wss: of the same host drops Authorization and Cookie', async () => {
+  await using proxy = await RawServer.listen();
+  await using plain = await RawServer.listen();
+  await using secure = await RawServer.listen({ tls: TLS });
+  const connecting = connect('ws://a:b@localhost/', {
+    proxy: proxy.url.replace('ws', 'http'), redirects: 1, headers: { Cookie: 'a=secret', 'X-Other': 'kept' }, ...TRUST,
+  });
+  assert.is(await tunnelNext(proxy, plain.port), 'CONNECT localhost:80 HTTP/1.1');
+  const first = await plain.accept();
+  const asked = await readRequest(first);
+  assert.equal([asked.fields.get('Authorization'), asked.fields.get('Cookie')], ['Basic YTpi', 'a=secret']);
+  first.write('HTTP/1.1 301 x\r\nLocation: wss://localhost/\r\nContent-Length: 0\r\n\r\n');
+  assert.is(await tunnelNext(proxy, secure.port), 'CONNECT localhost:443 HTTP/1.1');
+  const { fields } = await acceptUpgrade(await secure.accept());
+  assert.equal([fields.get('Authorization'), fields.get('Cookie')], [undefined, undefined]);
+  assert.equal([fields.get('Host'), fields.get('X-Other')], ['localhost', 'kept']);
+  const connection = await connecting;
+  connection.terminate();
+  await connection.closed;
+});
 
 tunnelling('a redirect goes through the proxy too', async () => {
   await using proxy = await RawServer.listen();

@@ -53,6 +53,20 @@ test('waiters are served first come, first served', async () => {
   assert.equal(served, ['first a', 'second b', 'third c']);
 });
 
+test('next is wait as the result of an iterator, in the same line', async () => {
+  const queue = queueOf('a');
+  assert.equal(await queue.next(), { value: 'a', done: false });
+  const waits = [queue.next(), queue.wait(), queue.next()];
+  for (const item of ['b', 'c']) queue.put(item, 1);
+  queue.end();
+  assert.equal(await Promise.all(waits), [
+    { value: 'b', done: false },
+    'c',
+    { value: undefined, done: true },
+  ]);
+  assert.equal(await queue.next(), { value: undefined, done: true });
+});
+
 test('waiters with and without limits stand in the same line', async () => {
   const queue = queueOf();
   const { signal } = new AbortController();

@@ -559,7 +559,9 @@ const COMPRESSED: [name: string, frames: string, events: FrameEvent[]][] = [
   ['§6 a message that is not compressed, between', 'c1 07 f248cdc9c90700 81 02 6869 c1 05 f200110000', [
     text('Hello'), text('hi'), text('Hello'),
   ]],
-  ['§6 fragments that are not compressed, between', '01 01 68 80 01 69 c1 07 f248cdc9c90700', [text('hi'), text('Hello')]],
+  ['§6 fragments that are not compressed, before', '01 01 68 80 01 69 c1 07 f248cdc9c90700', [
+    text('hi'), text('Hello'),
+  ]],
   ['§6.1 RSV1 on a continuation', '41 03 f248cd c0 04 c9c90700', [failure('RESERVED_BIT', 1002)]],
   ['§6.1 RSV1 on a continuation of a message that is not compressed', '01 01 61 c0 01 62', [
     failure('RESERVED_BIT', 1002),

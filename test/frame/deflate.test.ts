@@ -1,4 +1,4 @@
-// Compressing messages: what a reader of DEFLATE makes of them, how far they refer back, and what is off the event loop.
+// Compressing messages: what a reader of DEFLATE makes of them, how far they refer back, and what is done off the loop.
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createInflateRaw, type InflateRaw } from 'node:zlib';
 import * as assert from 'uvu/assert';

@@ -1,4 +1,4 @@
-// The negotiation of permessage-deflate: every parameter in both roles, and all that is declined or refused (RFC 7692 §7.1).
+// The negotiation of permessage-deflate: each parameter in both roles, and what is declined or refused (RFC 7692 §7.1).
 import * as assert from 'uvu/assert';
 import {
   acceptDeflate, offerDeflate, verifyDeflate, type DeflateAgreement, type DeflatePreferences,
@@ -60,8 +60,9 @@ const ACCEPTED: [name: string, offer: string, preferences: DeflatePreferences, v
 
   ['§5.1 the first of several', 'permessage-deflate; server_max_window_bits=10, permessage-deflate', ALL,
     '; server_max_window_bits=10', 'server 10 takeover, client 15 takeover'],
-  ['§5.1 the next one if the first is declined', 'permessage-deflate; unknown, permessage-deflate; server_max_window_bits=9',
-    ALL, '; server_max_window_bits=9', 'server 9 takeover, client 15 takeover'],
+  ['§5.1 the next one if the first is declined',
+    'permessage-deflate; unknown, permessage-deflate; server_max_window_bits=9', ALL,
+    '; server_max_window_bits=9', 'server 9 takeover, client 15 takeover'],
   ['among other extensions', 'x-webkit-deflate-frame, permessage-bzip2; a=b, permessage-deflate', ALL, '', BOTH],
 ];
 

@@ -51,7 +51,7 @@ const FEW: HeadLimits = { maxHeadBytes: 20, maxHeaderFields: 2 };
 const limited: [name: string, bytes: string, heads: string[]][] = [
   ['20 bytes', `a\r\nB: ${'c'.repeat(10)}\r\n\r\n`, [`a\r\nB: ${'c'.repeat(10)}\r\n\r\n`]],
   ['21 bytes', `a\r\nB: ${'c'.repeat(11)}\r\n\r\n`, ['HEAD_TOO_LARGE 431']],
-  ['a start line without end', 'a'.repeat(20), ['REQUEST_LINE_TOO_LONG 414']],
+  ['a start line without end', 'a'.repeat(20), ['START_LINE_TOO_LONG 414']],
   ['empty lines without end', '\r\n'.repeat(10), ['HEAD_TOO_LARGE 431']],
   ['two fields', 'a\r\nB:\r\nC:\r\n\r\n', ['a\r\nB:\r\nC:\r\n\r\n']],
   ['three fields', 'a\r\nB:\r\nC:\r\nD:\r\n', ['TOO_MANY_HEADER_FIELDS 431']],
@@ -90,12 +90,12 @@ test('rest is a view of the last chunk, and empty where no head ended', () => {
 
 test('the messages are fit for people', () => {
   const tooMuch = ['a'.repeat(20), `a\r\nB: ${'c'.repeat(14)}`, 'a\r\nB:\r\nC:\r\nD:\r\n', '\x16\x03', 'a\n', 'a\rb'];
-  const codes = ['REQUEST_LINE_TOO_LONG', 'HEAD_TOO_LARGE', 'TOO_MANY_HEADER_FIELDS', 'BYTE_INVALID',
+  const codes = ['START_LINE_TOO_LONG', 'HEAD_TOO_LARGE', 'TOO_MANY_HEADER_FIELDS', 'BYTE_INVALID',
     'LINE_ENDING_INVALID', 'LINE_ENDING_INVALID'];
   tooMuch.forEach((bytes, index) => {
     const parser = new HeadParser((text) => text, LETTERS, FEW);
     const code = codes[index]!;
-    const status = code === 'REQUEST_LINE_TOO_LONG' ? 414 : /LARGE|MANY/.test(code) ? 431 : 400;
+    const status = code === 'START_LINE_TOO_LONG' ? 414 : /LARGE|MANY/.test(code) ? 431 : 400;
     assertRefused(() => parser.push(Buffer.from(bytes, 'latin1')), code, status);
   });
 });

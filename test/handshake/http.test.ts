@@ -392,10 +392,10 @@ const limits: [name: string, input: string, options: HeadLimits, expected: null 
   ['empty lines before, 101 bytes', headOfSize(101, '\r\n\r\n'), BYTES, ['HEAD_TOO_LARGE', 431]],
   ['nothing but empty lines', '\r\n'.repeat(50), BYTES, ['HEAD_TOO_LARGE', 431]],
   ['a request line of 98 bytes', `GET /${'x'.repeat(84)} HTTP/1.1`, BYTES, null],
-  ['a request line that has no end', `GET /${'x'.repeat(95)}`, BYTES, ['REQUEST_LINE_TOO_LONG', 414]],
+  ['a request line that has no end', `GET /${'x'.repeat(95)}`, BYTES, ['START_LINE_TOO_LONG', 414]],
   [
     'a request line that ends too late', `GET /${'x'.repeat(87)} HTTP/1.1\r\nHost: a\r\n\r\n`, BYTES,
-    ['REQUEST_LINE_TOO_LONG', 414],
+    ['START_LINE_TOO_LONG', 414],
   ],
   [
     'a request line of exactly the limit', `GET /${'x'.repeat(84)} HTTP/1.1\r\nHost: a\r\n\r\n`, BYTES,

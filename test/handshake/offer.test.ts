@@ -8,6 +8,8 @@ import { suite } from '../support/suite.js';
 import { SAMPLE_ACCEPT as ACCEPT, SAMPLE_KEY as KEY } from '../support/raw-client.js';
 import { assertRefused, refusal } from './refusal.js';
 
+type Field = readonly [name: string, value: string];
+
 const offering = suite('handshake/offer: the request');
 
 offering('§1.3, §4.1: the bytes of a request', () => {
@@ -42,15 +44,14 @@ for (const subprotocol of ['', ' ', 'a b', 'a,b', 'a\r\nX: y', 'a\0', 'é', '"a"
 }
 
 offering('§4.1 item 10: subprotocols are unique, but their letter case counts', () => {
-  throws(() => offerUpgrade({ key: KEY, subprotocols: ['a', 'b', 'a'], deflate: null }), { name: 'TypeError', message: /twice/ });
-  assert.equal(offerUpgrade({ key: KEY, subprotocols: ['a', 'A'], deflate: null }).at(-1), ['Sec-WebSocket-Protocol', 'a, A']);
+  const offer = (subprotocols: string[]): Field[] => offerUpgrade({ key: KEY, subprotocols, deflate: null });
+  throws(() => offer(['a', 'b', 'a']), { name: 'TypeError', message: /twice/ });
+  assert.equal(offer(['a', 'A']).at(-1), ['Sec-WebSocket-Protocol', 'a, A']);
 });
 
 offering.run();
 
 const verifying = suite('handshake/offer: the answer');
-
-type Field = readonly [name: string, value: string];
 
 const UPGRADE: Field = ['Upgrade', 'websocket'];
 const CONNECTION: Field = ['Connection', 'Upgrade'];
@@ -147,7 +148,8 @@ for (const [name, fields, code] of refused) {
 
 verifying('§4.1 item 6: a subprotocol although none was offered', () => {
   const head = answer(protocol('chat'));
-  assertRefused(() => verifyUpgrade(head, { key: KEY, subprotocols: [], deflate: null }), 'SUBPROTOCOL_NOT_OFFERED', 101);
+  const offer = { key: KEY, subprotocols: [], deflate: null };
+  assertRefused(() => verifyUpgrade(head, offer), 'SUBPROTOCOL_NOT_OFFERED', 101);
 });
 
 verifying('fields as an object: names in lower case, lines joined, no prototype', () => {

@@ -170,7 +170,7 @@ test('limits: an endless status line is refused in the chunk that reaches the li
   const parser = new ResponseHeadParser();
   parser.push(latin1('HTTP/1.1 200 '));
   for (let sent = 13; sent + 1000 < 16_384; sent += 1000) assert.is(parser.push(Buffer.alloc(1000, 'a')), null);
-  assertRefused(() => parser.push(Buffer.alloc(1000, 'a')), 'REQUEST_LINE_TOO_LONG', 414);
+  assertRefused(() => parser.push(Buffer.alloc(1000, 'a')), 'START_LINE_TOO_LONG', 414);
 });
 
 test.run();

@@ -1,6 +1,7 @@
 // Debian's Chromium, driven by playwright-core, which is installed in this folder and not in the root.
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import * as assert from 'uvu/assert';
 import { requirePeer } from '../support/suite.js';
 
 /** The parts of playwright-core that the tests use; its own types would have to be installed to compile the root. */
@@ -12,6 +13,7 @@ export interface Browser {
 export interface ContextOptions {
   readonly javaScriptEnabled?: boolean;
   readonly colorScheme?: 'light' | 'dark';
+  readonly reducedMotion?: 'reduce';
   readonly viewport?: { readonly width: number; readonly height: number };
 }
 
@@ -67,5 +69,35 @@ function findPlaywright(): Playwright | null {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return null;
     throw error;
+  }
+}
+
+/** What a page has done that nobody saw. */
+export interface Traces {
+  /** Warnings and errors on the console, and errors of the script. */
+  readonly complaints: string[];
+  readonly hosts: Set<string>;
+}
+
+/** What a test does on a page. */
+export type Use = (page: Page, traces: Traces) => Promise<void>;
+
+/** Opens a page; no test may leave complaints behind that it does not expect, nor requests to other hosts. */
+export async function openPage(browser: Browser, url: string, use: Use, options: ContextOptions = {}): Promise<void> {
+  const context = await browser.newContext(options);
+  const traces: Traces = { complaints: [], hosts: new Set() };
+  try {
+    const page = await context.newPage();
+    page.on('console', (message) => traces.complaints.push(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => traces.complaints.push(error.message));
+    for (const event of ['request', 'websocket'] as const) {
+      page.on(event, (request) => traces.hosts.add(new URL(request.url()).host));
+    }
+    await page.goto(url);
+    await use(page, traces);
+    assert.equal(traces.complaints, []);
+    assert.equal([...traces.hosts], [new URL(url).host]);
+  } finally {
+    await context.close();
   }
 }

@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { startDemo } from '../support/demo.js';
 import { suite } from '../support/suite.js';
-import { launchBrowser, type Browser, type ContextOptions, type Page } from './browser.js';
+import { launchBrowser, openPage, type Browser, type ContextOptions, type Page, type Use } from './browser.js';
 
 const chromium = suite('chromium', { timeout: 120_000 });
 
@@ -16,35 +16,9 @@ chromium.after(async () => {
   await browser?.close();
 });
 
-/** What a page has done that nobody saw. */
-interface Traces {
-  /** Warnings and errors on the console, and errors of the script. */
-  readonly complaints: string[];
-  readonly hosts: Set<string>;
-}
-
-/** Opens a page; no test may leave complaints behind that it does not expect, nor requests to other hosts. */
-async function withPage(
-  url: string,
-  use: (page: Page, traces: Traces) => Promise<void>,
-  options: ContextOptions = {},
-): Promise<void> {
-  const context = await browser!.newContext(options);
-  const traces: Traces = { complaints: [], hosts: new Set() };
-  try {
-    const page = await context.newPage();
-    page.on('console', (message) => traces.complaints.push(`${message.type()}: ${message.text()}`));
-    page.on('pageerror', (error) => traces.complaints.push(error.message));
-    for (const event of ['request', 'websocket'] as const) {
-      page.on(event, (request) => traces.hosts.add(new URL(request.url()).host));
-    }
-    await page.goto(url);
-    await use(page, traces);
-    assert.equal(traces.complaints, []);
-    assert.equal([...traces.hosts], [new URL(url).host]);
-  } finally {
-    await context.close();
-  }
+/** Opens a page; see `openPage`. */
+async function withPage(url: string, use: Use, options: ContextOptions = {}): Promise<void> {
+  await openPage(browser!, url, use, options);
 }
 
 async function state(page: Page, name: string): Promise<string | null> {

@@ -6,17 +6,24 @@ import { Exchange } from '../../src/server/exchange.js';
 import { suite } from '../support/suite.js';
 import { countTimers } from './harness.js';
 
+/** Has counted 100 bytes of requests before, 20 of this one's, and 300 of replies. */
+function socketOf(): { bytesRead: number; bytesWritten: number; destroyed: boolean } {
+  return { bytesRead: 120, bytesWritten: 300, destroyed: false };
+}
+
 /** An exchange and what it has asked of its connection. */
 interface Begun {
   readonly exchange: Exchange;
   readonly asked: string[];
 }
 
-function begin(fields: string, { bodyTimeout = 60_000, version = '1.1' } = {}): Begun {
+function begin(fields: string, { bodyTimeout = 60_000, version = '1.1', socket = socketOf() } = {}): Begun {
   const head = new RequestHeadParser().push(Buffer.from(`POST / HTTP/${version}\r\nHost: a\r\n${fields}\r\n`))!;
   const asked: string[] = [];
   const exchange = new Exchange(head, {
     remoteAddress: '192.0.2.1',
+    socket,
+    bytesReadBefore: 100,
     maxBodyBytes: 10,
     bodyTimeout,
     readBytes: () => void asked.push('read bytes'),
@@ -258,7 +265,7 @@ leaving('once the reply was written the signal is not aborted any more', async (
   const { exchange } = begin(LENGTH);
   const body = exchange.readBody();
   const { signal } = exchange;
-  exchange.isAnswered = true;
+  exchange.answer();
   exchange.leave();
   assert.is(signal.aborted, false);
   assert.is(exchange.signal.aborted, false);
@@ -273,3 +280,32 @@ leaving('a body that nobody waits for rejects without being reported', () => {
 });
 
 leaving.run();
+
+const traffic = suite('exchange: bytes');
+
+traffic('its bytes are those since the requests before, until the reply is written', () => {
+  const socket = socketOf();
+  const { exchange } = begin(LENGTH, { socket });
+  const counts = (): unknown[] => [exchange.bytesRead, exchange.bytesWritten, exchange.isOver];
+  assert.equal(counts(), [20, 0, false]);
+  socket.bytesRead += 5;
+  socket.bytesWritten += 44;
+  assert.equal(counts(), [25, 44, false]);
+  exchange.answer();
+  assert.equal(counts(), [25, 44, true]);
+  socket.bytesRead += 1000;
+  socket.bytesWritten += 1000;
+  assert.equal(counts(), [25, 44, true]);
+});
+
+traffic('it is over as well when the socket is gone', () => {
+  const socket = socketOf();
+  const { exchange } = begin('', { socket });
+  exchange.leave();
+  socket.bytesWritten += 7;
+  assert.equal([exchange.isOver, exchange.bytesWritten], [false, 7]);
+  socket.destroyed = true;
+  assert.is(exchange.isOver, true);
+});
+
+traffic.run();

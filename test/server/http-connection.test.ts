@@ -428,11 +428,20 @@ targets('a handler is asked with every method that the server knows', async () =
   }
 });
 
+targets('RFC 9110 §9.3.7: OPTIONS * asks what the server as a whole can do', async () => {
+  await using served = await serve();
+  await using client = await RawClient.connect(served.port);
+  const allow = 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+  for (const fields of [[], ['Upgrade: websocket', 'Connection: Upgrade']]) {
+    client.write(request('OPTIONS', '*', ...fields));
+    assertResponse(await client.readResponse('OPTIONS'), ['HTTP/1.1 204 No Content', allow], '');
+  }
+});
+
 const refusedButOpen: readonly [name: string, text: string, status: string][] = [
   ['no such path', get('/none'), '404 Not Found'],
   ['a path that only begins like a route', get('//'), '404 Not Found'],
   ['a name of Object.prototype', get('/constructor'), '404 Not Found'],
-  ['the asterisk form', request('OPTIONS', '*'), '404 Not Found'],
   ['broken percent-encoding', get('/%zz'), '400 Bad Request'],
   ['percent-encoding that is no UTF-8', get('/%ff'), '400 Bad Request'],
   ['RFC 9110 §9.1: a method that nobody knows', request('BREW', '/'), '501 Not Implemented'],
@@ -551,7 +560,7 @@ badInputs('a client that goes on sending is refused once', async () => {
 
 badInputs('what follows a refused head is ignored, up to the end', async () => {
   const { fake, socket } = FakeSocket.create();
-  const context = { httpConnections: new Set(), headTimeout: 60_000 } as unknown as HttpContext;
+  const context = { httpConnections: new Set(), headTimeout: 60_000, idleTimeout: 60_000 } as unknown as HttpContext;
   new HttpConnection(socket, context);
   fake.receive(Buffer.from('nonsense\r\n\r\n'));
   await nextTurn();
@@ -561,6 +570,26 @@ badInputs('what follows a refused head is ignored, up to the end', async () => {
   fake.receiveEnd();
   await once(fake, 'close');
   assert.is(fake.written.toString(), refusal);
+});
+
+badInputs('a client that reads slowly gets all of the last reply, if it does so within idleTimeout', async () => {
+  const { fake, socket } = FakeSocket.create();
+  const context = { httpConnections: new Set(), headTimeout: 60_000, idleTimeout: 60_000 } as unknown as HttpContext;
+  new HttpConnection(socket, context);
+  fake.hold();
+  fake.receive(Buffer.from('nonsense\r\n\r\n'));
+  fake.receiveEnd();
+  await nextTurn();
+  // One that has read all, and then does not end its side, is cut sooner.
+  const other = FakeSocket.create();
+  new HttpConnection(other.socket, context);
+  other.fake.receive(Buffer.from('nonsense\r\n\r\n'));
+  await once(other.fake, 'close');
+  assert.is(fake.destroyed, false);
+  assert.is(fake.written.length, 0);
+  fake.release();
+  await once(fake, 'close');
+  assert.ok(fake.written.equals(other.fake.written));
 });
 
 badInputs('and also once while it reads nothing', async () => {

@@ -1,10 +1,12 @@
 // A request: what of the head a handler sees, and what changes when it is upgraded.
 import * as assert from 'uvu/assert';
 import type { Connection } from '../../src/connection/connection.js';
+import type { Close } from '../../src/errors.js';
 import type { RequestHead } from '../../src/handshake/http.js';
 import { RequestHeadParser } from '../../src/handshake/http.js';
 import { Request, type Exchange, type WebSocketRequest } from '../../src/server/request.js';
 import { suite } from '../support/suite.js';
+import { gate, nextTurn } from './harness.js';
 
 const test = suite('request');
 
@@ -12,6 +14,10 @@ const exchange: Exchange = {
   remoteAddress: '192.0.2.1',
   signal: new AbortController().signal,
   readBody: () => Promise.resolve(Buffer.from('body')),
+  leave: () => {},
+  isOver: false,
+  bytesRead: 0,
+  bytesWritten: 0,
 };
 
 function headOf(target: string, method = 'GET'): RequestHead {
@@ -63,12 +69,15 @@ test('plain HTTP has no WebSocket', () => {
   assert.is(request.authorized, undefined);
 });
 
-test('an upgraded request has its connection and what authorize has returned', () => {
+test('an upgraded request has its connection and what authorize has returned, until that has ended', async () => {
   interface User {
     readonly name: string;
   }
-  const request = new Request<User | null>(headOf('/'), {}, exchange);
-  const connection = { subprotocol: 'chat' } as Connection;
+  let hasLeft = false;
+  const leave = (): void => void (hasLeft = true);
+  const request = new Request<User | null>(headOf('/'), {}, { ...exchange, leave });
+  const closed = gate<Close>();
+  const connection = { subprotocol: 'chat', closed: closed.promise } as Connection;
   request.upgrade(connection, { name: 'Ada' });
   assert.ok(request.isWebSocket());
   // These lines are as much for the compiler: neither may be null here.
@@ -77,6 +86,11 @@ test('an upgraded request has its connection and what authorize has returned', (
   assert.is(webSocket, connection);
   assert.equal(authorized, { name: 'Ada' });
   assert.is(upgraded.authorized.name, 'Ada');
+  await nextTurn();
+  assert.is(hasLeft, false);
+  closed.open({ code: 1000, reason: '', wasClean: true });
+  await nextTurn();
+  assert.is(hasLeft, true);
 });
 
 test.run();

@@ -107,6 +107,12 @@ test('messages of any size, both ways', async () => {
   }
 });
 
+test('a headTimeout of 0 leaves no time for a TLS handshake either', async () => {
+  await using served = await serveTls({ headTimeout: 0 });
+  await using stranger = await RawClient.connect(served.port);
+  assert.is((await stranger.readToEnd()).length, 0);
+});
+
 for (const direction of ['from the client', 'from the server']) {
   test(`back pressure ${direction}`, async () => {
     const side = gate<Connection>();

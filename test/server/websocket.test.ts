@@ -606,6 +606,33 @@ for (const [name, leave] of [
   });
 }
 
+endings("the end aborts the request's signal, and failing by it is no fault of the handler's", async () => {
+  const signals = gate<AbortSignal>();
+  await using served = await serve({
+    '/waiting': requireWebSocket(async ({ signal }) => {
+      signals.open(signal);
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+    }),
+  });
+  await using client = await RawClient.connect(served.port);
+  await client.upgrade('/waiting');
+  const signal = await signals.promise;
+  assert.is(signal.aborted, false);
+  client.write(CLOSE_MASKED);
+  assert.is((await client.readToEnd()).toString('latin1'), CLOSE);
+  client.socket.end();
+  await until('the signal is aborted', () => signal.aborted);
+});
+
+endings("an AbortError on a connection that is open is the handler's fault", async () => {
+  const failing = requireWebSocket(() => Promise.reject(AbortSignal.abort().reason as Error));
+  await using served = await serve({ '/failing': failing });
+  await using client = await RawClient.connect(served.port);
+  await client.upgrade('/failing');
+  assert.equal((await client.readFrame()).payload, hex('03 f3'));
+  assert.equal(served.takeErrors(), ['AbortError: This operation was aborted']);
+});
+
 endings("a ConnectionClosed of another connection is the handler's fault", async () => {
   const first = gate<Request>();
   await using served = await serve({

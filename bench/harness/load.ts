@@ -1,0 +1,295 @@
+// The load generator: a process of its own that does what its parent tells it, with bytes made beforehand.
+import { encodeNaive } from '../../test/support/naive-codec.js';
+import { createFrames, createPayload, type Content } from './frames.js';
+import { openClients, type ClientOptions, type RawClient } from './raw-client.js';
+import { quantile } from './statistics.js';
+
+/** Messages that go to an echo and back. */
+export interface EchoLoad extends ClientOptions {
+  readonly kind: 'echo';
+  readonly connections: number;
+  /** How many messages leave in one write; the next ones leave when all their echoes are there. */
+  readonly inFlight: number;
+  readonly content: Content;
+  readonly size: number;
+}
+
+/** Messages that one connection asks the server to send to all. */
+export interface BroadcastLoad extends ClientOptions {
+  readonly kind: 'broadcast';
+  readonly connections: number;
+  /** How many messages the server sends in one tick. */
+  readonly perTick: number;
+}
+
+/** Connections that send a ping each, spread over the time of a run. */
+export interface PingLoad extends ClientOptions {
+  readonly kind: 'ping';
+  readonly connections: number;
+}
+
+/** A connection that reads little, opened first, and one that sends all it can, for a server that relays. */
+export interface SlowLoad extends ClientOptions {
+  readonly kind: 'slow';
+  readonly size: number;
+  /** How much is read in a second. */
+  readonly bytesPerSecond: number;
+}
+
+/** Connections that are opened and cut again, one after the other. */
+export interface ConnectLoad extends ClientOptions {
+  readonly kind: 'connect';
+  readonly atATime: number;
+}
+
+export type LoadOptions = EchoLoad | BroadcastLoad | PingLoad | SlowLoad | ConnectLoad;
+
+export type LoadCommand =
+  | { readonly do: 'open'; readonly name: string; readonly options: LoadOptions }
+  | { readonly do: 'run'; readonly name: string; readonly milliseconds: number }
+  | { readonly do: 'close'; readonly name: string };
+
+export interface LoadResult {
+  /** Messages that came back, or were delivered; for `connect`, handshakes. */
+  readonly messages: number;
+  readonly milliseconds: number;
+  /** Milliseconds from a write until all that it asked for had come. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+interface Load {
+  run(milliseconds: number): Promise<LoadResult>;
+  close(): void;
+}
+
+/** Counts what comes within a time, and ends when all that was asked for by then has come. */
+class Run {
+  readonly start = performance.now();
+  readonly result: Promise<LoadResult>;
+  messages = 0;
+  readonly #deadline: number;
+  readonly #times: number[] = [];
+  #pending = 0;
+  #resolve!: (result: LoadResult) => void;
+
+  constructor(milliseconds: number) {
+    this.#deadline = this.start + milliseconds;
+    this.result = new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  begin(): number {
+    this.#pending++;
+    return performance.now();
+  }
+
+  /** @returns whether there is time for another. */
+  end(begun: number, messages: number): boolean {
+    const now = performance.now();
+    this.messages += messages;
+    this.#pending--;
+    this.#times.push(now - begun);
+    if (now < this.#deadline) return true;
+    if (this.#pending === 0) this.#resolve(this.sum());
+    return false;
+  }
+
+  sum(): LoadResult {
+    return {
+      messages: this.messages,
+      milliseconds: performance.now() - this.start,
+      p50: quantile(this.#times, 0.5),
+      p99: quantile(this.#times, 0.99),
+    };
+  }
+}
+
+async function openEcho(options: EchoLoad): Promise<Load> {
+  const { content, size, inFlight, isBare = false } = options;
+  const { request, reply } = createFrames(content, createPayload(content, size));
+  const burst = Buffer.concat(new Array<Buffer>(inFlight).fill(request));
+  const expected = isBare ? burst : Buffer.concat(new Array<Buffer>(inFlight).fill(reply));
+  const clients = await openClients(options.connections, options);
+
+  /** Sends bursts on one connection. @param isChecking whether the bytes that come back are compared. */
+  const drive = (client: RawClient, run: Run, isChecking: boolean): void => {
+    let begun = 0;
+    let missing = 0;
+    const send = (): void => {
+      begun = run.begin();
+      missing = expected.length;
+      client.socket.write(burst);
+    };
+    client.onBytes = (received, length) => {
+      const from = expected.length - missing;
+      if (isChecking && expected.compare(received, 0, length, from, from + length) !== 0) {
+        throw new Error('the echo is not what was sent');
+      }
+      missing -= length;
+      if (missing === 0 && run.end(begun, inFlight)) send();
+    };
+    send();
+  };
+  const runAll = (milliseconds: number, isChecking: boolean): Promise<LoadResult> => {
+    const run = new Run(milliseconds);
+    for (const client of clients) drive(client, run, isChecking);
+    return run.result;
+  };
+  let isChecked = false;
+  return {
+    async run(milliseconds) {
+      if (!isChecked) await runAll(0, true);
+      isChecked = true;
+      return await runAll(milliseconds, false);
+    },
+    close: () => close(clients),
+  };
+}
+
+async function openBroadcast(options: BroadcastLoad): Promise<Load> {
+  const { perTick, isBare = false } = options;
+  const clients = await openClients(options.connections, options);
+  const [first] = clients;
+  const payload = Buffer.from(`${perTick}`);
+  const request = isBare ? payload : createFrames('ASCII', payload).request;
+  const expected = clients.length * perTick * (2 + 32);
+
+  const runAll = (milliseconds: number): Promise<LoadResult> => {
+    const run = new Run(milliseconds);
+    let begun = 0;
+    let missing = 0;
+    const send = (): void => {
+      begun = run.begin();
+      missing = expected;
+      first.socket.write(request);
+    };
+    const receive = (_received: Buffer, length: number): void => {
+      missing -= length;
+      if (missing === 0 && run.end(begun, clients.length * perTick)) send();
+    };
+    for (const client of clients) client.onBytes = receive;
+    send();
+    return run.result;
+  };
+  await runAll(0);
+  return { run: runAll, close: () => close(clients) };
+}
+
+async function openPing(options: PingLoad): Promise<Load> {
+  const clients = await openClients(options.connections, options);
+  const ping = encodeNaive({ opcode: 9, payload: Buffer.alloc(0), maskingKey: Buffer.from('37fa213d', 'hex') });
+  return {
+    async run(milliseconds) {
+      const run = new Run(milliseconds);
+      const start = performance.now();
+      const pongs = clients.map(async (client, index) => {
+        const due = start + (milliseconds * index) / clients.length;
+        await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
+        const begun = run.begin();
+        client.socket.write(ping);
+        await new Promise<void>((resolve) => (client.onBytes = () => resolve()));
+        run.end(begun, 1);
+      });
+      await Promise.all(pongs);
+      return run.sum();
+    },
+    close: () => close(clients),
+  };
+}
+
+async function openSlow(options: SlowLoad): Promise<Load> {
+  const [consumer] = await openClients(1, options);
+  const [producer] = await openClients(1, options);
+  const { request } = createFrames('binary', createPayload('binary', options.size));
+  const TICK_MILLISECONDS = 50;
+  const share = (options.bytesPerSecond * TICK_MILLISECONDS) / 1000;
+  let received = 0;
+  let left = share;
+  consumer.onBytes = (_received, length) => {
+    received += length;
+    left -= length;
+    if (left <= 0) consumer.socket.pause();
+  };
+  const flood = (): void => {
+    while (producer.socket.write(request));
+  };
+  return {
+    async run(milliseconds) {
+      const run = new Run(milliseconds);
+      const timer = setInterval(() => {
+        left += share;
+        if (left > 0) consumer.socket.resume();
+      }, TICK_MILLISECONDS);
+      producer.socket.on('drain', flood);
+      flood();
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      clearInterval(timer);
+      producer.socket.off('drain', flood);
+      run.messages = received / options.size;
+      return run.sum();
+    },
+    close: () => close([consumer, producer]),
+  };
+}
+
+function openConnect(options: ConnectLoad): Load {
+  return {
+    async run(milliseconds) {
+      const run = new Run(milliseconds);
+      let count = 0;
+      const drive = async (): Promise<void> => {
+        for (let isTime = true; isTime; ) {
+          const begun = run.begin();
+          const [client] = await openClients(1, { ...options, localAddress: `127.0.0.${1 + (count++ % 200)}` });
+          cut(client);
+          isTime = run.end(begun, 1);
+        }
+      };
+      await Promise.all(Array.from({ length: options.atATime }, drive));
+      return await run.result;
+    },
+    close: () => {},
+  };
+}
+
+function close(clients: readonly RawClient[]): void {
+  for (const client of clients) cut(client);
+}
+
+/** A reset leaves no port behind in TIME-WAIT; a TLS socket has none. */
+function cut({ socket }: RawClient): void {
+  if ('encrypted' in socket) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+function open(options: LoadOptions): Load | Promise<Load> {
+  switch (options.kind) {
+    case 'echo':
+      return openEcho(options);
+    case 'broadcast':
+      return openBroadcast(options);
+    case 'ping':
+      return openPing(options);
+    case 'slow':
+      return openSlow(options);
+    case 'connect':
+      return openConnect(options);
+  }
+}
+
+const loads = new Map<string, Load>();
+
+async function obey(command: LoadCommand): Promise<LoadResult | null> {
+  if (command.do === 'open') {
+    loads.set(command.name, await open(command.options));
+    return null;
+  }
+  const load = loads.get(command.name)!;
+  if (command.do === 'run') return await load.run(command.milliseconds);
+  load.close();
+  loads.delete(command.name);
+  return null;
+}
+
+process.on('message', (command: LoadCommand) => void obey(command).then((result) => process.send!(result ?? {})));
+process.on('disconnect', () => process.exit());

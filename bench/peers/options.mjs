@@ -1,0 +1,15 @@
+// What a server of a bench is told: its role, and key and certificate if it is to speak TLS.
+// echo: each message goes back. broadcast: a message holding a number N sends N messages of 32 bytes to everyone.
+// relay: what anyone sends goes to the connection that was opened first.
+export const { role = 'echo', style, tls } = JSON.parse(process.argv[2] ?? '{}');
+export const announcement = Buffer.alloc(32, 'x');
+
+/** Tells the bench the port, and answers its questions about memory where the runtime can. */
+export function ready(port) {
+  console.log(port);
+  process.on?.('message', () => {
+    globalThis.gc?.();
+    process.send(process.memoryUsage());
+  });
+  process.on?.('disconnect', () => process.exit());
+}

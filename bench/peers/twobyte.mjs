@@ -1,0 +1,42 @@
+// This library, or another checkout of it, in three styles of its API.
+import { announcement, ready, role, style, tls } from './options.mjs';
+
+const { createServer, requireWebSocket } = await import(process.env.TWOBYTE ?? '../../dist/src/index.js');
+
+const echoes = {
+  async 'for await'(connection) {
+    for await (const message of connection) await connection.send(message);
+  },
+
+  async 'wait()'(connection) {
+    for (let message; (message = await connection.wait()) !== null; ) await connection.send(message);
+  },
+
+  /** Waits only when there is nothing to read, and for room only when there is none. */
+  async 'read()'(connection) {
+    for (let message; (message = connection.read() ?? (await connection.wait())) !== null; ) {
+      const sent = connection.send(message);
+      if (connection.bufferedAmount > 65_536) await sent;
+    }
+  },
+};
+
+async function broadcast(connection) {
+  for await (const message of connection) {
+    for (let left = Number(message); left > 0; left--) {
+      for (const each of server.connections) each.send(announcement);
+    }
+  }
+}
+
+async function relay(connection) {
+  const [first] = server.connections;
+  if (connection === first) return await connection.closed;
+  for await (const message of connection) await first.send(message);
+}
+
+const handlers = { echo: echoes[style], broadcast, relay };
+const server = createServer({ maxMessageBytes: 1 << 21, ...(tls && { tls }) });
+server.route('/', requireWebSocket((request) => handlers[role](request.webSocket)));
+await server.listen(0, '127.0.0.1');
+ready(server.address().port);

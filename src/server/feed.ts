@@ -1,0 +1,162 @@
+// Numbered updates for many readers: each asks for what came after the last number it has, now or when there is news.
+import { milliseconds, wholeNumber } from '../connection/limits.js';
+
+/** One update of a feed. */
+export interface Update<T> {
+  /** 1 for the first of the feed, then counting up by 1. */
+  readonly number: number;
+  readonly value: T;
+  /** How many updates between the one that the reader had and this one are not kept any more; absent if none. */
+  readonly missed?: number;
+}
+
+export interface FeedOptions {
+  /** How many updates are kept for those who come later or read slowly. Default 1,000. */
+  keep?: number;
+}
+
+/**
+ * Makes a feed: publish once, and any number of readers take it from there, each at its own pace.
+ *
+ * ```ts
+ * const prices = createFeed<number>();
+ * server.route('/prices/', async ({ query, signal }) => {
+ *   const updates = await prices.wait(Number(query.get('after')), { timeout: 25_000, signal });
+ *   return JSON.stringify(updates);
+ * });
+ * prices.publish(42);
+ * ```
+ * @throws RangeError if `keep` is not a whole number of at least 1.
+ */
+export function createFeed<T>(options: FeedOptions = {}): Feed<T> {
+  return new Feed(options);
+}
+
+/**
+ * Updates in the order of their numbers. A reader's place is the number of the last update that it has: 0 before the
+ * first. Any other number that is none of this feed's, such as NaN or one from before a restart, stands for 0 too, so
+ * that what a client sends can be passed on unchecked.
+ */
+export class Feed<T> {
+  readonly #keep: number;
+  /** A ring: each update takes the place of the one that was published `keep` before it. */
+  readonly #kept: Update<T>[] = [];
+  /** Those who have all there is: called once, at the next update or the end. */
+  readonly #waiting = new Set<() => void>();
+  #last = 0;
+  #isEnded = false;
+
+  /** @internal */
+  constructor({ keep = 1000 }: FeedOptions) {
+    // A list has no more than 2^32-1 elements.
+    this.#keep = wholeNumber('keep', keep, 1, 2 ** 32 - 1);
+  }
+
+  /** The number of the newest update; 0 before the first. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /**
+   * Appends an update and wakes everyone who waits; what is published until they run reaches them together.
+   * @returns its number.
+   * @throws TypeError once the feed has ended.
+   */
+  publish(value: T): number {
+    if (this.#isEnded) throw new TypeError('the feed has ended; publish before end()');
+    const number = ++this.#last;
+    this.#kept[(number - 1) % this.#keep] = { number, value };
+    this.#wakeAll();
+    return number;
+  }
+
+  /** All that is kept of what came after that number, the oldest first; empty if there is none. */
+  after(number: number): Update<T>[] {
+    const updates: Update<T>[] = [];
+    for (let next = this.#next(number); next !== null; next = this.#next(next.number)) updates.push(next);
+    return updates;
+  }
+
+  /**
+   * As `after`, but if there is nothing it waits for the next update: this is long polling.
+   * @returns a promise of at least one update; of none at the end of the feed, or after `timeout` milliseconds. It
+   * rejects with the signal's reason after an abort, and with a RangeError for a timeout that is none.
+   */
+  async wait(
+    number: number,
+    { timeout, signal }: { timeout?: number; signal?: AbortSignal } = {},
+  ): Promise<Update<T>[]> {
+    if (timeout !== undefined) milliseconds('timeout', timeout);
+    signal?.throwIfAborted();
+    if (this.#next(number) === null && !this.#isEnded) await this.#news(timeout, signal);
+    return this.after(number);
+  }
+
+  /**
+   * Iterates over what came after that number, and over what will come, until the end of the feed.
+   * @param number the newest there is if absent: only what is published from now on.
+   * @param options `signal`: an abort makes the iteration throw the signal's reason.
+   *
+   * A reader that falls behind by more than `keep` goes on with the oldest that is kept, whose `missed` tells how many
+   * it has lost.
+   */
+  async *from(
+    number: number = this.#last,
+    { signal }: { signal?: AbortSignal } = {},
+  ): AsyncGenerator<Update<T>, void, undefined> {
+    for (;;) {
+      signal?.throwIfAborted();
+      const update = this.#next(number);
+      if (update !== null) {
+        yield update;
+        number = update.number;
+      } else if (this.#isEnded) {
+        return;
+      } else {
+        await this.#news(undefined, signal);
+      }
+    }
+  }
+
+  /** Ends the feed: who waits is told, iterations end behind the last update. What is kept can still be read. */
+  end(): void {
+    this.#isEnded = true;
+    this.#wakeAll();
+  }
+
+  /** The first update after that number, or the oldest that is kept. */
+  #next(number: number): Update<T> | null {
+    const isOurs = Number.isInteger(number) && number > 0 && number <= this.#last;
+    const wanted = isOurs ? number + 1 : 1;
+    const first = Math.max(wanted, this.#last - this.#keep + 1);
+    if (first > this.#last) return null;
+    const update = this.#kept[(first - 1) % this.#keep];
+    return first === wanted ? update : { ...update, missed: first - wanted };
+  }
+
+  #news(timeout: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        this.#waiting.delete(wake);
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+      };
+      const wake = (): void => {
+        settle();
+        resolve();
+      };
+      const abort = (): void => {
+        settle();
+        reject(signal!.reason);
+      };
+      const timer = timeout === undefined ? undefined : setTimeout(wake, timeout);
+      signal?.addEventListener('abort', abort);
+      this.#waiting.add(wake);
+    });
+  }
+
+  #wakeAll(): void {
+    // Nobody joins meanwhile: those who are woken run later.
+    for (const wake of this.#waiting) wake();
+  }
+}

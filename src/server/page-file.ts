@@ -1,0 +1,34 @@
+// The files that a page of the demo consists of, and the policy under which a browser runs them.
+import type { Reply, ReplyParts } from './reply.js';
+import type { Request } from './request.js';
+import type { Server } from './server.js';
+
+/** Nothing but files and connections of the page's own host. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "form-action 'self'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** A file of a page, of a type such as `text/css`. */
+export function pageFile(type: string, body: string): ReplyParts {
+  const headers = { 'Content-Type': `${type}; charset=utf-8`, 'X-Content-Type-Options': 'nosniff' };
+  return { headers: type === 'text/html' ? { ...headers, 'Content-Security-Policy': POLICY } : headers, body };
+}
+
+/** Adds a route for each file, by its path. */
+export function addPageFiles(server: Server, files: Readonly<Record<string, ReplyParts>>): void {
+  for (const [path, file] of Object.entries(files)) server.route(path, (request) => toReader(request, file));
+}
+
+/** The reply for GET and HEAD: what is there to be read knows no other method. */
+export function toReader({ method }: Request, reply: Reply): Reply {
+  if (method === 'GET' || method === 'HEAD') return reply;
+  // RFC 9110 §15.5.6: with 405 comes the list of what is allowed.
+  return { status: 405, headers: { Allow: 'GET, HEAD' }, body: 'only GET and HEAD are allowed here\n' };
+}

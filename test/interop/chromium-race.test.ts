@@ -1,0 +1,234 @@
+// A real browser on the page of the race: four transports at once, and the server's count of what each of them costs.
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as assert from 'uvu/assert';
+import type { Race } from '../../src/server/race.js';
+import { startDemo, type Demo } from '../support/demo.js';
+import { suite } from '../support/suite.js';
+import { launchBrowser, openPage, type Browser, type ContextOptions, type Page, type Use } from './browser.js';
+
+const race = suite('chromium-race', { timeout: 120_000 });
+
+/** From the one that costs least at the page's first settings. */
+const LANES = ['websocket', 'streaming', 'long-polling', 'polling'] as const;
+
+/** How often something is looked for, at most: the page's numbers, say, are the server's between two requests. */
+const ATTEMPTS = 500;
+
+let browser: Browser | undefined;
+
+race.before(async () => {
+  browser = await launchBrowser();
+});
+
+race.after(async () => {
+  await browser?.close();
+});
+
+async function withRace(demo: Demo, use: Use, options: ContextOptions = {}): Promise<void> {
+  await openPage(browser!, `http://127.0.0.1:${demo.port}/race/`, use, options);
+  assert.equal(demo.errors, []);
+}
+
+/** What stands on the page of a lane. */
+interface Shown {
+  readonly bytes: number;
+  readonly requests: number;
+  readonly wasted: number;
+}
+
+async function shown(page: Page): Promise<Record<string, Shown>> {
+  return await page.evaluate(`Object.fromEntries(Array.from(document.querySelectorAll('.lane'), (lane) => {
+    const numbers = ['bytes', 'requests', 'wasted'].map((name) => {
+      return [name, Number(lane.querySelector('[data-value="' + name + '"]').textContent.replaceAll(',', ''))];
+    });
+    return [lane.id, Object.fromEntries(numbers)];
+  }))`);
+}
+
+/** What the server has counted. */
+function counted(of: Race): Record<string, Shown> {
+  return Object.fromEntries(Object.entries(of.lanes).map(([name, lane]) => {
+    const { requests, wasted, bytesRead, bytesWritten } = lane.count();
+    return [name, { bytes: bytesRead + bytesWritten, requests, wasted }];
+  }));
+}
+
+/** Waits until so many updates have reached every lane. */
+async function reach(page: Page, count: number): Promise<void> {
+  await until(async () => {
+    const [, number = '0'] = /same ([\d,]+) updates/.exec((await page.textContent('#verdict'))!) ?? [];
+    return Number(number.replaceAll(',', '')) >= count;
+  });
+}
+
+/** The race of the only page. */
+function only({ races }: Demo): Race {
+  assert.is(races.size, 1);
+  return [...races.values()][0]!;
+}
+
+async function choose(page: Page, name: string, value: number): Promise<void> {
+  await page.click(`label:has([name="${name}"][value="${value}"])`);
+}
+
+race('all four advance, show what the server has counted, and cost what one expects', async () => {
+  await using demo = await startDemo();
+  await withRace(demo, async (page) => {
+    await page.waitForSelector('#state[data-state="running"]');
+    await reach(page, 6);
+    await until(async () => JSON.stringify(await shown(page)) === JSON.stringify(counted(only(demo))));
+    const numbers = await shown(page);
+    const order = Object.keys(numbers).sort((one, other) => numbers[one]!.bytes - numbers[other]!.bytes);
+    assert.equal(order, LANES);
+    assert.ok(numbers['polling']!.bytes > 5 * numbers['websocket']!.bytes, JSON.stringify(numbers));
+    assert.equal([numbers['websocket']!.requests, numbers['streaming']!.requests], [1, 1]);
+    assert.ok(numbers['polling']!.wasted > 0 && numbers['polling']!.wasted < numbers['polling']!.requests);
+    assert.match((await page.textContent('#verdict'))!, /polling needed [\d.]+ times the bytes of the WebSocket\.$/);
+    const { feed } = only(demo);
+    await feed.wait(feed.last);
+    await reach(page, feed.last);
+  });
+});
+
+race('each lane has every update once, in order, and draws it', async () => {
+  await using demo = await startDemo();
+  await withRace(demo, async (page) => {
+    await choose(page, 'interval', 100);
+    await reach(page, 30);
+    // The page counts what it gets and asks for what comes behind: a gap or a repetition would shift this for ever.
+    const asked = `performance.getEntriesByType('resource').map(({ name }) => name).filter((name) => {
+      return name.includes('/long-polling?after=');
+    }).map((name) => Number(name.split('=')[1])).slice(-20)`;
+    const cursors = await page.evaluate<number[]>(asked);
+    assert.equal(cursors, [...cursors].sort((a, b) => a - b));
+    const { feed } = only(demo);
+    assert.ok(Math.abs(feed.last - cursors.at(-1)!) < 10, `${feed.last} ${cursors.at(-1)}`);
+    const isDrawn = `Array.from(document.querySelectorAll('canvas'), (canvas) => {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      return data.some((part) => part !== 0);
+    })`;
+    assert.equal(await page.evaluate(isDrawn), [true, true, true, true]);
+  }, { reducedMotion: 'reduce' });
+});
+
+race('another choice starts another race, with that rate, size and polling', async () => {
+  await using demo = await startDemo();
+  await withRace(demo, async (page) => {
+    await page.waitForSelector('#state[data-state="running"]');
+    await choose(page, 'interval', 100);
+    await choose(page, 'poll', 3000);
+    await choose(page, 'size', 1000);
+    // Polling comes last, with a batch.
+    await reach(page, 20);
+    const [update] = only(demo).feed.after(only(demo).feed.last - 1);
+    assert.is(update!.value.length, 1000);
+    const numbers = await shown(page);
+    assert.ok(numbers['polling']!.requests * 4 < numbers['long-polling']!.requests, JSON.stringify(numbers));
+    assert.match((await page.textContent('#verdict'))!, /long polling needed [\d.]+ times the bytes of/);
+  });
+});
+
+race('it stops and starts, by keyboard too, and leaves nothing running', async () => {
+  await using demo = await startDemo();
+  await withRace(demo, async (page) => {
+    await page.waitForSelector('#state[data-state="running"]');
+    await page.click('#toggle');
+    assert.is(await page.textContent('#state'), 'Stopped');
+    assert.is(await page.textContent('#toggle'), 'Start');
+    await until(() => demo.races.size === 0 && demo.server.connections.size === 0);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#state[data-state="running"]');
+    assert.is(demo.races.size, 1);
+    assert.is(await page.textContent('#toggle'), 'Stop');
+  });
+  await until(() => demo.races.size === 0 && demo.server.connections.size === 0);
+});
+
+race('a page that is out of sight rests', async () => {
+  await using demo = await startDemo();
+  await withRace(demo, async (page) => {
+    const look = async (isHidden: boolean): Promise<void> => {
+      await page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true })`);
+      await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+    };
+    await page.waitForSelector('#state[data-state="running"]');
+    await look(true);
+    await until(() => demo.races.size === 0);
+    await look(false);
+    await page.waitForSelector('#state[data-state="running"]');
+    // Who has stopped it wants it stopped.
+    await page.click('#toggle');
+    await look(true);
+    await look(false);
+    assert.is(await page.textContent('#state'), 'Stopped');
+  });
+});
+
+for (const [what, limits, text] of [
+  ['there are too many races', { maxRaces: 0 }, 'Too many races: try again later'],
+  ['its time is over', { maxDuration: 500 }, 'Over after ten minutes'],
+] as const) {
+  race(`it says when ${what}`, async () => {
+    await using demo = await startDemo({}, 0, limits);
+    await withRace(demo, async (page) => {
+      await until(async () => await page.textContent('#state') === text);
+      assert.is(await page.textContent('#toggle'), 'Start');
+    });
+  });
+}
+
+race('it says when the server goes away, and the server does not wait for it', async () => {
+  const demo = await startDemo();
+  await withRace(demo, async (page, { complaints }) => {
+    await page.waitForSelector('#state[data-state="running"]');
+    const before = performance.now();
+    await demo.server.close();
+    // The default time to wait is 10 s.
+    assert.ok(performance.now() - before < 8000);
+    await page.waitForSelector('#state[data-state="away"]');
+    assert.is(await page.textContent('#state'), 'The server is away');
+    // Whoever asks between the end of the server and that of the control connection: no page can keep this quiet.
+    const others = complaints.splice(0).filter((text) => !/ERR_CONNECTION_REFUSED$/.test(text));
+    assert.equal(others, []);
+  });
+});
+
+for (const [width, colorScheme] of [[360, 'light'], [390, 'dark'], [700, 'light'], [1280, 'dark']] as const) {
+  race(`nothing sticks out at ${width} pixels, ${colorScheme}`, async () => {
+    await using demo = await startDemo();
+    await withRace(demo, async (page) => {
+      await page.waitForSelector('#state[data-state="running"]');
+      // As after ten minutes of ten kilobytes ten times a second.
+      const most = { bytes: '70,123,456', each: '11,234 B', requests: '12,345', wasted: '12,345', delay: '999 ms' };
+      assert.equal(await page.evaluate(`{
+        for (const [name, text] of Object.entries(${JSON.stringify(most)})) {
+          for (const value of document.querySelectorAll('[data-value="' + name + '"]')) value.textContent = text;
+        }
+        Array.from(document.querySelectorAll('html, .lane, .lane *')).filter((one) => {
+          return one.scrollWidth > one.clientWidth && getComputedStyle(one).display !== 'inline';
+        }).map((one) => one.outerHTML);
+      }`), []);
+      const heights = `Array.from(document.querySelectorAll('button, .options span'), (one) => one.offsetHeight)`;
+      assert.ok((await page.evaluate<number[]>(heights)).every((height) => height >= 44), 'too small for a finger');
+    }, { colorScheme, viewport: { width, height: 800 } });
+  });
+}
+
+race('the home page leads there', async () => {
+  await using demo = await startDemo();
+  await openPage(browser!, `http://127.0.0.1:${demo.port}/home/`, async (page) => {
+    await page.click('a[href="/race/"]');
+    await page.waitForURL(`http://127.0.0.1:${demo.port}/race/`);
+    await page.waitForSelector('#state[data-state="running"]');
+  });
+});
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (await condition()) return;
+    await sleep(50);
+  }
+  throw new Error(`still not: ${condition}`);
+}
+
+race.run();

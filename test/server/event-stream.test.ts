@@ -1,0 +1,261 @@
+// Event streams: the bytes of each event (HTML §9.2.6), what is refused, comments while it is silent, and the end.
+import { rejects } from 'node:assert/strict';
+import * as assert from 'uvu/assert';
+import { KeepAlive } from '../../src/connection/keep-alive.js';
+import { eventStream, eventStreamBody, type ServerSentEvent } from '../../src/server/event-stream.js';
+import { createFeed } from '../../src/server/feed.js';
+import { isPending, nextTurn } from '../connection/harness.js';
+import { RawClient } from '../support/raw-client.js';
+import { suite } from '../support/suite.js';
+import { gate, get, linesOf, serve, until, type Gate } from './harness.js';
+
+type Event = string | ServerSentEvent;
+
+async function* eventsOf(...events: Event[]): AsyncGenerator<Event> {
+  yield* events;
+}
+
+/** All that is streamed. */
+async function collect(events: AsyncIterable<Event>): Promise<string> {
+  let text = '';
+  for await (const chunk of eventStream(events).body as AsyncIterable<string>) text += chunk;
+  return text;
+}
+
+const bytes = suite('event stream: bytes');
+
+const cases: readonly [name: string, event: Event, expected: string][] = [
+  ['a string', 'hello', 'data: hello\n\n'],
+  ['an empty string', '', 'data: \n\n'],
+  ['data', { data: 'hello' }, 'data: hello\n\n'],
+  ['a space in front is kept behind the one that is dropped', ' a', 'data:  a\n\n'],
+  ['lines', 'a\nb', 'data: a\ndata: b\n\n'],
+  ['CR LF and CR end a line too', 'a\r\nb\rc', 'data: a\ndata: b\ndata: c\n\n'],
+  ['empty lines', '\na\n\n', 'data: \ndata: a\ndata: \ndata: \n\n'],
+  ['a colon begins no comment within data', ':a', 'data: :a\n\n'],
+  ['beyond ASCII', 'é你😀', 'data: é你😀\n\n'],
+  ['all fields', { event: 'price', id: 'a1', retry: 3000, data: '7' },
+    'event: price\nid: a1\nretry: 3000\ndata: 7\n\n'],
+  ['a number as id', { id: 17, data: '' }, 'id: 17\ndata: \n\n'],
+  ['an empty id forgets the last', { id: '', data: 'x' }, 'id: \ndata: x\n\n'],
+  ['no data', { retry: 0 }, 'retry: 0\n\n'],
+];
+
+for (const [name, event, expected] of cases) {
+  bytes(name, async () => {
+    assert.is(await collect(eventsOf(event)), expected);
+  });
+}
+
+bytes('one event after the other', async () => {
+  assert.is(await collect(eventsOf('a', { data: 'b' }, 'c')), 'data: a\n\ndata: b\n\ndata: c\n\n');
+});
+
+bytes('the reply says what it is, that no cache may keep it, and that nginx may not gather it', () => {
+  assert.equal(eventStream(eventsOf()).headers, {
+    'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no',
+  });
+});
+
+const wrong: readonly [name: string, event: ServerSentEvent, error: RegExp][] = [
+  ['LF in id', { id: 'a\nb' }, /^TypeError: the id of an event is one line/],
+  ['CR in id', { id: 'a\rb' }, /^TypeError: the id/],
+  ['NUL in id', { id: 'a\0b' }, /^TypeError: the id/],
+  ['LF in event', { event: 'a\n' }, /^TypeError: the event of an event is one line/],
+  ['CR in event', { event: '\ra' }, /^TypeError: the event/],
+  ['a negative retry', { retry: -1 }, /^RangeError: retry must be/],
+  ['half a millisecond', { retry: 0.5 }, /^RangeError: retry must be/],
+];
+
+for (const [name, event, error] of wrong) {
+  bytes(`${name} is refused`, async () => {
+    await rejects(collect(eventsOf('fine', event)), error);
+  });
+}
+
+bytes('NUL in data and in an event type may stand there', async () => {
+  assert.is(await collect(eventsOf({ event: 'a\0', data: '\0' })), 'event: a\0\ndata: \0\n\n');
+});
+
+bytes.run();
+
+/** A source whose events, end and failure come when the test says so; `returned` counts its `return`. */
+class Source implements AsyncIterator<Event> {
+  returned = 0;
+  asked = 0;
+  #news: Gate<IteratorResult<Event>> = gate();
+
+  get events(): AsyncIterable<Event> {
+    return { [Symbol.asyncIterator]: () => this };
+  }
+
+  next(): Promise<IteratorResult<Event>> {
+    this.asked++;
+    this.#news = gate();
+    return this.#news.promise;
+  }
+
+  return(): Promise<IteratorResult<Event>> {
+    this.returned++;
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  give(event: Event): void {
+    this.#news.open({ done: false, value: event });
+  }
+
+  end(): void {
+    this.#news.open({ done: true, value: undefined });
+  }
+
+  fail(error: Error): void {
+    this.#news.fail(error);
+  }
+}
+
+/** A timer whose ticks are the test's. */
+class Ticks extends KeepAlive {
+  readonly streams = new Set<{ checkLife(): void }>();
+
+  constructor() {
+    super(0);
+  }
+
+  override add(stream: { checkLife(): void }): void {
+    this.streams.add(stream);
+  }
+
+  override delete(stream: { checkLife(): void }): void {
+    this.streams.delete(stream);
+  }
+
+  tick(): void {
+    for (const stream of this.streams) stream.checkLife();
+  }
+}
+
+function open(): { source: Source; ticks: Ticks; stream: AsyncIterator<string> } {
+  const source = new Source();
+  const ticks = new Ticks();
+  return { source, ticks, stream: eventStreamBody(source.events, ticks)[Symbol.asyncIterator]() };
+}
+
+const COMMENT = { done: false, value: ':\n\n' };
+const END = { done: true, value: undefined };
+
+const silence = suite('event stream: silence');
+
+silence('the second tick without an event gives a comment, and so does each further one', async () => {
+  const { ticks, stream } = open();
+  for (let round = 0; round < 3; round++) {
+    const next = stream.next();
+    if (round === 0) ticks.tick();
+    assert.ok(await isPending(next));
+    ticks.tick();
+    assert.equal(await next, COMMENT);
+  }
+});
+
+silence('a comment loses no event, and the source is asked once', async () => {
+  const { source, ticks, stream } = open();
+  const comment = stream.next();
+  ticks.tick();
+  ticks.tick();
+  assert.equal(await comment, COMMENT);
+  const event = stream.next();
+  source.give('a');
+  assert.equal(await event, { done: false, value: 'data: a\n\n' });
+  assert.is(source.asked, 1);
+});
+
+silence('an event that comes while nobody reads is kept', async () => {
+  const { source, ticks, stream } = open();
+  const comment = stream.next();
+  ticks.tick();
+  ticks.tick();
+  await comment;
+  source.give('a');
+  await nextTurn();
+  // Who does not read gets no comments.
+  ticks.tick();
+  ticks.tick();
+  assert.equal(await stream.next(), { done: false, value: 'data: a\n\n' });
+});
+
+silence('an event is a sign of life', async () => {
+  const { source, ticks, stream } = open();
+  const first = stream.next();
+  ticks.tick();
+  source.give('a');
+  await first;
+  const second = stream.next();
+  ticks.tick();
+  assert.ok(await isPending(second));
+  ticks.tick();
+  assert.equal(await second, COMMENT);
+});
+
+silence('the end, a failure and a bad event stop the ticks', async () => {
+  const endings: readonly ((source: Source) => void)[] = [
+    (source) => source.end(), (source) => source.fail(new Error('no more')), (source) => source.give({ id: '\n' }),
+  ];
+  for (const ending of endings) {
+    const { source, ticks, stream } = open();
+    assert.is(ticks.streams.size, 1);
+    const next = stream.next().catch(() => END);
+    ending(source);
+    assert.equal(await next, END);
+    assert.is(ticks.streams.size, 0);
+  }
+});
+
+silence('return ends it at once, though the source still waits', async () => {
+  const { source, ticks, stream } = open();
+  const next = stream.next();
+  assert.equal(await stream.return!(), END);
+  assert.equal(await next, END);
+  assert.equal([source.returned, ticks.streams.size], [1, 0]);
+});
+
+silence('return before anything was asked for, of a source that has none', async () => {
+  const ticks = new Ticks();
+  const source = { next: () => Promise.reject(new Error('not to be asked')) };
+  const stream = eventStreamBody({ [Symbol.asyncIterator]: () => source }, ticks)[Symbol.asyncIterator]();
+  assert.equal(await stream.return!(), END);
+  assert.is(ticks.streams.size, 0);
+});
+
+silence.run();
+
+const served = suite('event stream: over a socket');
+
+served('events reach the client as they come, and the feed is let go when it leaves', async () => {
+  const feed = createFeed<string>();
+  const left = gate();
+  await using server = await serve({
+    '/news/': ({ signal, headers }) => {
+      signal.addEventListener('abort', () => left.open());
+      return eventStream(events(Number(headers.get('last-event-id')), signal));
+    },
+  });
+  async function* events(after: number, signal: AbortSignal): AsyncGenerator<ServerSentEvent> {
+    for await (const { number, value } of feed.from(after, { signal })) yield { id: number, data: value };
+  }
+  feed.publish('a');
+  feed.publish('b');
+  await using client = await RawClient.connect(server.port);
+  client.write(get('/news/', 'Last-Event-ID: 1'));
+  const head = (await client.readUntil('\r\n\r\n')).toString();
+  assert.equal(linesOf({ head, status: 200, reason: '', headers: new Map(), body: Buffer.alloc(0) }), [
+    'HTTP/1.1 200 OK', 'Content-Type: text/event-stream', 'Cache-Control: no-store', 'X-Accel-Buffering: no',
+    'Transfer-Encoding: chunked',
+  ]);
+  assert.is((await client.readUntil('\n\n\r\n')).toString(), 'f\r\nid: 2\ndata: b\n\n\r\n');
+  feed.publish('c');
+  assert.is((await client.readUntil('\n\n\r\n')).toString(), 'f\r\nid: 3\ndata: c\n\n\r\n');
+  client.socket.destroy();
+  await left.promise;
+  await until('the server has let go', () => client.socket.closed);
+});
+
+served.run();
