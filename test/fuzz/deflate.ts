@@ -3,6 +3,7 @@
 // The invariant: for any payloads of compressed messages that share a context, or share none,
 // - each is inflated, or INVALID_DEFLATE or MESSAGE_TOO_LARGE is thrown, and nothing else;
 // - it is what zlib makes of all of them as one stream, up to the limit, and up to 64 final blocks;
+// - only a message that is cut off within a final block may be taken for one that ends with what is added to it;
 // - only what reaches out of the agreed window may be refused that zlib can read;
 // - it is the same in frames, however the message is cut into these, and they into pieces;
 // - the buffers made are at most what the payload, the limit, and the pieces of 64 KiB final blocks explain;
@@ -16,7 +17,7 @@ import { countAllocated } from './allocations.js';
 import { deflateCorpus, generateMessages, splitMessages } from './deflate-inputs.js';
 import { describeError } from './documented.js';
 import { Reading } from './frames.js';
-import { inflateLast } from './inflate-oracle.js';
+import { inflateLast, isAmbiguous } from './inflate-oracle.js';
 import { lendCut } from './pieces.js';
 import { assertHolds, assertSame, type Target } from './target.js';
 
@@ -61,7 +62,11 @@ function inflateAll(messages: readonly Buffer[], mode: Mode): { inflated: Buffer
     const pieces = (MAX_FINAL_BLOCKS + 2) * Math.min(Math.max(256, 4 * payload.length), 65_536);
     const bound = pieces + 3 * mode.maxMessageBytes + 65_536;
     assertHolds('bounded memory', allocated <= bound, () => `${allocated} for ${message.length} bytes`);
-    judge(bytes, failure, context, mode, inflated);
+    try {
+      judge(bytes, failure, context, mode, inflated);
+    } catch (error) {
+      if (!isAmbiguous(context)) throw error;
+    }
     if (bytes === null) return { inflated, failure };
     inflated.push(bytes);
   }

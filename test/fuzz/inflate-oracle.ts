@@ -28,6 +28,21 @@ export function inflateLast(payloads: readonly Buffer[]): Opinion | null {
   return { bytes: all.bytes.subarray(known), finalBlocks };
 }
 
+/** Another final block that is empty. */
+const OTHER_END = Buffer.from('010000ffff', 'hex');
+
+/**
+ * Whether one of the messages was cut off within a final block, so that this takes what is added to a message for its
+ * own rest. Nobody can tell it from a whole one, but by another end, which becomes other bytes.
+ */
+export function isAmbiguous(payloads: readonly Buffer[]): boolean {
+  return payloads.some((_, index) => {
+    const stream = Buffer.concat(payloads.slice(0, index + 1).flatMap((payload) => [payload, TAIL]));
+    const [one, other] = [END, OTHER_END].map((end) => inflate(Buffer.concat([stream, end])));
+    return one !== null && (other == null || one!.bytes.compare(other.bytes) !== 0);
+  });
+}
+
 /** All that the stream, and those that begin behind its final blocks, say; and where each of them ends. */
 function inflate(stream: Buffer): { bytes: Buffer; ends: number[] } | null {
   let bytes: Buffer = Buffer.alloc(0);
