@@ -1,4 +1,4 @@
-// What does compression cost the server? CPU, bytes and memory of permessage-deflate, against ws with the same settings.
+// What does permessage-deflate cost the server? CPU, bytes and memory, against ws with the same settings.
 import { duel, type Outcome } from './harness/duel.js';
 import { LoadProcess } from './harness/load-process.js';
 import { parseBenchOptions } from './harness/options.js';
@@ -22,8 +22,8 @@ interface Memory {
 }
 
 /** What a connection keeps once it has echoed a few messages. */
-async function measureMemory(peer: Peer, deflate: { readonly contextTakeover: boolean }, size: number): Promise<Memory> {
-  const server = await ServerProcess.start(peer, { deflate });
+async function measureMemory(peer: Peer, contextTakeover: boolean, size: number): Promise<Memory> {
+  const server = await ServerProcess.start(peer, { deflate: { contextTakeover } });
   const load = new LoadProcess();
   const resident = async (): Promise<number> => {
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));
@@ -68,7 +68,7 @@ for (const contextTakeover of [true, false]) {
     const name = `memory, ${size} B, ${context}`;
     if (options.case !== null && !options.case.test(name)) continue;
     const outcomes: Memory[] = [];
-    for (const peer of peers) outcomes.push(await measureMemory(peer, { contextTakeover }, size));
+    for (const peer of peers) outcomes.push(await measureMemory(peer, contextTakeover, size));
     memory.push({ name, outcomes });
   }
 }

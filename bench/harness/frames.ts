@@ -47,7 +47,7 @@ export function createTexts(size: number): string[] {
     seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
     return Math.floor((seed / 2 ** 32) * below);
   };
-  const words = ['price', 'volume', 'open', 'closed', 'currency', 'EUR', 'USD', 'pending', 'status', 'quantity', 'symbol'];
+  const words = 'price volume open closed currency EUR USD pending status quantity symbol'.split(' ');
   const item = (): string => {
     const [name, text] = [words[random(words.length)], words[random(words.length)]];
     return `{"id":${random(1e6)},"${name}":"${text}","value":${random(1e5) / 100}}`;
