@@ -2,7 +2,10 @@
 export { ConnectionClosed, HandshakeError, ProtocolError, TimeoutError, WebSocketError } from './errors.js';
 export type { Close, Refusal } from './errors.js';
 export type { Message } from './frame/message.js';
+export type { PreparedMessage } from './frame/prepared.js';
 export type { HeaderFields } from './handshake/headers.js';
+export { broadcast, prepare } from './connection/broadcast.js';
+export type { BroadcastOptions, BroadcastResult } from './connection/broadcast.js';
 export type { Connection, OpeningRequest, Sendable, SendOptions } from './connection/connection.js';
 export type { ConnectionOptions, DeflateOptions } from './connection/limits.js';
 export type { WaitOptions } from './connection/wait-queue.js';

@@ -13,6 +13,8 @@ export interface Counters {
   readonly requests: number;
   readonly wasted: number;
   readonly updates: number;
+  /** Updates that a client which asks for the newest has never seen, because its polls were too late. */
+  readonly skipped: number;
 }
 
 /** When what is measured begins and ends. */
@@ -28,7 +30,7 @@ export interface Timetable {
   readonly polls: number;
 }
 
-/** One client. It fails by throwing from its socket's listener: that ends the process, and with it the run. */
+/** One client. Whatever it does not expect rejects `done`, and fails the run. */
 export abstract class Client {
   protected readonly setting: Setting;
   protected readonly socket: Socket;
@@ -41,20 +43,37 @@ export abstract class Client {
   protected requests = 0;
   protected wasted = 0;
   #updates = 0;
+  #skipped = 0;
+  /** How many updates each reply has brought. */
+  readonly replies: number[] = [];
+  /** Milliseconds that a measured poll was sent behind its time, at most. */
+  late = 0;
   #start: Counters | null = null;
   #end: Counters | null = null;
   #settle!: () => void;
+  #fail!: (error: unknown) => void;
   /** Fulfils once the last update has come and what is measured is over. */
-  readonly done = new Promise<void>((resolve) => (this.#settle = resolve));
+  readonly done = new Promise<void>((resolve, reject) => {
+    this.#settle = resolve;
+    this.#fail = reject;
+  });
 
   constructor(setting: Setting, port: number, last: number) {
     this.setting = setting;
     this.request = requestOf(setting, port);
     this.last = last;
     this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    this.socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    this.done.catch(() => {});
+    this.socket.on('data', (chunk: Buffer) => {
+      try {
+        this.receive(chunk);
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+    this.socket.on('error', (error) => this.#fail(error));
     this.socket.on('close', () => {
-      if (!this.isOver) throw new Error('the server has closed the connection of a client');
+      if (!this.isOver) this.#fail(new Error('the server has closed the connection of a client'));
     });
   }
 
@@ -73,6 +92,7 @@ export abstract class Client {
       requests: end.requests - start.requests,
       wasted: end.wasted - start.wasted,
       updates: end.updates - start.updates,
+      skipped: end.skipped - start.skipped,
     };
   }
 
@@ -99,13 +119,17 @@ export abstract class Client {
     const { bytesRead, bytesWritten } = this.socket;
     return {
       bytesIn: bytesRead, bytesOut: bytesWritten,
-      requests: this.requests, wasted: this.wasted, updates: this.#updates,
+      requests: this.requests, wasted: this.wasted, updates: this.#updates, skipped: this.#skipped,
     };
   }
 
   protected startMeasuring(): void {
     this.#start = this.count();
-    this.latencies.length = 0;
+    this.latencies.length = this.replies.length = this.late = 0;
+  }
+
+  protected get isMeasuring(): boolean {
+    return this.#start !== null && this.#end === null;
   }
 
   protected stopMeasuring(): void {
@@ -122,7 +146,9 @@ export abstract class Client {
     let count = 0;
     for (const [, digits] of text.matchAll(NUMBER_OF_UPDATE)) {
       const number = Number(digits);
-      if (number !== this.last + 1) throw new Error(`update ${number} came behind ${this.last} (${this.setting.transport})`);
+      const { transport } = this.setting;
+      if (transport === 'latest' && number > this.last) this.#skipped += number - this.last - 1;
+      else if (number !== this.last + 1) throw new Error(`update ${number} came behind ${this.last} (${transport})`);
       this.last = number;
       count++;
       if (this.timetable === null) continue;
@@ -144,6 +170,12 @@ abstract class RequestingClient extends Client {
   }
 
   protected abstract receiveReply(body: string): void;
+
+  protected receiveBatch(body: string): void {
+    const count = this.deliver(body);
+    if (count === 0) this.wasted++;
+    if (this.isMeasuring) this.replies.push(count);
+  }
 
   protected receive(chunk: Buffer): void {
     this.#text += chunk.toString('latin1');
@@ -188,6 +220,7 @@ class PollingClient extends RequestingClient {
       }
       this.#onReply = () => {};
       if (this.#polls === 1) this.startMeasuring();
+      if (this.#polls <= polls) this.late = Math.max(this.late, now() - time());
       if (this.#polls === polls + 1) {
         this.stopMeasuring();
         this.settleIfDone();
@@ -202,7 +235,7 @@ class PollingClient extends RequestingClient {
 
   protected receiveReply(body: string): void {
     this.#isAsking = false;
-    if (this.deliver(body) === 0) this.wasted++;
+    this.receiveBatch(body);
     if (this.timetable !== null) this.settleIfDone();
     this.#onReply();
   }
@@ -218,7 +251,7 @@ class LongPollingClient extends RequestingClient {
   }
 
   protected receiveReply(body: string): void {
-    if (this.deliver(body) === 0) this.wasted++;
+    this.receiveBatch(body);
     this.ask();
     if (this.last !== this.timetable?.lastNumber) return;
     this.stopMeasuring();

@@ -13,6 +13,10 @@ const PATIENCE = 30_000;
 export interface ClientReport extends Counters {
   readonly openingIn: number;
   readonly openingOut: number;
+  /** Milliseconds that a poll was sent behind its time, at most. */
+  readonly late: number;
+  /** How many replies there were with no update, with one, and so on. */
+  readonly replies: Readonly<Record<number, number>>;
   readonly latency: Quantiles | null;
 }
 
@@ -30,7 +34,7 @@ async function open({ setting, port, last }: { setting: Setting; port: number; l
   for (let left = setting.clients; left > 0; left -= OPENINGS_AT_ONCE) {
     const batch = Array.from({ length: Math.min(left, OPENINGS_AT_ONCE) }, () => createClient(setting, port, last));
     clients.push(...batch);
-    await Promise.all(batch.map((client) => client.open()));
+    await Promise.all(batch.map((client) => Promise.race([client.open(), client.done])));
   }
 }
 
@@ -52,17 +56,21 @@ async function measure(timetable: Timetable): Promise<ClientReport> {
 }
 
 function report(): ClientReport {
-  const sum = { bytesIn: 0, bytesOut: 0, requests: 0, wasted: 0, updates: 0, openingIn: 0, openingOut: 0 };
+  const sum = { bytesIn: 0, bytesOut: 0, requests: 0, wasted: 0, updates: 0, skipped: 0, openingIn: 0, openingOut: 0 };
   for (const { measured, opening } of clients) {
     sum.bytesIn += measured.bytesIn;
     sum.bytesOut += measured.bytesOut;
     sum.requests += measured.requests;
     sum.wasted += measured.wasted;
     sum.updates += measured.updates;
+    sum.skipped += measured.skipped;
     sum.openingIn += opening.bytesIn;
     sum.openingOut += opening.bytesOut;
   }
-  return { ...sum, latency: quantiles(clients.flatMap((client) => client.latencies)) };
+  const late = Math.max(...clients.map((client) => client.late));
+  const replies: Record<number, number> = {};
+  for (const count of clients.flatMap((client) => client.replies)) replies[count] = (replies[count] ?? 0) + 1;
+  return { ...sum, late, replies, latency: quantiles(clients.flatMap((client) => client.latencies)) };
 }
 
 function quantiles(values: number[]): Quantiles | null {

@@ -5,16 +5,17 @@ import { now, sleepUntil } from './clock.js';
 import type { ServerCalls } from './server.js';
 import { isShortPolling, type Setting } from './setting.js';
 
-/** Updates come at this part of their interval, so that none falls together with the beginning of a poll interval. */
-const OFFSET = 0.37;
+/** Updates come at this part of their interval: in the middle between the polls of two of ten clients. */
+const OFFSET = 0.4;
 /** Milliseconds from the command to begin until the first thing happens. */
 const LEAD = 200;
-const WARM_UP_CLIENTS = 20;
+const WARM_UP_CLIENTS = 10;
 
 /** What one setting has cost. Counts are of the whole window and of all clients. */
 export interface Measurement extends Setting, ClientReport {
-  /** Milliseconds of the window. */
+  /** Milliseconds of the window, and when it began. */
   readonly window: number;
+  readonly from: number;
   /** Microseconds of the server's CPU time, without what it uses while nothing happens. */
   readonly cpu: number;
 }
@@ -24,6 +25,9 @@ export interface Memory {
   readonly rss: number;
   readonly heap: number;
 }
+
+/** Told the server's port once all clients are connected, before anything is measured. */
+export type Watch = (port: number) => Promise<void>;
 
 export class Pair {
   readonly #server = new Callee<ServerCalls>('./server.js');
@@ -42,9 +46,10 @@ export class Pair {
   }
 
   /** Measures a setting over so many milliseconds: a multiple of both intervals. */
-  async measure(setting: Setting, window: number): Promise<Measurement> {
+  async measure(setting: Setting, window: number, watch?: Watch): Promise<Measurement> {
     const { port, last } = await this.#server.call('open', setting);
     await this.#clients.call('open', { setting, port, last });
+    await watch?.(port);
     try {
       return await this.#measureOpen(setting, window, last);
     } finally {
@@ -86,7 +91,7 @@ export class Pair {
       this.#server.call('publish', { first, interval: updateInterval, count, payload }),
     ]);
     await sleepUntil(to);
-    return { ...setting, ...report, window, cpu: Math.max(0, cpu - this.#idle * window) };
+    return { ...setting, ...report, window, from, cpu: Math.max(0, cpu - this.#idle * window) };
   }
 
   end(): void {

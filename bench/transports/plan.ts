@@ -12,21 +12,23 @@ export interface Scale {
   readonly pollIntervals: readonly number[];
   /** Milliseconds that a window lasts at least. */
   readonly window: number;
+  /** So many updates at least come within it. */
+  readonly updates: number;
   /** Pairs of processes that measure side by side at most. */
   readonly pairs: number;
 }
 
 export const full: Scale = {
   clients: [10, 100, 1000], updateIntervals: [100, 1000, 10_000], pollIntervals: [100, 1000, 5000],
-  window: 4000, pairs: 8,
+  window: 4000, updates: 2, pairs: 8,
 };
 export const quick: Scale = {
   clients: [10, 100], updateIntervals: [100, 1000], pollIntervals: [100, 1000],
-  window: 2000, pairs: 4,
+  window: 1000, updates: 1, pairs: 8,
 };
 
 /** Cores that settings may use together to be measured side by side: what waits for another is no delay of its own. */
-const MAX_LOAD = 0.35;
+const MAX_LOAD = 0.4;
 
 /**
  * The settings. Bytes depend neither on the number of clients nor on the clock, so that all combinations are measured
@@ -42,7 +44,7 @@ export function settingsOf(scale: Scale): Setting[] {
         for (const headers of ['minimal', 'chromium'] as const) {
           const isPlain = payload === 20 && headers === 'chromium';
           const add = (transport: Transport, platform: Platform, pollInterval: number | null = null): void => {
-            const isCommon = updateInterval === 1000 && (pollInterval ?? 1000) === 1000;
+            const isCommon = scale !== quick && updateInterval === 1000 && (pollInterval ?? 1000) === 1000;
             if (clients !== fewest && !isPlain && !isCommon) return;
             settings.push({ transport, platform, clients, updateInterval, pollInterval, payload, headers });
           };
@@ -66,12 +68,12 @@ export function settingsOf(scale: Scale): Setting[] {
   return settings;
 }
 
-/** The shortest window that is long enough and a multiple of both intervals, one of which is a multiple of the other. */
-export function windowOf({ updateInterval, pollInterval }: Setting, least: number): number {
-  const [short, long] = [updateInterval, pollInterval ?? updateInterval].sort((one, other) => one - other) as [number, number];
+/** The shortest window that is long enough and a multiple of both intervals. */
+export function windowOf({ updateInterval, pollInterval }: Setting, { window: least, updates }: Scale): number {
+  const short = Math.min(updateInterval, pollInterval ?? updateInterval);
+  const long = Math.max(updateInterval, pollInterval ?? updateInterval);
   const common = long % short === 0 ? long : long * short;
-  // With two updates at least, one of them is no exception.
-  return common * Math.max(Math.ceil(least / common), updateInterval === common ? 2 : 1);
+  return common * Math.max(Math.ceil(least / common), Math.ceil((updates * updateInterval) / common));
 }
 
 /** About how many cores both processes of a setting keep busy. */
@@ -82,14 +84,16 @@ export function loadOf({ transport, clients, updateInterval, pollInterval }: Set
 }
 
 /** Puts settings together that take equally long and are light; a heavy one is alone. */
-export function roundsOf(settings: readonly Setting[], { window: least, pairs }: Scale): Round[] {
+export function roundsOf(settings: readonly Setting[], scale: Scale): Round[] {
   const rounds: { window: number; lead: number; settings: Setting[]; load: number }[] = [];
   for (const setting of settings) {
-    const window = windowOf(setting, least);
+    const window = windowOf(setting, scale);
     const load = loadOf(setting);
     const lead = setting.pollInterval ?? 0;
-    const fitting = rounds.find((round) =>
-      round.window === window && round.lead === lead && round.settings.length < pairs && round.load + load <= MAX_LOAD);
+    const fitting = rounds.find((round) => {
+      const hasRoom = round.settings.length < scale.pairs && round.load + load <= MAX_LOAD;
+      return hasRoom && round.window === window && round.lead === lead;
+    });
     if (fitting) {
       fitting.settings.push(setting);
       fitting.load += load;

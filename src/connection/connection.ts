@@ -5,6 +5,7 @@ import { CloseCode } from '../frame/close.js';
 import { MAX_CONTROL_PAYLOAD_BYTES } from '../frame/header.js';
 import type { Message } from '../frame/message.js';
 import type { Role } from '../frame/opcode.js';
+import { PreparedMessage } from '../frame/prepared.js';
 import type { HeaderFields } from '../handshake/headers.js';
 import type { Deflate } from './deflate.js';
 import type { KeepAlive } from './keep-alive.js';
@@ -145,6 +146,11 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     return this.#protocol.output.byteLength + this.#stream.writableLength;
   }
 
+  /** @internal Whether the socket takes another message at once. */
+  get hasRoom(): boolean {
+    return !this.#protocol.isSaturated && this.bufferedAmount < this.#stream.writableHighWaterMark;
+  }
+
   /**
    * Waits for the oldest unread message. Several waiters are served first come, first served.
    * @returns a `string` for a text message, a `Buffer` for a binary one; `null` once the connection has ended and every
@@ -181,23 +187,25 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /**
-   * Sends a message: a string as text, bytes as binary. All that one tick of the event loop sends leaves in one write.
+   * Sends a message: a string as text, bytes as binary, or what `prepare` has made of either. All that one tick of the
+   * event loop sends leaves in one write.
    * Large bytes are not copied: don't change them before `bufferedAmount` is 0.
    * @returns a promise that is fulfilled already if the socket takes the message, else once there is room again;
    * awaiting it keeps memory flat. It rejects with `ConnectionClosed` if the connection is closing or has ended; that
    * rejection is never reported as unhandled.
    * @throws TypeError at once for anything else than a string, an `ArrayBuffer` or a view.
    */
-  send(message: Sendable, options?: SendOptions): Promise<void> {
-    const payload = toPayload(message);
+  send(message: Sendable | PreparedMessage, options?: SendOptions): Promise<void> {
+    const payload = message instanceof PreparedMessage ? null : toPayload(message);
     if (!this.#protocol.isOpen) return this.#rejectClosed();
     if (this.bufferedAmount > this.#limits.maxBufferedBytes) {
       this.#destroy(new WebSocketError('PEER_NOT_READING', `over maxBufferedBytes (${this.#limits.maxBufferedBytes})`));
       return this.#rejectClosed();
     }
-    this.#protocol.send(payload, options?.compress);
+    if (payload === null) this.#protocol.sendPrepared(message as PreparedMessage, options?.compress);
+    else this.#protocol.send(payload, options?.compress);
     this.#scheduleFlush();
-    if (!this.#protocol.isSaturated && this.bufferedAmount < this.#stream.writableHighWaterMark) return taken;
+    if (this.hasRoom) return taken;
     return (this.#room ??= deferred<void>()).promise;
   }
 
@@ -448,7 +456,8 @@ function deferred<T>(): Deferred<T> {
 
 function ignore(): void {}
 
-function toPayload(message: Sendable): string | Uint8Array {
+/** @throws TypeError for anything else than a string, an `ArrayBuffer` or a view. */
+export function toPayload(message: Sendable): string | Uint8Array {
   if (typeof message === 'string' || message instanceof Uint8Array) return message;
   if (message instanceof ArrayBuffer) return new Uint8Array(message);
   // A number must never become a length of uninitialised memory.

@@ -3,10 +3,11 @@ import { ProtocolError, type Close } from '../errors.js';
 import { CloseCode, parseClosePayload, serializeClosePayload } from '../frame/close.js';
 import { FrameDecoder, type FrameReceiver } from '../frame/decode.js';
 import { Deflater, OFF_LOOP_FROM_BYTES } from '../frame/deflate.js';
-import { FrameEncoder } from '../frame/encode.js';
+import { FrameEncoder, type Frame } from '../frame/encode.js';
 import { Inflater } from '../frame/inflate.js';
 import type { Message } from '../frame/message.js';
 import { Opcode, type Role } from '../frame/opcode.js';
+import type { PreparedMessage } from '../frame/prepared.js';
 import type { Deflate } from './deflate.js';
 
 /** What the protocol hands on. */
@@ -116,6 +117,23 @@ export class Protocol implements FrameReceiver {
     const opcode = typeof message === 'string' ? Opcode.TEXT : Opcode.BINARY;
     if (this.#deflater === null || compress === false) this.output.encode(opcode, message);
     else this.#sendCompressed(this.#deflater, opcode, message, compress ?? false);
+  }
+
+  /** Sends a message that was prepared; only while open. */
+  sendPrepared(prepared: PreparedMessage, compress?: boolean): void {
+    const frame = this.#compressedFrame(prepared, compress) ?? prepared.plain;
+    if (this.#role === 'server') return this.output.append(frame);
+    const payload = frame.bytes.subarray(frame.payloadStart, frame.end);
+    this.output.encode(prepared.opcode, payload, frame !== prepared.plain);
+  }
+
+  #compressedFrame(prepared: PreparedMessage, compress: boolean | undefined): Frame | null {
+    const deflater = this.#deflater;
+    if (deflater === null || compress === false) return null;
+    if (compress === undefined && prepared.payload.length < deflater.settings.threshold) return null;
+    const frame = prepared.compressed(deflater.settings);
+    if (frame !== null) deflater.take(prepared.payload);
+    return frame;
   }
 
   #sendCompressed(deflater: Deflater, opcode: number, message: string | Uint8Array, isAsked: boolean): void {

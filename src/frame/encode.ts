@@ -17,6 +17,40 @@ const SHORT_BYTES = 64;
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let slabUsed = 0;
 
+/** An encoded frame, unmasked, that many connections may send; its bytes are never written again. */
+export interface Frame {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly payloadStart: number;
+  readonly end: number;
+}
+
+/**
+ * Encodes an unfragmented frame for `FrameEncoder.append`. Small ones that are made in a row lie in a row, so that who
+ * sends all of them writes one piece.
+ */
+export function encodeShared(opcode: number, payload: Uint8Array, isCompressed: boolean): Frame {
+  const length = headerLengthFor(payload.length, false) + payload.length;
+  const isSmall = length <= SLAB_BYTES / 4;
+  const start = isSmall ? allot(length) : 0;
+  const bytes = isSmall ? slab : Buffer.allocUnsafeSlow(length);
+  const first = isCompressed ? FIN | RSV1 | opcode : FIN | opcode;
+  const payloadStart = writeHeader(bytes, start, first, payload.length, null);
+  bytes.set(payload, payloadStart);
+  return { bytes, start, payloadStart, end: start + length };
+}
+
+/** Takes `length` bytes of the slab, of a new one if there is no room; returns where they start. */
+function allot(length: number): number {
+  if (slabUsed + length > SLAB_BYTES) {
+    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const start = slabUsed;
+  slabUsed += length;
+  return start;
+}
+
 /** The place of a frame whose payload is not there yet. */
 interface Gap {
   frame: Uint8Array | null;
@@ -79,6 +113,17 @@ export class FrameEncoder {
     }
   }
 
+  /** Appends a frame that was encoded for many connections; not for a client, whose every frame has its own mask. */
+  append({ bytes, start, end }: Frame): void {
+    this.byteLength += end - start;
+    if (this.#run !== bytes || this.#runEnd !== start) {
+      this.#endRun();
+      this.#run = bytes;
+      this.#runStart = start;
+    }
+    this.#runEnd = end;
+  }
+
   /**
    * Keeps the place of an unfragmented frame. Until its payload is there, nothing behind it is taken.
    * @param expectedLength the bytes that count for it meanwhile.
@@ -128,26 +173,31 @@ export class FrameEncoder {
 
   /** Extends the run by `length` bytes, beginning a new one where it must. Returns where they start in `#run`. */
   #claim(length: number): number {
-    const hasRoom = slabUsed + length <= SLAB_BYTES;
-    if (this.#run !== slab || this.#runEnd !== slabUsed || !hasRoom) {
+    const start = allot(length);
+    if (this.#run !== slab || this.#runEnd !== start) {
       this.#endRun();
-      if (!hasRoom) {
-        slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-        slabUsed = 0;
-      }
       this.#run = slab;
-      this.#runStart = slabUsed;
+      this.#runStart = start;
     }
-    const start = slabUsed;
-    slabUsed += length;
-    this.#runEnd = slabUsed;
+    this.#runEnd = start + length;
     return start;
   }
 
   #endRun(): void {
-    if (this.#run !== null) this.#chunks.push(this.#run.subarray(this.#runStart, this.#runEnd));
+    if (this.#run !== null) this.#chunks.push(view(this.#run, this.#runStart, this.#runEnd));
     this.#run = null;
   }
+}
+
+/** The view made last: in a broadcast all connections write the same bytes. */
+let lastView: Buffer = slab.subarray(0, 0);
+
+function view(bytes: Buffer, start: number, end: number): Buffer {
+  const isSame =
+    lastView.buffer === bytes.buffer &&
+    lastView.byteOffset === bytes.byteOffset + start &&
+    lastView.length === end - start;
+  return isSame ? lastView : (lastView = bytes.subarray(start, end));
 }
 
 /** One frame in memory of its own. */

@@ -38,14 +38,16 @@ export class Race {
   };
   // The slowest way asks every three seconds: ten updates a second, and time to stumble.
   readonly feed = createFeed<string>({ keep: 100 });
-  readonly #interval: number;
-  readonly #size: number;
+  /** Milliseconds between updates, on average. */
+  readonly interval: number;
+  /** Bytes of an update. */
+  readonly size: number;
   #price = 100;
   #timer: NodeJS.Timeout;
 
   constructor(query: URLSearchParams) {
-    this.#interval = clamp(query.get('interval'), INTERVAL);
-    this.#size = clamp(query.get('size'), SIZE);
+    this.interval = clamp(query.get('interval'), INTERVAL);
+    this.size = clamp(query.get('size'), SIZE);
     this.#timer = this.#schedule();
   }
 
@@ -62,13 +64,13 @@ export class Race {
 
   #schedule(): NodeJS.Timeout {
     // News don't come in step with whoever asks for them.
-    return setTimeout(() => this.#tick(), this.#interval * (0.5 + Math.random()));
+    return setTimeout(() => this.#tick(), this.interval * (0.5 + Math.random()));
   }
 
   #tick(): void {
     this.#price = Math.min(Math.max(this.#price + Math.random() - 0.5, 10), 900);
     const text = `{"at":${now().toFixed(1)},"price":${this.#price.toFixed(2)},"more":""}`;
-    this.feed.publish(text.replace('""', `"${'x'.repeat(Math.max(this.#size - text.length, 0))}"`));
+    this.feed.publish(text.replace('""', `"${'x'.repeat(Math.max(this.size - text.length, 0))}"`));
     this.#timer = this.#schedule();
   }
 }
@@ -114,7 +116,7 @@ export function addRaceRoutes(
       races.delete(name);
       race.end();
     }
-  }, { maxMessageBytes: 100 }));
+  }, { maxMessageBytes: 100, deflate: false }));
 
   const find = ({ params }: Request): Race => {
     const race = races.get(params['race']);
@@ -132,7 +134,8 @@ export function addRaceRoutes(
     });
   }
 
-  const options = { authorize: (request: Request) => find(request) };
+  // Nobody else compresses either.
+  const options = { authorize: (request: Request) => find(request), deflate: false };
   server.route('/race/:race/websocket', requireWebSocket(async (request) => {
     const { feed, lanes } = request.authorized;
     lanes.websocket.begin(request);

@@ -1,6 +1,6 @@
 // The frame encoder: each frame to the byte, which payloads are copied, and that no byte is written twice.
 import * as assert from 'uvu/assert';
-import { FrameEncoder } from '../../src/frame/encode.js';
+import { encodeShared, FrameEncoder } from '../../src/frame/encode.js';
 import type { Role } from '../../src/frame/opcode.js';
 import { hex } from '../support/cuts.js';
 import { decodeNaive, encodeNaive, mask } from '../support/naive-codec.js';
@@ -424,5 +424,57 @@ test('a client masks the frame that comes later, and leaves the payload as it is
   assert.is(frame!.payload.toString(), 'Hello');
   assert.is(payload.toString(), 'Hello');
 });
+
+// --- Frames for many connections -----------------------------------------------------------------------------------
+
+test('a shared frame is the same bytes for every connection, and its payload stands in it', () => {
+  const frame = encodeShared(TEXT, Buffer.from('Hello'), false);
+  for (let count = 0; count < 2; count++) {
+    const encoder = new FrameEncoder('server');
+    encoder.append(frame);
+    assert.is(encoder.byteLength, 7);
+    assert.equal(Buffer.concat(encoder.take()), hex('81 05 48656c6c6f'));
+    assert.is(encoder.byteLength, 0);
+  }
+  assert.is(frame.bytes.toString('latin1', frame.payloadStart, frame.end), 'Hello');
+  const compressed = encodeShared(BINARY, hex('f2 48 cd c9 c9 07 00'), true);
+  assert.equal(compressed.bytes.subarray(compressed.start, compressed.end), hex('c2 07 f248cdc9c90700'));
+});
+
+test('shared frames that were made one after the other are one piece of a write, and the same for all', () => {
+  const frames = Array.from({ length: 16 }, (_, number) => encodeShared(TEXT, Buffer.from(`${number}`), false));
+  const taken = [1, 2, 3].map(() => {
+    const encoder = new FrameEncoder('server');
+    for (const frame of frames) encoder.append(frame);
+    return encoder.take();
+  });
+  assert.equal(taken.map((chunks) => chunks.length), [1, 1, 1]);
+  assert.is(taken[0]![0], taken[2]![0]);
+  const texts = decodeNaive(taken[0]![0] as Buffer).frames.map(({ payload }) => payload.toString());
+  assert.equal(texts, frames.map((_, number) => `${number}`));
+});
+
+test('shared frames among others, in any order', () => withRandom((random) => {
+  const shared = Array.from({ length: 10 }, () => {
+    const payload = random.bytes(random.chance(0.2) ? random.integer(4000, 9000) : random.integer(0, 200));
+    return { payload, frame: encodeShared(BINARY, payload, false) };
+  });
+  const encoders = [new FrameEncoder('server'), new FrameEncoder('server')];
+  const expected: Buffer[][] = [[], []];
+  for (let count = 0; count < 1000; count++) {
+    const which = random.integer(0, 1);
+    const { payload, frame } = random.pick(shared);
+    const own = random.bytes(random.integer(0, 300));
+    const isShared = random.chance(0.5);
+    if (isShared) encoders[which]!.append(frame);
+    else encoders[which]!.encode(BINARY, own);
+    expected[which]!.push(isShared ? payload : own);
+  }
+  for (const [which, encoder] of encoders.entries()) {
+    const { frames, rest } = decodeNaive(Buffer.concat(encoder.take()));
+    assert.is(rest.length, 0);
+    assert.equal(frames.map(({ payload }) => payload), expected[which]);
+  }
+}));
 
 test.run();

@@ -18,7 +18,7 @@ import { HandshakeError, type Close } from '../../src/errors.js';
 import { Random } from '../frame/random.js';
 import { FakeSocket } from '../server/harness.js';
 import { hex } from '../support/cuts.js';
-import { checkFrames, deliver, describeClose, describeMessage, fork, isReset, settle } from './conversation.js';
+import { checkFrames, compressionOf, deliver, describeClose, describeMessage, fork, isReset, settle } from './conversation.js';
 import { clientErrors, describeError } from './documented.js';
 import { generateFrameBytes } from './frame-inputs.js';
 import { generateResponseHead, httpDictionary, KEY, responseCorpus } from './heads.js';
@@ -28,6 +28,8 @@ import { assertHolds, assertSame, Finding, type Target } from './target.js';
 
 const MAX_MESSAGE_BYTES = 1000;
 const MAX_BODY_BYTES = 65_536;
+
+const DEFLATE = { threshold: 0 };
 
 /** Long enough for any machine: no timer takes part. */
 const NEVER = 1 << 30;
@@ -73,6 +75,7 @@ class Conversation {
   readonly #mode: Mode;
   #isReset = false;
   #verdict = '';
+  #extensions = '';
   #error: unknown = null;
   #close: Close | null = null;
 
@@ -86,7 +89,7 @@ class Conversation {
     const { redirects, isProxied } = this.#mode;
     this.#isReset = ending === 'reset';
     const proxy = isProxied ? { proxy: `http://${this.#host}:3128` } : {};
-    const options = { timeout: NEVER, maxMessageBytes: MAX_MESSAGE_BYTES, subprotocols: ['chat'], redirects, ...proxy };
+    const options = { timeout: NEVER, maxMessageBytes: MAX_MESSAGE_BYTES, subprotocols: ['chat'], redirects, deflate: DEFLATE, ...proxy };
     void connect(`ws://${this.#host}/`, options).then(
       (connection) => this.#talk(connection),
       (error: unknown) => void ([this.#error, this.#verdict] = [error, 'refused']),
@@ -119,6 +122,7 @@ class Conversation {
 
   async #talk(connection: Connection): Promise<void> {
     this.#verdict = `open ${connection.subprotocol}`;
+    this.#extensions = connection.extensions;
     void connection.closed.then((close) => (this.#close = close));
     for await (const message of connection) {
       assertHolds('no message over the limit', message.length <= MAX_MESSAGE_BYTES, () => `${message.length}`);
@@ -140,7 +144,8 @@ class Conversation {
     assertHolds('connect is settled', this.#verdict !== '', () => `after ${last?.written.toString('latin1')}`);
     assertHolds('each socket is destroyed', this.sockets.every(({ closed }) => closed), () => this.#verdict);
     const heads = this.#mode.isProxied ? 2 : 1;
-    const [sent = 0] = this.sockets.map(({ written }) => checkFrames(behindHeads(written, heads), true)).slice(-1);
+    const compression = compressionOf('client', this.#extensions);
+    const sent = last === undefined ? 0 : checkFrames(behindHeads(last.written, heads), true, compression);
     if (this.#verdict === 'refused') return `refused ${this.#describeError()}`;
     return `${this.#verdict}\n${this.#messages.join('\n')}\n${sent} ${describeClose(this.#close)}`;
   }
@@ -187,7 +192,7 @@ function generate(random: Random): Buffer {
   while (random.chance(0.05)) text += 'HTTP/1.1 100 Continue\r\n\r\n';
   text += generateResponseHead(random);
   const body = random.chance(0.6)
-    ? generateFrameBytes(random, false)
+    ? generateFrameBytes(random, false, random.chance(0.4))
     : Buffer.from(random.chance(0.95) ? random.pick(BODIES.slice(0, -1)) : random.pick(BODIES));
   const answer = Buffer.concat([Buffer.from(text, 'latin1'), body]);
   return Buffer.concat([Buffer.of(mode), mutate(answer, random, httpDictionary)]);

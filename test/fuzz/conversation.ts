@@ -7,6 +7,7 @@ import { Random } from '../frame/random.js';
 import type { FakeStream } from '../support/fake-stream.js';
 import { decodeNaive } from '../support/naive-codec.js';
 import { describeError, frameErrors } from './documented.js';
+import { inflateLast } from './inflate-oracle.js';
 import { assertHolds } from './target.js';
 
 /** Turns of the event loop without any change after which nothing more will happen. */
@@ -41,20 +42,37 @@ export function describeMessage(message: Message): string {
   return typeof message === 'string' ? `text ${message}` : `binary ${message.toString('latin1')}`;
 }
 
+/** How the messages of an endpoint may be compressed. */
+export type Compression = 'none' | 'alone' | 'with takeover';
+
+/** Tells it from what was agreed on. */
+export function compressionOf(role: 'server' | 'client', extensions: string): Compression {
+  if (extensions === '') return 'none';
+  return extensions.includes(`${role}_no_context_takeover`) ? 'alone' : 'with takeover';
+}
+
 /**
- * Checks the frames that an endpoint sent: whole, masked by a client only, with nothing that a peer would refuse and
- * nothing behind a Close frame.
+ * Checks the frames that an endpoint sent: whole, masked by a client only, with nothing that a peer would refuse or
+ * could not inflate, and nothing behind a Close frame.
  * @returns the close code sent; 0 if there was none, 1005 if it was empty
  */
-export function checkFrames(bytes: Buffer, isMasked: boolean): number {
+export function checkFrames(bytes: Buffer, isMasked: boolean, compression: Compression): number {
   const { frames, rest } = decodeNaive(bytes);
   assertHolds('whole frames', rest.length === 0, () => `${rest.toString('hex')} behind ${frames.length} frames`);
   let closeCode = 0;
+  let context: Buffer[] = [];
   for (const { fin, rsv1, rsv2, rsv3, opcode, payload, maskingKey } of frames) {
     assertHolds('nothing behind a Close frame', closeCode === 0, () => `opcode ${opcode}`);
-    const isValid = fin && !rsv1 && !rsv2 && !rsv3 && [0x1, 0x2, 0x8, 0x9, 0xa].includes(opcode);
+    const isCompressed = rsv1 && compression !== 'none' && opcode < 0x8;
+    const isValid = fin && (!rsv1 || isCompressed) && !rsv2 && !rsv3 && [0x1, 0x2, 0x8, 0x9, 0xa].includes(opcode);
     assertHolds('valid frames', isValid && (opcode < 0x8 || payload.length <= 125), () => `opcode ${opcode}`);
     assertHolds('frames masked by the client only', (maskingKey !== null) === isMasked, () => `opcode ${opcode}`);
+    if (isCompressed) {
+      context = compression === 'alone' ? [payload] : [...context, payload];
+      const message = inflateLast(context)?.bytes ?? null;
+      const isShorter = message !== null && message.length > payload.length;
+      assertHolds('a compressed message that can be read', isShorter, () => payload.toString('hex'));
+    }
     if (opcode !== 0x8) continue;
     closeCode = payload.length === 0 ? 1005 : payload.readUInt16BE();
     assertHolds('a close code to send', payload.length === 0 || isCloseCode(closeCode), () => String(closeCode));

@@ -63,6 +63,7 @@ export const answerErrors = {
   CONNECTION_NOT_UPGRADE: 'any',
   ACCEPT_INVALID: 'any',
   EXTENSION_NOT_OFFERED: 'any',
+  EXTENSION_INVALID: 'any',
   SUBPROTOCOL_NOT_OFFERED: 'any',
 } as const;
 
@@ -93,6 +94,7 @@ export const frameErrors = {
   INVALID_CLOSE_PAYLOAD: 1002,
   INVALID_CLOSE_CODE: 1002,
   INVALID_UTF8: 1007,
+  INVALID_DEFLATE: 1007,
   MESSAGE_TOO_LARGE: 1009,
 } as const;
 

@@ -1,6 +1,7 @@
 // Frames put together rule by rule, most of them right, for either role; the first byte of an input tells which.
 import type { Random } from '../frame/random.js';
 import { hex } from '../support/cuts.js';
+import { payloads } from './deflate-inputs.js';
 import { mutate } from './mutate.js';
 
 /** Frames as a client receives them, of RFC 6455 §5.7 and of our own, in hexadecimal. */
@@ -27,6 +28,10 @@ const UNMASKED = [
   '88 02 03ec',
   '88 04 03e8 c328',
   'c1 00',
+  'c1 07 f248cdc9c90700 c2 05 f200110000 c1 01 00',
+  '41 03 f248cd 89 00 80 04 c9c90700 81 01 61',
+  'c1 05 f200110000',
+  'c2 08 f348cdc9c9070000 c9 00',
   '83 00',
   '80 00',
   '01 00 81 00',
@@ -47,7 +52,9 @@ const MASKED = [
 ].map(hex);
 
 export const frameCorpus: readonly Buffer[] = [
-  ...[...UNMASKED, ...MASKED].flatMap((bytes) => [0, 1, 2, 3].map((mode) => Buffer.concat([Buffer.of(mode), bytes]))),
+  ...[...UNMASKED, ...MASKED].flatMap((bytes) => [0, 1, 2, 3, 4, 5, 14, 15].map((mode) => {
+    return Buffer.concat([Buffer.of(mode), bytes]);
+  })),
 ];
 
 export const frameDictionary: readonly Buffer[] = [
@@ -73,23 +80,23 @@ let used = 0;
 /** A mode, then frames; a small part of them breaks a rule. */
 export function generateFrames(random: Random): Buffer {
   used = 0;
-  const mode = random.integer(0, 3);
+  const mode = random.integer(0, 15);
   if (random.chance(0.03)) {
     return mutate(random.pick(frameCorpus), random, frameDictionary);
   }
   target[used++] = mode;
-  writeFrames(random, (mode & 1) === 0);
+  writeFrames(random, (mode & 1) === 0, (mode & 4) !== 0);
   return mutate(Buffer.from(target.subarray(0, used)), random, frameDictionary);
 }
 
 /** Frames as the peer of that role sends them, without a mode. */
-export function generateFrameBytes(random: Random, isMasked: boolean): Buffer {
+export function generateFrameBytes(random: Random, isMasked: boolean, isCompressing: boolean): Buffer {
   used = 0;
-  writeFrames(random, isMasked);
+  writeFrames(random, isMasked, isCompressing);
   return Buffer.from(target.subarray(0, used));
 }
 
-function writeFrames(random: Random, isMasked: boolean): void {
+function writeFrames(random: Random, isMasked: boolean, isCompressing: boolean): void {
   let inMessage = false;
   // A text may be cut anywhere, also inside a character.
   let rest: Buffer = NOTHING;
@@ -105,8 +112,9 @@ function writeFrames(random: Random, isMasked: boolean): void {
       inMessage = !isLast;
     } else {
       const isText = random.chance(0.6);
-      const payload = isText ? textPayload(random) : binaryPayload(random);
-      const opcode = isText ? 0x1 : 0x2;
+      const isCompressed = isCompressing && random.chance(0.6);
+      const payload = isCompressed ? compressedPayload(random) : isText ? textPayload(random) : binaryPayload(random);
+      const opcode = (isText ? 0x1 : 0x2) | (isCompressed ? 0x40 : 0);
       if (random.chance(0.6)) {
         writeFrame(random, 0x80 | opcode, payload, isMasked);
       } else {
@@ -121,6 +129,16 @@ function writeFrames(random: Random, isMasked: boolean): void {
 }
 
 const NOTHING = Buffer.alloc(0);
+
+const shortPayloads = payloads.filter(({ length }) => length <= 300);
+
+/** A compressed message that stands alone, or refers to what was five bytes ago. */
+function compressedPayload(random: Random): Buffer {
+  if (random.chance(0.2)) return REFERENCE;
+  return random.pick(random.chance(0.02) ? payloads : shortPayloads);
+}
+
+const REFERENCE = hex('f200110000');
 
 function textPayload(random: Random): Buffer {
   if (random.chance(0.03)) return random.pick(BROKEN_TEXTS);

@@ -4,10 +4,12 @@
 // - messages, control frames and then perhaps a ProtocolError of docs/api.md come out, and nothing else is thrown;
 // - they are the same however the bytes are cut, also if each piece is overwritten once it was taken;
 // - no message is over maxMessageBytes, no control frame over 125 bytes;
-// - they are what the plainest decoder reads, up to the error;
-// - the buffers made are at most 64 KiB, which a header is trusted with, and 32 times the bytes that arrived.
+// - they are what the plainest decoder reads, and zlib of all compressed messages as one stream, up to the error;
+// - the buffers made are at most 64 KiB, which a header is trusted with, and 32 times the bytes that arrived; where
+//   messages may be compressed also what these inflate to, and the pieces that each final block begins.
 import { parseClosePayload } from '../../src/frame/close.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
+import { Inflater, type Context } from '../../src/frame/inflate.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
 import type { Random } from '../frame/random.js';
@@ -15,18 +17,25 @@ import { decodeFirst } from '../support/naive-codec.js';
 import { countAllocated } from './allocations.js';
 import { describeError, frameErrors } from './documented.js';
 import { frameCorpus, generateFrames } from './frame-inputs.js';
+import { inflateLast } from './inflate-oracle.js';
 import { lendCut, lendWhole } from './pieces.js';
 import { assertHolds, assertSame, type Target } from './target.js';
 
-/** The first byte of an input tells the role that receives it, and the limit. */
+/** The first byte of an input tells the role that receives it, the limit, and what permessage-deflate agreed on. */
 export interface Mode {
   readonly role: Role;
   readonly maxMessageBytes: number;
+  /** `null` if no message may be compressed. */
+  readonly deflate: Context | null;
 }
 
 export function modeOf(input: Buffer): Mode {
   const first = input[0] ?? 0;
-  return { role: first & 1 ? 'client' : 'server', maxMessageBytes: first & 2 ? 1000 : 1 << 20 };
+  return {
+    role: first & 1 ? 'client' : 'server',
+    maxMessageBytes: first & 2 ? 1000 : 1 << 20,
+    deflate: first & 4 ? { windowBits: 15, contextTakeover: (first & 8) === 0 } : null,
+  };
 }
 
 /** All that a decoder makes of some bytes. */
@@ -41,7 +50,7 @@ export class Reading {
 
   constructor(mode: Mode) {
     this.#mode = mode;
-    this.#decoder = new FrameDecoder(this, mode);
+    this.#decoder = new FrameDecoder(this, { ...mode, inflater: mode.deflate && new Inflater(mode.deflate) });
   }
 
   receiveMessage(message: Message, byteLength: number): void {
@@ -77,10 +86,12 @@ export class Reading {
 }
 
 /** Messages and control frames by looking at whole frames, without any rule; for bytes in which none is broken. */
-function readPlainly(bytes: Buffer, count: number): string[] {
+function readPlainly(bytes: Buffer, count: number, { deflate }: Mode): string[] {
   const events: string[] = [];
   let opcode = 0;
+  let isCompressed = false;
   let fragments: Buffer[] = [];
+  let context: Buffer[] = [];
   for (let rest = bytes; events.length < count; ) {
     const first = decodeFirst(rest)!;
     rest = rest.subarray(first.length);
@@ -92,16 +103,31 @@ function readPlainly(bytes: Buffer, count: number): string[] {
     } else if (frame.opcode > 0x8) {
       events.push(`${frame.opcode === 0x9 ? 'ping' : 'pong'} ${payload.toString('latin1')}`);
     } else {
+      if (opcode === 0) isCompressed = frame.rsv1;
       opcode ||= frame.opcode;
       fragments.push(payload);
       if (!frame.fin) continue;
-      const message = Buffer.concat(fragments);
+      let message: Buffer = Buffer.concat(fragments);
+      if (isCompressed) {
+        context = deflate!.contextTakeover ? [...context, message] : [message];
+        message = inflateLast(context)!.bytes;
+      }
       events.push(opcode === 0x1 ? `text ${message.toString()}` : `binary ${message.toString('latin1')}`);
       opcode = 0;
       fragments = [];
     }
   }
   return events;
+}
+
+/**
+ * What is made besides where messages may be compressed: the history, the pieces that the last message was inflated into
+ * in vain, and for each other its own pieces and their copy. A final block takes two bytes, and begins a piece of four
+ * times what follows, at most 64 times in a message.
+ */
+function inflatingBound(bytes: Buffer, { events }: Reading): number {
+  const inflated = events.reduce((sum, event) => sum + event.length, 0);
+  return (1 << 20) + 65_536 * 3 + 8 * inflated + 512 * events.length + 65 * Math.min(4 * bytes.length + 256, 65_536);
 }
 
 function check(input: Buffer, random: Random): void {
@@ -113,11 +139,11 @@ function check(input: Buffer, random: Random): void {
   const allocated = countAllocated(() => lendCut(bytes, random, (piece) => cut.feed(piece)));
   const result = whole.describe();
   assertSame('the same result however the bytes are cut', cut.describe(), result);
-  const bound = 65_536 + 32 * bytes.length + 4096;
+  const bound = 65_536 + 32 * bytes.length + 4096 + (mode.deflate === null ? 0 : inflatingBound(bytes, cut));
   assertHolds('bounded memory', allocated <= bound, () => `${allocated} for ${bytes.length} bytes`);
   // It costs several times the decoder itself.
   if (whole.events.length === 0 || bytes.length > 4096 || random.chance(0.75)) return;
-  const plain = readPlainly(bytes, whole.events.length).join('\n');
+  const plain = readPlainly(bytes, whole.events.length, mode).join('\n');
   assertSame('what the plain decoder says', whole.events.join('\n'), plain);
 }
 

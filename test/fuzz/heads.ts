@@ -75,7 +75,11 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   'Sec-WebSocket-Version': ['13', '8', '', '13, 8', '013'],
   'Sec-WebSocket-Accept': [ACCEPT, '', ACCEPT.toLowerCase(), KEY],
   'Sec-WebSocket-Protocol': ['chat', 'chat, superchat', 'chat, chat', 'a b', ',', ''],
-  'Sec-WebSocket-Extensions': ['permessage-deflate', 'a; b=c, d; e="f"', 'a;', '"a"', ''],
+  'Sec-WebSocket-Extensions': [
+    'permessage-deflate', 'permessage-deflate; server_no_context_takeover; client_no_context_takeover',
+    'permessage-deflate; server_max_window_bits=9; client_max_window_bits=9', 'permessage-deflate; x',
+    'a; b=c, d; e="f"', 'a;', '"a"', '',
+  ],
   'Origin': ['http://example.com', 'https://example.com:443', 'null', 'http://evil.example', ''],
   'Content-Length': ['0', '3', '-1', '1e3', '9007199254740993', '0x10', '3, 3', ''],
   'Transfer-Encoding': ['chunked', 'Chunked', 'gzip, chunked', 'chunked, chunked', 'identity', ''],
@@ -105,6 +109,7 @@ function choose<Item>(items: readonly Item[], random: Random): Item {
 function fields(random: Random, usual: readonly string[]): string {
   let text = '';
   const names = usual.filter(() => random.chance(0.97));
+  if (usual.length > 1 && random.chance(0.4)) names.push('Sec-WebSocket-Extensions');
   while (random.chance(0.4)) names.splice(random.integer(0, names.length), 0, random.pick(NAMES));
   for (const name of names) {
     const spelled = random.chance(0.9) ? name : name.toUpperCase();

@@ -18,7 +18,7 @@ import {
 import { Random } from '../frame/random.js';
 import { FakeSocket } from '../server/harness.js';
 import { hex } from '../support/cuts.js';
-import { checkFrames, deliver, describeClose, describeMessage, fork, settle } from './conversation.js';
+import { checkFrames, compressionOf, deliver, describeClose, describeMessage, fork, settle } from './conversation.js';
 import { generateFrameBytes } from './frame-inputs.js';
 import { generateRequestHead, httpDictionary, requestCorpus } from './heads.js';
 import { mutate } from './mutate.js';
@@ -65,7 +65,9 @@ const plain: Readonly<Record<string, Handler>> = {
 };
 
 const router = new Router<Route>();
-const limits = resolveLimits({ maxMessageBytes: MAX_MESSAGE_BYTES, maxQueuedMessages: 4 });
+const limits = resolveLimits({
+  maxMessageBytes: MAX_MESSAGE_BYTES, maxQueuedMessages: 4, deflate: { threshold: 0 },
+});
 const accepting = acceptWebSocket(async (request) => {
   if (!request.isWebSocket()) return 'a page';
   await talk(request.webSocket);
@@ -140,7 +142,8 @@ class Conversation {
     assertHolds('the socket is destroyed', this.#socket.closed, () => this.#socket.written.toString('latin1'));
     assertHolds('no connection is kept', connections.size + httpConnections.size === 0, () => 'one is');
     const { text, frames } = split(this.#socket.written);
-    const sent = frames === null ? 0 : checkFrames(frames, false);
+    const [, extensions = ''] = /^Sec-WebSocket-Extensions: (.*)$/m.exec(text) ?? [];
+    const sent = frames === null ? 0 : checkFrames(frames, false, compressionOf('server', extensions));
     return `${text}\n${this.#messages.join('\n')}\n${sent} ${describeClose(this.close)}`;
   }
 }
@@ -169,6 +172,15 @@ const PATHS = [
   '/nothing', '//',
 ];
 
+const compressing = Buffer.concat([
+  Buffer.from(
+    requestCorpus[1]!.toString('latin1').replace('/chat?room=1', '/echo/')
+      .replace('\r\n\r\n', '\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n'),
+    'latin1',
+  ),
+  hex('c1 87 00000000 f248cdc9c90700 c1 85 00000000 f200110000 88 82 00000000 03e8'),
+]);
+
 const upgrade = Buffer.concat([
   Buffer.from(requestCorpus[1]!.toString('latin1').replace('/chat?room=1', '/echo/'), 'latin1'),
   hex('81 85 00000000 48656c6c6f 89 80 00000000 88 82 00000000 03e8'),
@@ -181,7 +193,7 @@ function generate(random: Random): Buffer {
     parts.push(Buffer.from(generateRequestHead(random, PATHS), 'latin1'));
     if (random.chance(0.2)) parts.push(random.pick(BODIES));
   } while (random.chance(0.3));
-  if (random.chance(0.6)) parts.push(generateFrameBytes(random, true));
+  if (random.chance(0.6)) parts.push(generateFrameBytes(random, true, random.chance(0.4)));
   return mutate(Buffer.concat(parts), random, httpDictionary);
 }
 
@@ -192,7 +204,7 @@ export const server: Target = {
   name: 'server',
   concurrency: 64,
   obstacle: null,
-  corpus: [...requestCorpus, upgrade],
+  corpus: [...requestCorpus, upgrade, compressing],
   generate,
   async check(input, random) {
     const pieces = copyCut(input, random);

@@ -11,6 +11,8 @@ const server = Bun.serve({
   },
 
   websocket: {
+    perMessageDeflate: true,
+
     open(socket) {
       const { pathname, searchParams } = socket.data;
       if (pathname === '/close/') socket.close(Number(searchParams.get('code')), searchParams.get('reason'));
@@ -20,7 +22,8 @@ const server = Bun.serve({
     },
 
     message(socket, message) {
-      socket.send(message);
+      // Without the second it would send it as it is.
+      socket.send(message, true);
     },
 
     pong(socket, payload) {

@@ -3,6 +3,7 @@ import { suite } from '../support/suite.js';
 import { addClientExchanges, inProcess } from './client-exchanges.js';
 import { packagePath, sourcePath } from './packages.js';
 import type { Command } from './peer-process.js';
+import { everySetting, largeWindows } from './recorder.js';
 import { addServerExchanges } from './server-exchanges.js';
 
 function runtime(): Command {
@@ -15,12 +16,15 @@ addClientExchanges(bun, {
   perform: inProcess(runtime, 'global'),
   canPing: true,
   canFragment: false,
+  canDeflate: true,
+  compresses: everySetting,
   refusedCodes: [],
 });
 addServerExchanges(bun, {
   command: () => [...runtime(), sourcePath('bun-server.mjs')],
   pings: 'at once',
   canFragment: false,
+  compresses: largeWindows,
   refusedCodes: [],
 });
 

@@ -2,6 +2,7 @@
 import { suite } from '../support/suite.js';
 import { launchBrowser, type Browser } from './browser.js';
 import { addClientExchanges } from './client-exchanges.js';
+import { everySetting } from './recorder.js';
 
 const chromium = suite('chromium-client', { timeout: 30_000 });
 
@@ -29,6 +30,13 @@ async function perform(origin: string, exchange: string, argument: unknown): Pro
   }
 }
 
-addClientExchanges(chromium, { perform, canPing: false, canFragment: false, refusedCodes: [] });
+addClientExchanges(chromium, {
+  perform,
+  canPing: false,
+  canFragment: false,
+  canDeflate: true,
+  compresses: everySetting,
+  refusedCodes: [],
+});
 
 chromium.run();

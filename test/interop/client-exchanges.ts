@@ -1,5 +1,6 @@
 // What every JavaScript client does with our server.
 import * as assert from 'uvu/assert';
+import type { DeflateOptions } from '../../src/index.js';
 import type { Suite } from '../support/suite.js';
 import { startExchangeServer } from './exchange-server.js';
 import { sourcePath } from './packages.js';
@@ -7,6 +8,7 @@ import {
   bytesOf, closeFrames, digest, longestReason, repeatedTexts, serverCloseFrames, sizes, texts,
 } from './payloads.js';
 import { PeerProcess, type Command } from './peer-process.js';
+import { compressible, deflateSettings, Recorder, repeatedCompressible, type DeflateSetting } from './recorder.js';
 
 /** A client, and what its API can do. */
 export interface ClientPeer {
@@ -14,6 +16,10 @@ export interface ClientPeer {
   perform(origin: string, exchange: string, argument: unknown): Promise<unknown>;
   readonly canPing: boolean;
   readonly canFragment: boolean;
+  /** Whether it compresses what it sends, where that was agreed on. */
+  readonly canDeflate: boolean;
+  /** What it can agree to; none if it does not speak permessage-deflate. */
+  readonly compresses: readonly DeflateSetting[];
   /** Close codes that it answers with an error of its own, although they may be sent. */
   readonly refusedCodes: readonly number[];
 }
@@ -58,6 +64,19 @@ export function addClientExchanges(test: Suite, peer: ClientPeer): void {
   if (peer.canFragment) {
     const bytes = Buffer.concat(Array.from({ length: 256 }, (_, part) => Buffer.alloc(1000, part)));
     add('fragments', null, [['behind 1', 'behind 1', 'behind 8', 'behind 13'], 'Hello, 世界', digest(bytes)]);
+  }
+
+  for (const setting of peer.compresses) {
+    const deflate: DeflateOptions = deflateSettings[setting];
+    test(`as the client: compressed, ${setting}`, async () => {
+      await using server = await startExchangeServer({ deflate });
+      await using recorder = await Recorder.listen(server.port);
+      const origin = `ws://127.0.0.1:${recorder.port}`;
+      const seen = await peer.perform(origin, 'text', repeatedCompressible);
+      assert.equal(seen, compressible.map(digest));
+      assert.equal(server.errors, []);
+      recorder.assertCompressed('server', deflate, compressible, peer.canDeflate);
+    });
   }
 
   test('as the client: close', async () => {

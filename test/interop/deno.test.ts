@@ -20,12 +20,15 @@ addClientExchanges(deno, {
   perform: inProcess(runtime, 'global'),
   canPing: false,
   canFragment: false,
+  canDeflate: false,
+  compresses: [],
   refusedCodes,
 });
 addServerExchanges(deno, {
   command: () => [...runtime(), sourcePath('deno-server.mjs')],
   pings: 'when idle',
   canFragment: false,
+  compresses: [],
   refusedCodes,
 });
 

@@ -1,9 +1,12 @@
 // What twobyte and another library say to each other, whichever of them is the client; one table for all libraries.
 import * as assert from 'uvu/assert';
-import { connect, requireWebSocket, type Connection, type Message } from '../../src/index.js';
+import {
+  connect, requireWebSocket, type Connection, type DeflateOptions, type Message,
+} from '../../src/index.js';
 import { startDemo } from '../support/demo.js';
 import { suite } from '../support/suite.js';
 import { Peer, show } from './peer.js';
+import { compressible, deflateSettings, Recorder, type DeflateSetting } from './recorder.js';
 
 const MEBIBYTE = 1 << 20;
 
@@ -145,41 +148,56 @@ const visits: readonly [path: string, visit: (peer: Peer) => Promise<void>][] = 
   }],
 ];
 
-/** Opens a connection between both, hands over our end, and ends with everything of ours. */
-type Opener = (peer: Peer, offered: readonly string[], use: (ours: Connection) => Promise<void>) => Promise<void>;
+interface Opening {
+  readonly offered?: readonly string[];
+  /** For our end. */
+  readonly deflate?: DeflateOptions;
+  /** Tells, for the port that the server listens on, which one the client is to connect to. */
+  readonly reach?: (port: number) => Promise<number>;
+}
 
-const openers: Readonly<Record<string, Opener>> = {
-  async 'their client'(peer, offered, use) {
-    await using demo = await startDemo();
+/** Opens a connection between both, hands over our end, and ends with everything of ours. */
+type Opener = (peer: Peer, opening: Opening, use: (ours: Connection) => Promise<void>) => Promise<void>;
+
+const directly = async (port: number): Promise<number> => port;
+
+const openers = {
+  async 'their client'(peer, { offered = [], deflate, reach = directly }, use) {
+    await using demo = await startDemo(deflate && { deflate });
     const arrival = new Promise<Connection>((resolve) => {
       demo.server.route('/interop/', requireWebSocket(({ webSocket }) => {
         resolve(webSocket);
         return webSocket.closed;
       }, { subprotocols: SUBPROTOCOLS }));
     });
-    peer.tell('connect', `ws://127.0.0.1:${demo.port}/interop/`, offered);
+    peer.tell('connect', `ws://127.0.0.1:${await reach(demo.port)}/interop/`, offered);
     await use(await arrival);
     assert.equal(demo.errors, []);
   },
 
-  async 'their server'(peer, offered, use) {
-    const connection = await connect(`ws://127.0.0.1:${peer.port}/`, { subprotocols: offered });
+  async 'their server'(peer, { offered = [], deflate, reach = directly }, use) {
+    const url = `ws://127.0.0.1:${await reach(peer.port)}/`;
+    const connection = await connect(url, { subprotocols: offered, ...(deflate && { deflate }) });
     try {
       await use(connection);
     } finally {
       connection.terminate();
     }
   },
-};
+} satisfies Readonly<Record<string, Opener>>;
+
+export type Role = keyof typeof openers;
 
 export interface PeerOptions {
   /** Finds the program and returns the command that starts it; ends the test by `requirePeer` if it is missing. */
   readonly find: () => readonly string[];
   readonly lacks?: readonly Ability[];
+  /** What its ends can agree to, if they speak permessage-deflate. */
+  readonly compresses?: Readonly<Partial<Record<Role, readonly DeflateSetting[]>>>;
 }
 
 /** Tests with another library, in both roles of each. */
-export function testPeer(name: string, { find, lacks = [] }: PeerOptions): void {
+export function testPeer(name: string, { find, lacks = [], compresses = {} }: PeerOptions): void {
   const tests = suite(name, { timeout: 30_000 });
   const started: Peer[] = [];
   let command: readonly string[];
@@ -211,18 +229,36 @@ export function testPeer(name: string, { find, lacks = [] }: PeerOptions): void 
   for (const [role, open] of Object.entries(openers)) {
     for (const [title, exchange, needs] of exchanges) {
       if (needs !== undefined && lacks.includes(needs)) continue;
-      tests(`${role}: ${title}`, () => withPeer((peer) => open(peer, [], async (ours) => {
+      tests(`${role}: ${title}`, () => withPeer((peer) => open(peer, {}, async (ours) => {
         assert.equal(await peer.hear(), ['open', '']);
         await exchange(ours, peer);
         if (!ours.isClosed()) await closeNormally(ours, peer);
       })));
     }
 
-    tests(`${role}: a subprotocol`, () => withPeer((peer) => open(peer, ['unknown', 'mail'], async (ours) => {
+    const offered = ['unknown', 'mail'];
+    tests(`${role}: a subprotocol`, () => withPeer((peer) => open(peer, { offered }, async (ours) => {
       assert.equal(await peer.hear(), ['open', 'mail']);
       assert.is(ours.subprotocol, 'mail');
       await closeNormally(ours, peer);
     })));
+  }
+
+  for (const [role, settings] of Object.entries(compresses) as [Role, readonly DeflateSetting[]][]) {
+    for (const setting of settings) {
+      tests(`${role}: compressed, ${setting}`, () => withPeer(async (peer) => {
+        const deflate: DeflateOptions = deflateSettings[setting];
+        let recorder: Recorder | undefined;
+        const reach = async (port: number): Promise<number> => (recorder = await Recorder.listen(port)).port;
+        await openers[role](peer, { deflate, reach }, async (ours) => {
+          assert.equal(await peer.hear(), ['open', '']);
+          await bothSend(ours, peer, compressible);
+          await closeNormally(ours, peer);
+        });
+        recorder!.assertCompressed(role === 'their client' ? 'server' : 'client', deflate, compressible);
+        await recorder![Symbol.asyncDispose]();
+      }));
+    }
   }
 
   for (const [path, visit] of visits) {

@@ -20,7 +20,9 @@ type gorilla struct {
 }
 
 func newLibrary() library {
-	return &gorilla{upgrader: websocket.Upgrader{WriteBufferSize: fragmentBytes, Subprotocols: subprotocols}}
+	return &gorilla{upgrader: websocket.Upgrader{
+		WriteBufferSize: fragmentBytes, Subprotocols: subprotocols, EnableCompression: true,
+	}}
 }
 
 func (peer *gorilla) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
@@ -33,7 +35,7 @@ func (peer *gorilla) ServeHTTP(writer http.ResponseWriter, request *http.Request
 }
 
 func (peer *gorilla) connect(url string, offered []string) error {
-	dialer := websocket.Dialer{WriteBufferSize: fragmentBytes, Subprotocols: offered}
+	dialer := websocket.Dialer{WriteBufferSize: fragmentBytes, Subprotocols: offered, EnableCompression: true}
 	connection, _, err := dialer.Dial(url, nil)
 	if err == nil {
 		go peer.talk(connection)

@@ -1,6 +1,10 @@
 // What our client and our server do through every reverse proxy, plain and over TLS.
+import { once } from 'node:events';
+import * as http from 'node:http';
+import * as https from 'node:https';
 import * as assert from 'uvu/assert';
-import { connect, type ConnectOptions, type Connection, type HandshakeError } from '../../src/index.js';
+import { connect, createFeed, type ConnectOptions, type Connection, type HandshakeError } from '../../src/index.js';
+import { addTransportRoutes } from '../../src/server/transports.js';
 import { certificate } from '../support/certificate.js';
 import type { Suite } from '../support/suite.js';
 import { startExchangeServer, type ExchangeServer } from './exchange-server.js';
@@ -68,6 +72,24 @@ export function addProxyExchanges(test: Suite, program: ProxyProgram): void {
         const connection = await open(proxy, scheme, `/close/?${new URLSearchParams({ code: `${code}`, reason })}`);
         assert.equal(await connection.closed, { code, reason, wasClean: true });
       }
+    });
+
+    add('an event stream, event by event', async (proxy, { server }) => {
+      const feed = createFeed<string>();
+      addTransportRoutes(server, '/feed/', feed);
+      const url = `${proxy.origins[scheme].replace('ws', 'http')}/feed/streaming`;
+      const asked = scheme === 'ws' ? http.get(url) : https.get(url, { ca: certificate });
+      const [response] = (await once(asked, 'response')) as [http.IncomingMessage];
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      // Each is published when the one before has come: a proxy that gathers them would wait for ever.
+      for (const value of ['1', '2', '3']) {
+        const number = feed.publish(value);
+        while (!text.endsWith(`id: ${number}\ndata: ${value}\n\n`)) await once(response, 'data');
+      }
+      feed.end();
+      await once(response, 'end');
+      assert.equal([response.statusCode, response.headers['content-type']], [200, 'text/event-stream']);
     });
 
     add('the server goes away', async (proxy, server) => {

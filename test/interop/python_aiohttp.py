@@ -27,13 +27,13 @@ class Aiohttp:
 
     async def accept(self, request):
         # Without autoping it would keep pongs to itself, but leaves pings to be answered here.
-        connection = web.WebSocketResponse(protocols=peer.SUBPROTOCOLS, autoping=False, compress=False)
+        connection = web.WebSocketResponse(protocols=peer.SUBPROTOCOLS, autoping=False)
         await connection.prepare(request)
         await self.talk(connection, connection.ws_protocol)
         return connection
 
     async def connect(self, url, subprotocols):
-        connection = await self.session.ws_connect(url, protocols=subprotocols, autoping=False)
+        connection = await self.session.ws_connect(url, protocols=subprotocols, autoping=False, compress=15)
         self.task = asyncio.ensure_future(self.talk(connection, connection.protocol))
 
     async def talk(self, connection, subprotocol):

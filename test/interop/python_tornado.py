@@ -14,6 +14,9 @@ class Accepted(websocket.WebSocketHandler):
     def initialize(self, owner):
         self.owner = owner
 
+    def get_compression_options(self):
+        return {}
+
     def select_subprotocol(self, subprotocols):
         return next((name for name in subprotocols if name in peer.SUBPROTOCOLS), None)
 
@@ -42,7 +45,7 @@ class Tornado:
                 peer.tell_message(message)
 
         connection = await websocket.websocket_connect(
-            url, on_message_callback=receive, subprotocols=subprotocols or None
+            url, on_message_callback=receive, subprotocols=subprotocols or None, compression_options={}
         )
         connection.on_pong = peer.tell_pong
         self.connection = connection

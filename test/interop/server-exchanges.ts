@@ -1,9 +1,10 @@
 // What our client does with every JavaScript server: one process for a suite, one connection for a test.
 import * as assert from 'uvu/assert';
-import { connect, type ConnectOptions, type Connection } from '../../src/index.js';
+import { connect, type ConnectOptions, type Connection, type DeflateOptions } from '../../src/index.js';
 import type { Suite } from '../support/suite.js';
 import { bytesOf, digest, serverCloseFrames, sizes, texts } from './payloads.js';
 import { PeerProcess, type Command } from './peer-process.js';
+import { compressible, deflateSettings, Recorder, type DeflateSetting } from './recorder.js';
 
 /** A server, and what its API can do. */
 export interface ServerPeer {
@@ -12,6 +13,8 @@ export interface ServerPeer {
   /** `null` if it has no way to send pings. */
   readonly pings: 'at once' | 'when idle' | null;
   readonly canFragment: boolean;
+  /** What it can agree to; none if it does not speak permessage-deflate. */
+  readonly compresses: readonly DeflateSetting[];
   /** Close codes that it answers with an error of its own, although they may be sent. */
   readonly refusedCodes: readonly number[];
 }
@@ -80,6 +83,19 @@ export function addServerExchanges(test: Suite, peer: ServerPeer): void {
       assert.is(await connection.wait(), null);
     }
   });
+
+  for (const setting of peer.compresses) {
+    const deflate: DeflateOptions = deflateSettings[setting];
+    test(`as the server: compressed, ${setting}`, async () => {
+      await using recorder = await Recorder.listen(port as number);
+      await using connection = await connect(`ws://127.0.0.1:${recorder.port}/echo/`, { deflate });
+      for (const message of compressible) {
+        await connection.send(message);
+        assert.equal(digest((await connection.wait())!), digest(message));
+      }
+      recorder.assertCompressed('client', deflate, compressible);
+    });
+  }
 
   if (peer.pings === 'at once') {
     test('as the server: its pings', async () => {

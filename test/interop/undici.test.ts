@@ -3,6 +3,7 @@ import { suite } from '../support/suite.js';
 import { addClientExchanges, inProcess } from './client-exchanges.js';
 import { packagePath } from './packages.js';
 import type { Command } from './peer-process.js';
+import { everySetting } from './recorder.js';
 
 function runtime(): Command {
   packagePath('undici');
@@ -15,6 +16,8 @@ addClientExchanges(undici, {
   perform: inProcess(runtime, 'undici'),
   canPing: true,
   canFragment: false,
+  canDeflate: false,
+  compresses: everySetting,
   refusedCodes: [],
 });
 

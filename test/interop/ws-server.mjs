@@ -29,6 +29,7 @@ const handlers = {
 const server = new WebSocketServer({
   host: '127.0.0.1',
   port: 0,
+  perMessageDeflate: true,
   handleProtocols: (offered) => (offered.has('chat.v2') ? 'chat.v2' : false),
 });
 server.on('connection', (socket, request) => {

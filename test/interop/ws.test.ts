@@ -3,6 +3,7 @@ import { suite } from '../support/suite.js';
 import { addClientExchanges, inProcess } from './client-exchanges.js';
 import { packagePath, sourcePath } from './packages.js';
 import type { Command } from './peer-process.js';
+import { everySetting } from './recorder.js';
 import { addServerExchanges } from './server-exchanges.js';
 
 function runtime(): Command {
@@ -16,12 +17,15 @@ addClientExchanges(ws, {
   perform: inProcess(runtime, 'ws'),
   canPing: true,
   canFragment: true,
+  canDeflate: true,
+  compresses: everySetting,
   refusedCodes: [],
 });
 addServerExchanges(ws, {
   command: () => [...runtime(), sourcePath('ws-server.mjs')],
   pings: 'at once',
   canFragment: true,
+  compresses: everySetting,
   refusedCodes: [],
 });
 

@@ -156,7 +156,7 @@ test('a gibibyte of zeros in final blocks, each below the limit', () => {
   assertDefused([frame(Buffer.concat([...new Array<Buffer>(60).fill(block), Buffer.of(0)]))], TOO_LARGE);
 });
 
-test('a gibibyte of zeros in messages within the limit: each is whole, of none is kept more than the window', () => {
+test('a gibibyte of zeros in messages within the limit: each is whole, and the window is all that is kept', () => {
   const payload = deflateRawSync(Buffer.alloc(MEBIBYTE), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
   const { sizes, error } = receive([frame(payload)]);
   assert.equal([sizes, error], [[MEBIBYTE], null]);

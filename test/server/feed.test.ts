@@ -180,6 +180,22 @@ waiting('no timer and no listener is left, however it ends', async () => {
   assert.is(countTimers(), timers, 'ended');
 });
 
+waiting('who has left is not woken', async () => {
+  const feed = feedOf(0);
+  let removals = 0;
+  const signal = new AbortController().signal;
+  const { removeEventListener } = signal;
+  Object.defineProperty(signal, 'removeEventListener', {
+    value: (...parameters: Parameters<typeof removeEventListener>) => {
+      removals++;
+      removeEventListener.apply(signal, parameters);
+    },
+  });
+  await feed.wait(0, { signal, timeout: 0 });
+  feed.publish('1');
+  assert.is(removals, 1);
+});
+
 waiting.run();
 
 const iterating = suite('feed: iterating');

@@ -1,6 +1,6 @@
 // The four transports: the same updates, each once and in order, to the byte; and what is told when some are missed.
 import * as assert from 'uvu/assert';
-import { createFeed, type Feed } from '../../src/server/feed.js';
+import { createFeed, Feed } from '../../src/server/feed.js';
 import { addTransportRoutes } from '../../src/server/transports.js';
 import { httpRequest, RawClient } from '../support/raw-client.js';
 import { suite } from '../support/suite.js';
@@ -152,8 +152,24 @@ pushed('WebSocket: a client that sends something is closed with 1008', async () 
   assert.is((await client.readFrame()).payload.readUInt16BE(), 1008);
 });
 
-pushed('a client that leaves is not waited for', async () => {
-  await using served = await serveFeed(feedOf(0));
+/** A feed that tells who waits for it. */
+class Observed extends Feed<string> {
+  readonly signals: (AbortSignal | undefined)[] = [];
+
+  override wait(...parameters: Parameters<Feed<string>['wait']>): ReturnType<Feed<string>['wait']> {
+    this.signals.push(parameters[1]?.signal);
+    return super.wait(...parameters);
+  }
+
+  override from(...parameters: Parameters<Feed<string>['from']>): ReturnType<Feed<string>['from']> {
+    this.signals.push(parameters[1]?.signal);
+    return super.from(...parameters);
+  }
+}
+
+pushed('a client that leaves waits no longer', async () => {
+  const feed = new Observed({});
+  await using served = await serveFeed(feed);
   await using held = await RawClient.connect(served.port);
   await using streaming = await RawClient.connect(served.port);
   await using socket = await RawClient.connect(served.port);
@@ -161,8 +177,9 @@ pushed('a client that leaves is not waited for', async () => {
   streaming.write(get('/feed/streaming'));
   await streaming.readUntil('\r\n\r\n');
   await socket.upgrade('/feed/websocket');
+  await until('all three wait', () => feed.signals.length === 3);
   for (const client of [held, streaming, socket]) client.socket.resetAndDestroy();
-  await until('the WebSocket is gone', () => served.server.connections.size === 0);
+  await until('none of them waits', () => feed.signals.every((signal) => signal?.aborted));
   await served.assertWorking();
 });
 
