@@ -119,7 +119,11 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
     this.#stream = stream;
     this.#protocol = new Protocol(this, {
-      role: init.role, maxMessageBytes: init.limits.maxMessageBytes, deflate: init.deflate,
+      role: init.role,
+      maxMessageBytes: init.limits.maxMessageBytes,
+      deflate: init.deflate,
+      // What arrives after close() is read in any case.
+      isFull: () => this.#protocol.isOpen && this.#isFull(),
     });
     this.#limits = init.limits;
     this.#keepAlive = init.keepAlive;
@@ -311,6 +315,10 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   #receive(chunk: Buffer): void {
     this.#isAlive = true;
     this.#protocol.receive(chunk);
+    this.#afterReceive();
+  }
+
+  #afterReceive(): void {
     // What came in front of a violation is answered as if it had come alone: its readers run before the immediate.
     if (this.#protocol.mustFail) setImmediate(() => this.#fail());
     this.#afterProtocol();
@@ -350,7 +358,16 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
 
   #resume(): void {
     this.#isPaused = false;
-    this.#stream.resume();
+    // What is held may inflate to a whole limit: other connections have their turn before.
+    if (this.#protocol.isHolding) setImmediate(() => this.#receiveHeld());
+    else this.#stream.resume();
+  }
+
+  #receiveHeld(): void {
+    if (this.#isPaused) return;
+    this.#protocol.receiveHeld();
+    this.#afterReceive();
+    if (!this.#isPaused) this.#stream.resume();
   }
 
   // ── Bytes out ──

@@ -25,6 +25,8 @@ export interface ProtocolOptions {
   readonly maxMessageBytes: number;
   /** `null` if messages are not compressed. */
   readonly deflate: Deflate | null;
+  /** Whether the receiver has enough for now: then the rest of the bytes is held behind a compressed message. */
+  readonly isFull?: () => boolean;
 }
 
 export class Protocol implements FrameReceiver {
@@ -46,16 +48,18 @@ export class Protocol implements FrameReceiver {
   #violation: Error | null = null;
   /** `null` once nothing more is to be decoded: after a Close frame, a failure, or the end of the stream. */
   #decoder: FrameDecoder | null;
+  /** Bytes that arrived, and are to be decoded once the receiver has room. */
+  #held: Buffer | null = null;
   #closeReceived: { code: number; reason: string } | null = null;
   #unansweredPing: Buffer | null = null;
 
-  constructor(receiver: ProtocolReceiver, { role, maxMessageBytes, deflate }: ProtocolOptions) {
+  constructor(receiver: ProtocolReceiver, { role, maxMessageBytes, deflate, isFull }: ProtocolOptions) {
     this.#role = role;
     this.#receiver = receiver;
     this.output = new FrameEncoder(role);
     this.#deflater = deflate && new Deflater(deflate.outgoing);
     const inflater = deflate && new Inflater(deflate.incoming);
-    this.#decoder = new FrameDecoder(this, { role, maxMessageBytes, inflater });
+    this.#decoder = new FrameDecoder(this, { role, maxMessageBytes, inflater, ...(isFull && { isFull }) });
   }
 
   /** Whether messages may still arrive. */
@@ -76,13 +80,27 @@ export class Protocol implements FrameReceiver {
   /** Takes the bytes that arrived. If they break a rule, the connection fails at once, or by `fail` if `mustFail`. */
   receive(chunk: Buffer): void {
     this.#hasMessage = false;
+    if (this.#decoder === null) return;
     try {
-      this.#decoder?.decode(chunk);
+      const taken = this.#decoder.decode(chunk);
+      if (taken < chunk.length) this.#held = Buffer.from(chunk.subarray(taken));
     } catch (error) {
       this.#decoder = null;
       this.#violation = error as Error;
       if (!this.#hasMessage) this.fail();
     }
+  }
+
+  /** Whether bytes are held; until `receiveHeld` has taken them all, `receive` must not be called. */
+  get isHolding(): boolean {
+    return this.#held !== null;
+  }
+
+  /** Takes the bytes that are held, as far as the receiver has room for them. */
+  receiveHeld(): void {
+    const held = this.#held;
+    this.#held = null;
+    if (held !== null) this.receive(held);
   }
 
   /** Fails the connection (§7.1.7) if it must; the one place where an exception becomes a close code. */
@@ -107,6 +125,7 @@ export class Protocol implements FrameReceiver {
     this.fail();
     this.isOpen = false;
     this.#decoder = null;
+    this.#held = null;
   }
 
   /**

@@ -25,6 +25,8 @@ export interface FrameDecoderOptions {
   maxMessageBytes: number;
   /** For compressed messages; absent unless permessage-deflate was agreed on. */
   inflater?: Inflater | null;
+  /** Asked behind each compressed message: whether what follows is to wait, as the receiver has enough. */
+  isFull?: () => boolean;
 }
 
 /** Text up to this size is unmasked into one shared buffer instead of one of its own. */
@@ -43,6 +45,9 @@ export class FrameDecoder {
   readonly #role: Role;
   readonly #maxMessageBytes: number;
   readonly #inflater: Inflater | null;
+  readonly #isFull: () => boolean;
+  /** Whether the receiver has enough. */
+  #mustStop = false;
   readonly #assembler = new MessageAssembler();
 
   // The message that is being assembled.
@@ -67,20 +72,25 @@ export class FrameDecoder {
     this.#role = options.role;
     this.#maxMessageBytes = options.maxMessageBytes;
     this.#inflater = options.inflater ?? null;
+    this.#isFull = options.isFull ?? never;
   }
 
   /**
    * Decodes the next bytes, calling the receiver for each message and control frame that they complete.
    * What follows a Close frame in the chunk is ignored (§1.4).
+   * @returns how many bytes were taken. Behind a compressed message it may be less than all: one chunk of 64 KiB can
+   * hold 64 MiB of them, each within the limit. The rest is to be given again once the receiver wants more.
    * @throws ProtocolError once a header is there that breaks a rule, or with the first byte that can't be UTF-8.
    */
-  decode(chunk: Buffer): void {
+  decode(chunk: Buffer): number {
+    this.#mustStop = false;
     let position = 0;
-    while (position < chunk.length) {
+    while (position < chunk.length && !this.#mustStop) {
       if (this.#remaining > 0) position = this.#continuePayload(chunk, position);
       else if (this.#partialLength > 0) position = this.#continuePartial(chunk, position);
       else position = this.#beginFrame(chunk, position);
     }
+    return position;
   }
 
   #beginFrame(chunk: Buffer, position: number): number {
@@ -214,6 +224,7 @@ export class FrameDecoder {
   #inflate(payload: Buffer, isText: boolean): void {
     const bytes = this.#inflater!.inflate(payload, this.#maxMessageBytes);
     this.#receiver.receiveMessage(toMessage(bytes, isText), bytes.length);
+    this.#mustStop = this.#isFull();
   }
 
   #copyPayload(bytes: Buffer, start: number, length: number): Buffer {
@@ -237,4 +248,8 @@ function isShortAscii(bytes: Buffer, length: number): boolean {
   let all = 0;
   for (let index = 0; index < length; index++) all |= bytes[index];
   return all < 0x80;
+}
+
+function never(): boolean {
+  return false;
 }

@@ -1,6 +1,9 @@
 // The frame decoder: the RFC's examples, every rule at the byte where it is broken, and all of it however it is cut.
 import { isDeepStrictEqual, inspect } from 'node:util';
 import * as assert from 'uvu/assert';
+import { FrameDecoder } from '../../src/frame/decode.js';
+import { Inflater } from '../../src/frame/inflate.js';
+import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
 import { assertEveryCut, hex } from '../support/cuts.js';
 import { encodeNaive, type FrameToEncode } from '../support/naive-codec.js';
@@ -599,6 +602,27 @@ test('RFC 7692 the limit is that of the inflated message, in one frame and in fr
       ]);
     });
   }
+});
+
+test('RFC 7692 behind a compressed message the decoder stops if the receiver has enough, and goes on later', () => {
+  const messages: Message[] = [];
+  let limit = 2;
+  const receiver = { receiveMessage: (message: Message) => void messages.push(message), receiveControl: () => {} };
+  const inflater = new Inflater({ windowBits: 15, contextTakeover: true });
+  const isFull = (): boolean => messages.length >= limit;
+  const decoder = new FrameDecoder(receiver, { role: 'client', maxMessageBytes: 100, inflater, isFull });
+  // Whole, in fragments, whole with a reference to the one before; then one that is not compressed, and one that is.
+  const fragments = '41 03 f248cd 80 04 c9c90700';
+  const bytes = hex(`c1 07 f248cdc9c90700 ${fragments} c1 05 f200110000 81 01 61 c1 05 f200110000 81 01 62`);
+  const taken = decoder.decode(bytes);
+  assert.equal([taken, messages], [20, ['Hello', 'Hello']]);
+  limit = 4;
+  // The one that is not compressed is no longer than what came for it.
+  assert.is(decoder.decode(bytes.subarray(taken)), 17);
+  assert.is(messages.length, 5);
+  limit = 9;
+  assert.is(decoder.decode(bytes.subarray(taken + 17)), 3);
+  assert.equal(messages.slice(2), ['Hello', 'a', 'Hello', 'b']);
 });
 
 test('RFC 7692 a compressed message that could not fit is refused by its header', () => {

@@ -18,7 +18,9 @@ import { HandshakeError, type Close } from '../../src/errors.js';
 import { Random } from '../frame/random.js';
 import { FakeSocket } from '../server/harness.js';
 import { hex } from '../support/cuts.js';
-import { checkFrames, compressionOf, deliver, describeClose, describeMessage, fork, isReset, settle } from './conversation.js';
+import {
+  checkFrames, compressionOf, deliver, describeClose, describeMessage, fork, isReset, settle,
+} from './conversation.js';
 import { clientErrors, describeError } from './documented.js';
 import { generateFrameBytes } from './frame-inputs.js';
 import { generateResponseHead, httpDictionary, KEY, responseCorpus } from './heads.js';
@@ -29,10 +31,12 @@ import { assertHolds, assertSame, Finding, type Target } from './target.js';
 const MAX_MESSAGE_BYTES = 1000;
 const MAX_BODY_BYTES = 65_536;
 
-const DEFLATE = { threshold: 0 };
-
 /** Long enough for any machine: no timer takes part. */
 const NEVER = 1 << 30;
+
+const OPTIONS = {
+  timeout: NEVER, maxMessageBytes: MAX_MESSAGE_BYTES, subprotocols: ['chat'], deflate: { threshold: 0 },
+};
 
 /** The conversations under way by the name of their host. */
 const conversations = new Map<string, Conversation>();
@@ -89,7 +93,7 @@ class Conversation {
     const { redirects, isProxied } = this.#mode;
     this.#isReset = ending === 'reset';
     const proxy = isProxied ? { proxy: `http://${this.#host}:3128` } : {};
-    const options = { timeout: NEVER, maxMessageBytes: MAX_MESSAGE_BYTES, subprotocols: ['chat'], redirects, deflate: DEFLATE, ...proxy };
+    const options = { ...OPTIONS, redirects, ...proxy };
     void connect(`ws://${this.#host}/`, options).then(
       (connection) => this.#talk(connection),
       (error: unknown) => void ([this.#error, this.#verdict] = [error, 'refused']),

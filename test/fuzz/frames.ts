@@ -121,9 +121,9 @@ function readPlainly(bytes: Buffer, count: number, { deflate }: Mode): string[] 
 }
 
 /**
- * What is made besides where messages may be compressed: the history, the pieces that the last message was inflated into
- * in vain, and for each other its own pieces and their copy. A final block takes two bytes, and begins a piece of four
- * times what follows, at most 64 times in a message.
+ * What is made besides where messages may be compressed: the history, the pieces that the last message was inflated
+ * into in vain, and for each other its own pieces and their copy. A final block takes two bytes, and begins a piece of
+ * four times what follows, at most 64 times in a message.
  */
 function inflatingBound(bytes: Buffer, { events }: Reading): number {
   const inflated = events.reduce((sum, event) => sum + event.length, 0);

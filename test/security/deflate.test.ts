@@ -8,7 +8,7 @@ import { ProtocolError, requireWebSocket } from '../../src/index.js';
 import { Deflater } from '../../src/frame/deflate.js';
 import type { Message } from '../../src/frame/message.js';
 import { countLiveBytes } from '../frame/memory.js';
-import { open, roles, terminateAll, type Opened } from '../connection/harness.js';
+import { open, peerBytes, roles, terminateAll, type Opened } from '../connection/harness.js';
 import { countTimers, nextTurn, serve, serverSide, until } from '../server/harness.js';
 import { hex } from '../support/cuts.js';
 import { encodeNaive } from '../support/naive-codec.js';
@@ -166,6 +166,43 @@ test('a gibibyte of zeros in messages within the limit: each is whole, and the w
   const kept = countLiveBytes() - before;
   assert.ok(kept < MEBIBYTE, `${kept} bytes are kept`);
 });
+
+for (const role of roles) {
+  test(`${role}: a chunk of messages that are huge together is inflated as the queue has room for them`, async () => {
+    const opened = open({ role, deflate });
+    const { connection, stream } = opened;
+    const payload = deflateRawSync(Buffer.alloc(MEBIBYTE), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
+    const one = encodeNaive({ opcode: 2, rsv1: true, payload });
+    const chunk = Buffer.concat([...new Array<Buffer>(60).fill(one), encodeNaive({ opcode: 9, payload: hex('ff') })]);
+    stream.receive(peerBytes(role, chunk.toString('hex')));
+    await nextTurn();
+    // The default limit, and the message that reached it.
+    assert.is(connection.countMessages(), 1);
+    await opened.assertSent('');
+    for (let count = 0; count < 60; count++) {
+      assert.is(((await connection.wait()) as Buffer).length, MEBIBYTE);
+      assert.ok(connection.countMessages() <= 1, `${connection.countMessages()} messages wait`);
+    }
+    await nextTurn();
+    await opened.assertSent('8a 01 ff');
+  });
+
+  test(`${role}: messages that wait to be inflated do not keep a Close frame from getting through`, async () => {
+    const opened = open({ role, deflate, limits: { maxQueuedMessages: 2 } });
+    const { connection, stream } = opened;
+    const one = 'c1 07 f248cdc9c90700';
+    stream.receive(peerBytes(role, `${one.repeat(10)} 88 02 03e8`));
+    await nextTurn();
+    assert.is(connection.countMessages(), 2);
+    void connection.close();
+    await nextTurn();
+    await opened.assertSent('88 02 03e8');
+    stream.receiveEnd();
+    assert.equal(await connection.closed, { code: 1000, reason: '', wasClean: true });
+    // Those beyond the queue are dropped.
+    assert.is(connection.countMessages(), 2);
+  });
+}
 
 test('the limit is exact, and may be nothing at all', () => {
   const message = (length: number): Buffer => {
