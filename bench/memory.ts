@@ -82,7 +82,9 @@ for (const transport of ['TCP', 'TLS'] as const) {
   }
   results.push({ name, outcomes });
   console.log(`${name}, bytes for each\n`);
-  const header = ['server', 'idle: RAM', 'heap', 'external', 'after a burst: RAM', 'heap', 'after all closed: RAM', 'heap'];
+  const header = [
+    'server', 'idle: RAM', 'heap', 'external', 'after a burst: RAM', 'heap', 'after all closed: RAM', 'heap',
+  ];
   printTable(header, outcomes.map(({ peer, version, idle, afterBurst, afterClose }) => [
     `${peer} ${version}`,
     ...[idle.resident, idle.heap, idle.external, afterBurst.resident, afterBurst.heap].map(format),

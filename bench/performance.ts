@@ -96,7 +96,8 @@ function rounded(bytes: number | null): string | number {
 function memory(cases: Cases<MemoryOutcome>): string {
   const header = ['server', 'idle: RAM', 'heap', 'after a burst: RAM', 'after all closed: RAM', 'heap'];
   return cases.map(({ name, outcomes }) => {
-    return `${name}, bytes for each:\n\n` + formatTable(header, outcomes.map(({ peer, idle, afterBurst, afterClose }) => [
+    return `${name}, bytes for each:\n\n` +
+      formatTable(header, outcomes.map(({ peer, idle, afterBurst, afterClose }) => [
       peer,
       ...[idle.resident, idle.heap, afterBurst.resident, afterClose.resident, afterClose.heap].map(rounded),
     ]));
@@ -190,7 +191,7 @@ if (echoReport !== null) {
   await writeChart(benchPath('../docs/echo.svg'), {
     title: {
       text: 'What an echo costs the server',
-      subtitle: 'CPU time per message in relation to twobyte with for await; shorter is better, the scale is logarithmic',
+      subtitle: 'CPU time per message in relation to twobyte; shorter is better, the scale is logarithmic',
     },
     data: { values },
     facet: { field: 'name', type: 'nominal', columns: 2, sort: null, title: null },

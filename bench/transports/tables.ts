@@ -201,7 +201,10 @@ function gridTable(
 
 function checkTable(results: Results): string {
   return table(
-    ['model against measurement', 'settings', 'each request, reply, event, frame', 'an update, from rates: median', 'greatest'],
+    [
+      'model against measurement', 'settings', 'each request, reply, event, frame', 'an update, from rates: median',
+      'greatest',
+    ],
     comparisons(results).map(({ transport, count, parts, median, rates }) => {
       return [titles[transport], String(count), percent(parts), percent(median), percent(rates)];
     }),

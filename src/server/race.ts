@@ -79,7 +79,8 @@ export class Race {
  * Adds the race to a server: the page at `/race/`, its control connection, and the four transports of each race.
  *
  * The control connection is the race: it begins and ends with it. The server names the race in the first message, then
- * reports the counts; a message with the page's time is answered with that and the server's, to compare the clocks.
+ * reports the counts, and says when it is over; a message with the page's time is answered with that and the server's,
+ * to compare the clocks.
  * @returns the races under way, by name.
  */
 export function addRaceRoutes(
@@ -102,7 +103,11 @@ export function addRaceRoutes(
     races.set(name, race);
     const tell = (message: object): void => void webSocket.send(JSON.stringify(message));
     const reporting = setInterval(() => tell({ lanes: race.report() }), REPORT_INTERVAL);
-    const limit = setTimeout(() => void webSocket.close(), maxDuration);
+    const limit = setTimeout(() => {
+      // Said first, so that the page stops asking before its questions have no answer.
+      tell({ over: true });
+      void webSocket.close();
+    }, maxDuration);
     try {
       tell({ race: name });
       for await (const message of webSocket) {
