@@ -204,6 +204,17 @@ for (const role of roles) {
   });
 }
 
+test('what waits to be inflated is gone with its connection', async () => {
+  const { connection, stream } = open({ role: 'server', deflate, limits: { maxQueuedMessages: 1 } });
+  stream.receive(peerBytes('server', 'c1 07 f248cdc9c90700 c1 05 f200110000'));
+  await nextTurn();
+  assert.is(await connection.wait(), 'Hello');
+  // The next would have its turn now.
+  connection.terminate();
+  assert.is(await connection.wait(), null);
+  assert.is((await connection.closed).code, 1006);
+});
+
 test('the limit is exact, and may be nothing at all', () => {
   const message = (length: number): Buffer => {
     return frame(deflateRawSync(Buffer.alloc(length), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4));
