@@ -30,7 +30,13 @@ export const colours: Readonly<Record<string, string>> = {
   'WebSocket': '#2856c8',
 };
 
+interface TextItem {
+  readonly fontSize?: number;
+  readonly fontWeight?: number | string;
+}
+
 interface Vega {
+  textMetrics: { width(item: TextItem, text: unknown): number };
   parse(spec: unknown): unknown;
   View: new (runtime: unknown, options: { renderer: 'none' }) => { toSVG(): Promise<string>; finalize(): void };
 }
@@ -43,10 +49,17 @@ interface VegaLite {
 export async function writeChart(path: string, spec: Readonly<Record<string, unknown>>): Promise<void> {
   const vega = (await load('vega/build/vega.module.js')) as Vega;
   const { compile } = (await load('vega-lite/build/index.js')) as VegaLite;
+  vega.textMetrics.width = textWidth;
   const merged = { ...spec, config: { ...config, ...(spec['config'] as object | undefined) } };
   const view = new vega.View(vega.parse(compile(merged).spec), { renderer: 'none' });
   writeFileSync(path, `${await view.toSVG()}\n`);
   view.finalize();
+}
+
+/** Without a canvas Vega takes letters for much wider than they are, and leaves as much white. */
+function textWidth({ fontSize = 11, fontWeight = 400 }: TextItem, text: unknown): number {
+  const isBold = fontWeight === 'bold' || Number(fontWeight) >= 600;
+  return String(text).length * fontSize * (isBold ? 0.6 : 0.55);
 }
 
 function load(file: string): Promise<unknown> {

@@ -1,4 +1,6 @@
-// Does each clever part of the frame codec pay? Against the naive version of the same, in turn, in one process.
+// Does each clever part of the frame codec pay? Against the naive version of the same and ws, in turn, in one process.
+import { createRequire } from 'node:module';
+import { Writable } from 'node:stream';
 import { FrameDecoder } from '../src/frame/decode.js';
 import { FrameEncoder } from '../src/frame/encode.js';
 import { copyMasked } from '../src/frame/mask.js';
@@ -6,10 +8,28 @@ import { Opcode } from '../src/frame/opcode.js';
 import { decodeUtf8, Utf8Validator } from '../src/frame/utf8.js';
 import { decodeNaive, encodeNaive, mask as maskNaive } from '../test/support/naive-codec.js';
 import { compare, type Variants } from './compare.js';
+import { parseBenchOptions } from './harness/options.js';
+import { saveResults } from './harness/report.js';
+import { benchPath } from './packages.js';
 
-const KEY = 0x3d21fa37;
-const KEY_BYTES = Buffer.from('37fa213d', 'hex');
+/** ws unmasks in place: this key makes ASCII of ASCII, so that a frame can be decoded again and again. */
+const KEY = 0x04030201;
+const KEY_BYTES = Buffer.from('01020304', 'hex');
 const sizes = [20, 256, 1024, 16_384, 1_048_576];
+
+/** The parts of ws that are measured. */
+type Receiver = new (options: { isServer: boolean; maxPayload: number }) => {
+  on(event: 'message', listener: () => void): void;
+  write(chunk: Buffer): void;
+};
+type Sender = new (socket: Writable) => {
+  send(payload: string | Buffer, options: object): void;
+};
+
+process.env['WS_NO_BUFFER_UTIL'] = process.env['WS_NO_UTF_8_VALIDATE'] = '1';
+const load = createRequire(import.meta.url);
+const WsReceiver = load(benchPath('node_modules/ws/lib/receiver.js')) as Receiver;
+const WsSender = load(benchPath('node_modules/ws/lib/sender.js')) as Sender;
 
 function mask(size: number): Variants {
   const source = Buffer.alloc(size, 'a');
@@ -38,31 +58,56 @@ function decodeFrame(payload: Buffer, opcode: number): Variants {
   const frame = encodeNaive({ opcode, payload, maskingKey: KEY_BYTES });
   const receiver = { receiveMessage: () => {}, receiveControl: () => {} };
   const decoder = new FrameDecoder(receiver, { role: 'server', maxMessageBytes: 1 << 24 });
-  return { FrameDecoder: () => decoder.decode(frame), naive: () => void decodeNaive(frame) };
+  const wsReceiver = new WsReceiver({ isServer: true, maxPayload: 1 << 24 });
+  wsReceiver.on('message', () => {});
+  const wsFrame = Buffer.from(frame);
+  return {
+    FrameDecoder: () => decoder.decode(frame),
+    ws: () => wsReceiver.write(wsFrame),
+    naive: () => void decodeNaive(frame),
+  };
 }
 
 function encodeFrame(payload: string | Buffer, opcode: number): Variants {
   const encoder = new FrameEncoder('server');
+  // How many pieces a frame is written in counts too.
+  const sink = new Writable({ write: (_chunk, _encoding, done) => done(), writev: (_chunks, done) => done() });
+  const wsSender = new WsSender(sink);
+  const options = { fin: true, binary: opcode === Opcode.BINARY, mask: false, compress: false };
   return {
     FrameEncoder() {
       encoder.encode(opcode, payload);
-      encoder.take();
+      writeAll(sink, encoder.take());
     },
-    naive: () => void encodeNaive({ opcode, payload: Buffer.from(payload) }),
+    ws: () => wsSender.send(payload, options),
+    naive: () => void sink.write(encodeNaive({ opcode, payload: Buffer.from(payload) })),
   };
 }
 
-console.log('| job | ours | naive | ratio |\n|---|---|---|---|');
+/** As `Connection` does it. */
+function writeAll(stream: Writable, chunks: readonly Uint8Array[]): void {
+  if (chunks.length > 1) stream.cork();
+  for (const chunk of chunks) stream.write(chunk);
+  if (chunks.length > 1) stream.uncork();
+}
+
+const options = parseBenchOptions();
+const results: Record<string, Record<string, number>> = {};
+console.log('| job | nanoseconds | ours ÷ the others |\n|---|---|---|');
 for (const size of sizes) {
   const ascii = 'a'.repeat(size);
-  compare({
-    [`unmask ${size} B`]: mask(size),
-    [`text of ${size} B, ASCII`]: decodeText('a', size),
-    [`text of ${size} B, CJK`]: decodeText('字', size),
-    [`check ${size} B of CJK`]: validate('字', size),
-    [`decode a binary frame of ${size} B`]: decodeFrame(Buffer.alloc(size), Opcode.BINARY),
-    [`decode a text frame of ${size} B`]: decodeFrame(Buffer.from(ascii), Opcode.TEXT),
-    [`encode a text frame of ${size} B`]: encodeFrame(ascii, Opcode.TEXT),
-    [`encode a binary frame of ${size} B`]: encodeFrame(Buffer.from(ascii), Opcode.BINARY),
-  });
+  const jobs: Record<string, () => Variants> = {
+    [`unmask ${size} B`]: () => mask(size),
+    [`text of ${size} B, ASCII`]: () => decodeText('a', size),
+    [`text of ${size} B, CJK`]: () => decodeText('字', size),
+    [`check ${size} B of CJK`]: () => validate('字', size),
+    [`decode a binary frame of ${size} B`]: () => decodeFrame(Buffer.alloc(size), Opcode.BINARY),
+    [`decode a text frame of ${size} B`]: () => decodeFrame(Buffer.from(ascii), Opcode.TEXT),
+    [`encode a text frame of ${size} B`]: () => encodeFrame(ascii, Opcode.TEXT),
+    [`encode a binary frame of ${size} B`]: () => encodeFrame(Buffer.from(ascii), Opcode.BINARY),
+  };
+  for (const [job, make] of Object.entries(jobs)) {
+    if (options.case === null || options.case.test(job)) results[job] = compare(job, make());
+  }
 }
+saveResults('codec', results);

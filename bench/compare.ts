@@ -7,23 +7,23 @@ const ROUND_MILLISECONDS = 20;
 export type Variants = Readonly<Record<string, () => void>>;
 
 /**
- * Prints a line of a Markdown table for each job: nanoseconds per call of each variant (median of the rounds), and how
- * long the first takes in relation to each other.
+ * Prints a line of a Markdown table: nanoseconds per call of each variant (median of the rounds), and how long the
+ * first takes in relation to each other.
+ * @returns the nanoseconds by the name of the variant.
  */
-export function compare(jobs: Readonly<Record<string, Variants>>): void {
-  for (const [job, variants] of Object.entries(jobs)) {
-    const entries = Object.entries(variants).map(([name, run]) => {
-      return { name, run, calls: calibrate(run), times: new Array<number>() };
-    });
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const { run, calls, times } of entries) times.push(time(run, calls));
-    }
-    const medians = entries.map(({ name, times }) => [name, median(times)] as const);
-    const [, first] = medians[0];
-    const cells = medians.map(([name, nanoseconds]) => `${name} ${nanoseconds.toFixed(0)} ns`);
-    const ratios = medians.slice(1).map(([, nanoseconds]) => (first / nanoseconds).toFixed(2));
-    console.log(`| ${job} | ${cells.join(' | ')} | ${ratios.join(' | ')} |`);
+export function compare(job: string, variants: Variants): Record<string, number> {
+  const entries = Object.entries(variants).map(([name, run]) => {
+    return { name, run, calls: calibrate(run), times: new Array<number>() };
+  });
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const { run, calls, times } of entries) times.push(time(run, calls));
   }
+  const medians = entries.map(({ name, times }) => [name, median(times)] as const);
+  const [, first] = medians[0];
+  const cells = medians.map(([name, nanoseconds]) => `${name} ${nanoseconds.toFixed(0)}`);
+  const ratios = medians.slice(1).map(([name, nanoseconds]) => `${name} ${(first / nanoseconds).toFixed(2)}`);
+  console.log(`| ${job} | ${cells.join(', ')} | ${ratios.join(', ')} |`);
+  return Object.fromEntries(medians);
 }
 
 /** How many calls fill a round, found while the code gets warm. */

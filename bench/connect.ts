@@ -7,15 +7,15 @@ import { printOutcomes, saveResults } from './harness/report.js';
 const AT_A_TIME = 32;
 
 const options = parseBenchOptions({ milliseconds: 1000 });
-const peers = options.peers.filter(({ style, isBare }) => !isBare && (style === undefined || style === 'for await'));
+const peers = options.peers.filter(({ style }) => style === undefined || style === 'for await');
 const results: { name: string; outcomes: Outcome[] }[] = [];
 for (const isSecure of [false, true]) {
   const name = isSecure ? 'TLS' : 'TCP';
   if (options.case !== null && !options.case.test(name)) continue;
-  const outcomes = await duel(peers, {
+  const outcomes = await duel(isSecure ? peers.filter(({ isBare }) => !isBare) : peers, {
     ...options,
     ...(isSecure && { server: { tls: { key: privateKey, cert: certificate } } }),
-    load: (port) => ({ kind: 'connect', port, isSecure, atATime: AT_A_TIME }),
+    load: (port, { isBare }) => ({ kind: 'connect', port, isBare, isSecure, atATime: AT_A_TIME }),
   });
   results.push({ name, outcomes });
   printOutcomes(name, outcomes, 'handshake');

@@ -97,7 +97,8 @@ export function latest(job: Job, pollInterval: number, platform: Platform = 'two
   const requests = updateInterval / pollInterval;
   const wasted = Math.max(0, requests - 1);
   return {
-    bytesIn: Math.min(1, requests) * latestReply(true, payload, platform) + wasted * latestReply(false, payload, platform),
+    bytesIn: Math.min(1, requests) * latestReply(true, payload, platform) +
+      wasted * latestReply(false, payload, platform),
     bytesOut: requests * request,
     requests,
     wasted,

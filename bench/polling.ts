@@ -1,6 +1,6 @@
 // `npm run bench:polling`: four transports doing the same job, measured, compared with the model, and drawn.
 import { execSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { writeChart } from './chart.js';
@@ -25,7 +25,7 @@ else. Writes bench/results/polling.json and its charts, and the tables of docs/p
 const { values } = parseArgs({
   options: { quick: { type: 'boolean' }, report: { type: 'boolean' }, help: { type: 'boolean' } },
 });
-const DOCUMENT = benchPath('../docs/polling.md');
+const DOCUMENTS = ['docs/polling.md', 'README.md'];
 const name = values.quick ? 'polling-quick' : 'polling';
 const file = benchPath(`results/${name}.json`);
 
@@ -50,9 +50,12 @@ async function report(results: Results): Promise<void> {
   const tables = tablesOf(results);
   console.log(`\n${tables['headline']}\n\n${tables['check']}\n`);
   console.log(`written: bench/results/${name}.json and ${name}-*.svg`);
-  if (values.quick || !existsSync(DOCUMENT)) return;
-  writeFileSync(DOCUMENT, fillIn(readFileSync(DOCUMENT, 'utf8'), tables));
-  console.log('written: the tables of docs/polling.md');
+  if (values.quick) return;
+  for (const document of DOCUMENTS) {
+    const path = benchPath(`../${document}`);
+    writeFileSync(path, fillIn(readFileSync(path, 'utf8'), tables));
+    console.log(`written: the tables of ${document}`);
+  }
 }
 
 async function measureAll(): Promise<Results> {
@@ -103,7 +106,8 @@ async function measureSettings(scale: Scale): Promise<Measurement[]> {
   const settings = settingsOf(scale);
   const rounds = roundsOf(settings, scale);
   const pairs = Array.from({ length: scale.pairs }, () => new Pair());
-  console.log(`${settings.length} settings in ${rounds.length} rounds, up to ${scale.pairs} side by side; warming up …`);
+  const { length } = rounds;
+  console.log(`${settings.length} settings in ${length} rounds, up to ${scale.pairs} side by side; warming up …`);
   await Promise.all(pairs.map((pair) => pair.warmUp(warmUpSettings(), values.quick ? 100 : 800)));
   const measurements: Measurement[] = [];
   for (const [index, { window, settings: together }] of rounds.entries()) {
@@ -126,7 +130,8 @@ function common(transport: Transport, clients: number, platform: Platform = 'two
   const isShort = transport === 'polling';
   const payload = transport === 'websocket-deflate' ? 1024 : 20;
   return {
-    transport, platform, clients, updateInterval: 1000, pollInterval: isShort ? 1000 : null, payload, headers: 'chromium',
+    transport, platform, clients, payload, headers: 'chromium',
+    updateInterval: 1000, pollInterval: isShort ? 1000 : null,
   };
 }
 

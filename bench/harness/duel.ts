@@ -21,6 +21,8 @@ export interface Outcome {
   /** Microseconds of CPU time of the server, of all its threads, for one message. */
   readonly cpuPerMessage: number;
   readonly messagesPerSecond: number;
+  /** Bytes of the frames that came back for each message, where the load looks at them. */
+  readonly bytesPerMessage: number;
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
@@ -34,6 +36,7 @@ export interface Outcome {
 interface Sample {
   readonly cpuPerMessage: number;
   readonly messagesPerSecond: number;
+  readonly bytesPerMessage: number;
   readonly p50: number;
   readonly p99: number;
   readonly serverShare: number;
@@ -74,6 +77,7 @@ async function measure(server: ServerProcess, load: LoadProcess, milliseconds: n
   return {
     cpuPerMessage: serverCpu / result.messages,
     messagesPerSecond: (result.messages / result.milliseconds) * 1000,
+    bytesPerMessage: result.bytes / result.messages,
     p50: result.p50,
     p99: result.p99,
     serverShare: serverCpu / 1000 / result.milliseconds,
@@ -88,6 +92,7 @@ function summarize(peer: Peer, samples: readonly Sample[], first: readonly Sampl
     version: peer.version,
     cpuPerMessage: over('cpuPerMessage'),
     messagesPerSecond: over('messagesPerSecond'),
+    bytesPerMessage: over('bytesPerMessage'),
     p50: over('p50'),
     p99: over('p99'),
     serverShare: over('serverShare'),

@@ -1,6 +1,8 @@
 // The load generator: a process of its own that does what its parent tells it, with bytes made beforehand.
 import { encodeNaive } from '../../test/support/naive-codec.js';
-import { createFrames, createPayload, type Content } from './frames.js';
+import { inflateRawSync } from 'node:zlib';
+import { decodeFirst } from '../../test/support/naive-codec.js';
+import { createCompressed, createFrames, createPayload, createTexts, type Content } from './frames.js';
 import { openClients, type ClientOptions, type RawClient } from './raw-client.js';
 import { quantile } from './statistics.js';
 
@@ -11,6 +13,13 @@ export interface EchoLoad extends ClientOptions {
   /** How many messages leave in one write; the next ones leave when all their echoes are there. */
   readonly inFlight: number;
   readonly content: Content;
+  readonly size: number;
+}
+
+/** Compressed messages that go to an echo and back, one at a time on each connection, all different. */
+export interface DeflateLoad extends ClientOptions {
+  readonly kind: 'deflate';
+  readonly connections: number;
   readonly size: number;
 }
 
@@ -42,7 +51,7 @@ export interface ConnectLoad extends ClientOptions {
   readonly atATime: number;
 }
 
-export type LoadOptions = EchoLoad | BroadcastLoad | PingLoad | SlowLoad | ConnectLoad;
+export type LoadOptions = EchoLoad | DeflateLoad | BroadcastLoad | PingLoad | SlowLoad | ConnectLoad;
 
 export type LoadCommand =
   | { readonly do: 'open'; readonly name: string; readonly options: LoadOptions }
@@ -53,6 +62,8 @@ export interface LoadResult {
   /** Messages that came back, or were delivered; for `connect`, handshakes. */
   readonly messages: number;
   readonly milliseconds: number;
+  /** Bytes of the frames that came back, where they are looked at. */
+  readonly bytes: number;
   /** Milliseconds from a write until all that it asked for had come. */
   readonly p50: number;
   readonly p99: number;
@@ -68,6 +79,7 @@ class Run {
   readonly start = performance.now();
   readonly result: Promise<LoadResult>;
   messages = 0;
+  bytes = 0;
   readonly #deadline: number;
   readonly #times: number[] = [];
   #pending = 0;
@@ -98,6 +110,7 @@ class Run {
     return {
       messages: this.messages,
       milliseconds: performance.now() - this.start,
+      bytes: this.bytes,
       p50: quantile(this.#times, 0.5),
       p99: quantile(this.#times, 0.99),
     };
@@ -144,6 +157,67 @@ async function openEcho(options: EchoLoad): Promise<Load> {
     },
     close: () => close(clients),
   };
+}
+
+async function openDeflate(options: DeflateLoad): Promise<Load> {
+  const texts = createTexts(options.size);
+  const messages = texts.map(createCompressed);
+  const clients = await openClients(options.connections, { ...options, extensions: 'permessage-deflate' });
+  const positions = clients.map((_, index) => index % messages.length);
+
+  const drive = (index: number, run: Run, isChecking: boolean): void => {
+    const { socket } = clients[index];
+    let begun = 0;
+    /** What came of a frame whose length is not known yet, or which is to be checked. */
+    let gathered = Buffer.alloc(0);
+    let missing = 0;
+    const send = (): void => {
+      begun = run.begin();
+      socket.write(messages[positions[index]]);
+    };
+    const finish = (): void => {
+      if (isChecking) check(gathered, texts[positions[index]]);
+      gathered = Buffer.alloc(0);
+      positions[index] = (positions[index] + 1) % messages.length;
+      if (run.end(begun, 1)) send();
+    };
+    clients[index].onBytes = (received, length) => {
+      run.bytes += length;
+      if (missing === 0 || isChecking) {
+        gathered = Buffer.concat([gathered, received.subarray(0, length)]);
+        const whole = frameLength(gathered);
+        if (whole === null) return;
+        missing = whole - gathered.length;
+      } else {
+        missing -= length;
+      }
+      if (missing === 0) finish();
+    };
+    send();
+  };
+  const runAll = (milliseconds: number, isChecking: boolean): Promise<LoadResult> => {
+    const run = new Run(milliseconds);
+    for (let index = 0; index < clients.length; index++) drive(index, run, isChecking);
+    return run.result;
+  };
+  await runAll(0, true);
+  return { run: (milliseconds) => runAll(milliseconds, false), close: () => close(clients) };
+}
+
+/** Of an unmasked frame, its header included; `null` if that is not whole. */
+function frameLength(bytes: Buffer): number | null {
+  if (bytes.length < 2) return null;
+  if (bytes[1] < 126) return 2 + bytes[1];
+  if (bytes[1] === 126) return bytes.length < 4 ? null : 4 + bytes.readUInt16BE(2);
+  return bytes.length < 10 ? null : 10 + Number(bytes.readBigUInt64BE(2));
+}
+
+/** The first answer of a connection refers to no other. */
+function check(frame: Buffer, text: string): void {
+  const { rsv1, payload } = decodeFirst(frame)!.frame;
+  if (!rsv1) throw new Error('the echo is not compressed');
+  const inflated = inflateRawSync(Buffer.concat([payload, Buffer.from('0000ffff0300', 'hex')]));
+  if (inflated.toString() !== text) throw new Error('the echo is not what was sent');
 }
 
 async function openBroadcast(options: BroadcastLoad): Promise<Load> {
@@ -266,6 +340,8 @@ function open(options: LoadOptions): Load | Promise<Load> {
   switch (options.kind) {
     case 'echo':
       return openEcho(options);
+    case 'deflate':
+      return openDeflate(options);
     case 'broadcast':
       return openBroadcast(options);
     case 'ping':

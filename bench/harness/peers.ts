@@ -12,6 +12,8 @@ export interface ServerOptions {
   readonly role?: Role;
   readonly style?: string;
   readonly tls?: { readonly key: string; readonly cert: string };
+  /** Compresses every message by permessage-deflate; not every peer's server can. */
+  readonly deflate?: { readonly contextTakeover: boolean };
 }
 
 export interface Peer {

@@ -1,7 +1,7 @@
 // A connection of the load generator: bytes out, a count of bytes in, and as little else as can be.
 import { connect as connectNet, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { HEAD_END, OPENING_REQUEST } from './frames.js';
+import { HEAD_END, openingRequest } from './frames.js';
 
 /** Where and how to connect. */
 export interface ClientOptions {
@@ -11,6 +11,8 @@ export interface ClientOptions {
   /** Whether the server speaks no WebSocket. */
   readonly isBare?: boolean;
   readonly isSecure?: boolean;
+  /** The value of `Sec-WebSocket-Extensions`. */
+  readonly extensions?: string;
 }
 
 /** All sockets read into the same memory; it is looked at before the next one reads. */
@@ -26,7 +28,7 @@ export class RawClient {
   }
 
   /** Connects, and goes through the opening handshake. */
-  static open({ port, localAddress, isBare = false, isSecure = false }: ClientOptions): Promise<RawClient> {
+  static open({ port, localAddress, isBare, isSecure, extensions }: ClientOptions): Promise<RawClient> {
     return new Promise((resolve, reject) => {
       let head = '';
       let isOpen = false;
@@ -51,7 +53,7 @@ export class RawClient {
       socket.on('close', () => reject(new Error(`the connection has ended behind ${JSON.stringify(head)}`)));
       socket.on(isSecure ? 'secureConnect' : 'connect', () => {
         // A bare server sends the end of a head as soon as it has accepted.
-        if (!isBare) socket.write(OPENING_REQUEST);
+        if (!isBare) socket.write(openingRequest(extensions));
       });
     });
   }

@@ -30,10 +30,14 @@ export function saveResults<T>(bench: string, results: T): void {
   writeFileSync(benchPath(`results/${bench}.json`), `${JSON.stringify(report, null, 1)}\n`);
 }
 
+/** A table of Markdown. */
+export function formatTable(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const lines = [header, header.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+  return `${lines.join('\n')}\n`;
+}
+
 export function printTable(header: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
-  console.log(`| ${header.join(' | ')} |\n|${'---|'.repeat(header.length)}`);
-  for (const row of rows) console.log(`| ${row.join(' | ')} |`);
-  console.log();
+  console.log(formatTable(header, rows));
 }
 
 /** @param unit what is counted. */

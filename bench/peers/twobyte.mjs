@@ -1,5 +1,5 @@
 // This library, or another checkout of it, in three styles of its API.
-import { announcement, ready, role, style, tls } from './options.mjs';
+import { announcement, deflate, ready, role, style, tls } from './options.mjs';
 
 const { createServer, requireWebSocket } = await import(process.env.TWOBYTE ?? '../../dist/src/index.js');
 
@@ -36,7 +36,11 @@ async function relay(connection) {
 }
 
 const handlers = { echo: echoes[style], broadcast, relay };
-const server = createServer({ maxMessageBytes: 1 << 21, ...(tls && { tls }) });
+const server = createServer({
+  maxMessageBytes: 1 << 21,
+  deflate: deflate !== undefined && { ...deflate, threshold: 0 },
+  ...(tls && { tls }),
+});
 server.route('/', requireWebSocket((request) => handlers[role](request.webSocket)));
 await server.listen(0, '127.0.0.1');
 ready(server.address().port);

@@ -1,11 +1,16 @@
-// ws at its best: no compression to negotiate, and UTF-8 checked as the RFC asks.
+// ws at its best: no compression to negotiate unless that is the question, and UTF-8 checked as the RFC asks.
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { createWebSocketStream, WebSocketServer } from 'ws';
-import { announcement, ready, role, style, tls } from './options.mjs';
+import { announcement, deflate, ready, role, style, tls } from './options.mjs';
 
 const http = tls === undefined ? createHttpServer() : createHttpsServer(tls);
-const server = new WebSocketServer({ server: http, perMessageDeflate: false, skipUTF8Validation: false });
+const perMessageDeflate = deflate !== undefined && {
+  threshold: 0,
+  serverNoContextTakeover: !deflate.contextTakeover,
+  clientNoContextTakeover: !deflate.contextTakeover,
+};
+const server = new WebSocketServer({ server: http, perMessageDeflate, skipUTF8Validation: false });
 server.on('connection', (socket) => {
   const [first] = server.clients;
   socket.on('error', () => {});

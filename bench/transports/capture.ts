@@ -5,26 +5,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { launchBrowser } from '../../test/interop/browser.js';
-import { benchPath } from '../packages.js';
-
-/** The header fields of a request as they were sent, but for `Host`, whose port is another in each run. */
-export type Fields = readonly (readonly [name: string, value: string])[];
-
-/** The requests of one browser. */
-export interface CapturedHeaders {
-  /** The name and version, as in `User-Agent`. */
-  readonly browser: string;
-  /** By `fetch`, of what may not be cached: short and long polling. */
-  readonly fetch: Fields;
-  /** By `fetch`, of what the browser's cache has with an `ETag`. */
-  readonly conditional: Fields;
-  /** By `new EventSource`. */
-  readonly eventSource: Fields;
-  /** By `new WebSocket`. */
-  readonly webSocket: Fields;
-}
-
-export const FIXTURE = benchPath('transports/chromium-headers.json');
+import { FIXTURE, type CapturedHeaders, type Fields } from './headers.js';
 
 /** A session of 256 random bits in base64url, as a server's cookie carries it. */
 const COOKIE = 'session=kZ3vQm8T1xWb5YdR0uNc7LhJ2sFgAeVpIoKtXyU4w6E';

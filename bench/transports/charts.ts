@@ -33,6 +33,10 @@ function rounded(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 1 : 0 });
 }
 
+function few(count: number): string {
+  return count.toFixed(count < 10 ? 1 : 0);
+}
+
 function bytesChart(results: Results): Spec {
   const values = (['chromium', 'minimal'] as const).flatMap((headers) => [
     ...[100, 1000, 5000].map((pollInterval) => point(results, 'polling', { headers, pollInterval })),
@@ -60,17 +64,17 @@ function bytesChart(results: Results): Spec {
         mark: { type: 'rule', strokeWidth: 3, opacity: 0.35 },
         encoding: { x: { field: 'bytes', type: 'quantitative' }, x2: { value: 0 }, color },
       },
-      {
+      ...(['minimal', 'chromium'] as const).map((headers) => ({
+        transform: [{ filter: `datum.headers === "${headers}"` }],
         mark: { type: 'point', size: 130, strokeWidth: 2, opacity: 1 },
         encoding: {
           x: { field: 'bytes', type: 'quantitative', scale: { type: 'log', domain: [10, 20_000] }, axis: {
             title: 'bytes for each update (logarithmic)', values: [10, 100, 1000, 10_000], format: ',d',
           } },
           color,
-          fill: { condition: { test: 'datum.headers === "chromium"', field: 'transport', scale, legend: null },
-            value: '#ffffff' },
+          fill: headers === 'chromium' ? color : { value: '#ffffff' },
         },
-      },
+      })),
       {
         transform: [{ filter: 'datum.headers === "chromium"' }],
         mark: { type: 'text', dx: 13, align: 'left', fontSize: 13, fontWeight: 600 },
@@ -134,10 +138,17 @@ function latencyChart(results: Results): Spec {
       { data: { values: polls }, mark: { type: 'line', strokeWidth: 2, opacity: 0.4, color: colours['Polling'] } },
       { data: { values: [...polls, ...pushes] }, mark: { type: 'point', filled: true, size: 150, opacity: 1 },
         encoding: { color } },
-      { data: { values: polls }, mark: { type: 'text', align: 'left', dx: 12, dy: -8, fontSize: 13, fontWeight: 600 },
-        encoding: { text: { field: 'name' }, color } },
-      { data: { values: pushes }, mark: { type: 'text', align: 'center', dy: -17, fontSize: 13, fontWeight: 600 },
-        encoding: { text: { field: 'name' }, color } },
+      // Each label is where neither the line nor another label is.
+      ...([
+        [polls.slice(0, 1), { align: 'center', dy: 18 }],
+        [polls.slice(1), { align: 'left', dx: 11, dy: -9 }],
+        [pushes.slice(0, 2), { align: 'center', dy: -17 }],
+        [pushes.slice(2), { align: 'center', dy: 18 }],
+      ] as const).map(([values, place]) => ({
+        data: { values },
+        mark: { type: 'text', fontSize: 13, fontWeight: 600, ...place },
+        encoding: { text: { field: 'name' }, color },
+      })),
     ],
   };
 }
@@ -154,16 +165,16 @@ function cpuChart(results: Results): Spec {
     { name: `Streaming ${show(streaming)} µs`, transport: 'Streaming', cpu: streaming },
     { name: `Long polling ${show(longPolling)} µs`, transport: 'Long polling', cpu: longPolling },
   ].sort((one, other) => other.cpu - one.cpu);
-  // Labels of lines that are close go above and below.
-  const placed = rules.map((rule, index) => ({ ...rule, dy: index === rules.length - 1 ? 13 : -10 }));
+  // Labels of lines that are close to each other must not meet: one above, one below, one further to the right.
+  const placed = rules.map((rule, index) => ({ ...rule, x: index === 2 ? 190 : 6, dy: index === 0 ? -10 : 13 }));
   const y = { field: 'cpu', type: 'quantitative', scale: { type: 'log' }, axis: {
     title: 'server CPU, µs for each update (logarithmic)', format: '~s', values: [1, 10, 100, 1000, 10_000],
   } };
-  const found = Number.isFinite(cpu);
   return {
     title: {
-      text: found ? `From about ${cpu < 10 ? cpu.toFixed(1) : cpu.toFixed(0)} updates with each poll on, polling takes ` +
-        'less CPU than a WebSocket' : 'Pushing takes less CPU than polling',
+      text: Number.isFinite(cpu)
+        ? `From about ${few(cpu)} updates with each poll on, polling takes less CPU than a WebSocket`
+        : 'Pushing takes less CPU than polling',
       subtitle: ['CPU time of the server for each update of 20 B to one client; a browser’s headers.',
         'Left: polls that mostly bring nothing. Right: polls that bring many updates at once.', source(results)],
     },
@@ -172,14 +183,21 @@ function cpuChart(results: Results): Spec {
       {
         data: { values: placed }, mark: { type: 'rule', strokeWidth: 2 }, encoding: { y, color },
       },
-      ...[-10, 13].map((dy) => ({
-        data: { values: placed.filter((rule) => rule.dy === dy) },
-        mark: { type: 'text', align: 'left', dx: 6, dy, fontSize: 13, fontWeight: 600 },
-        encoding: { y, x: { value: 0 }, text: { field: 'name' }, color },
-      })),
+      // White around the letters, and then the letters.
+      ...placed.flatMap((rule) => ['#ffffff', undefined].map((stroke) => ({
+        data: { values: [rule] },
+        mark: {
+          type: 'text', align: 'left', dy: rule.dy, fontSize: 13, fontWeight: 600,
+          ...(stroke && { stroke, strokeWidth: 4 }),
+        },
+        encoding: { y, x: { value: rule.x }, text: { field: 'name' }, color },
+      }))),
       ...['line', 'point'].map((type) => ({
         data: { values: polls },
-        mark: { type, color: colours['Polling'], ...(type === 'line' ? { strokeWidth: 2.5 } : { filled: true, size: 90, opacity: 1 }) },
+        mark: {
+          type, color: colours['Polling'],
+          ...(type === 'line' ? { strokeWidth: 2.5 } : { filled: true, size: 90, opacity: 1 }),
+        },
         encoding: {
           y: type === 'line' ? { ...y, aggregate: 'mean' } : y,
           x: { field: 'updates', type: 'quantitative', scale: { type: 'log', domain: [0.01, 100] }, axis: {
@@ -221,13 +239,12 @@ function crossoverChart(results: Results): Spec {
   ];
   const text = (rate: number, delay: number, lines: string[], tint: string | undefined): Spec => ({
     data: { values: [{ rate, delay }] },
-    mark: { type: 'text', fontSize: 13, fontWeight: 600, lineHeight: 18, color: tint, align: 'left', baseline: 'middle' },
+    mark: { type: 'text', fontSize: 13, fontWeight: 600, lineHeight: 18, color: tint, baseline: 'middle' },
     encoding: { x, y, text: { value: lines } },
   });
   return {
     title: {
-      text: `Polling is cheaper where an update may wait for ${cpu < 10 ? cpu.toFixed(1) : cpu.toFixed(0)} others (CPU), ` +
-        `or ${rounded(cross.bytes)} (bytes)`,
+      text: `Polling pays once ${few(cpu)} updates may wait for a poll, by CPU; ${rounded(cross.bytes)}, by bytes`,
       subtitle: ['What costs less, by how often updates come and how long one may wait; 20 B, a browser’s headers.',
         source(results)],
     },
@@ -243,9 +260,9 @@ function crossoverChart(results: Results): Spec {
         mark: { type: 'line', strokeWidth: 2.5, color: tint, clip: true },
         encoding: { x, y },
       })),
-      text(0.014, 1.2, ['WebSocket costs less', 'of both'], colours['WebSocket']),
-      text(1.6, 40, ['polling costs the server less CPU,', 'but moves more bytes'], colours['Streaming']),
-      text(3, 9000, ['polling costs less of both,', 'if anyone waits that long'], colours['Polling']),
+      text(0.08, 0.4, ['WebSocket costs less of both'], colours['WebSocket']),
+      text(1, Math.sqrt(cpu * cross.bytes), ['polling costs less CPU,', 'but more bytes'], colours['Streaming']),
+      text(14, 8000, ['polling costs less of both,', 'if anyone waits that long'], colours['Polling']),
     ],
   };
 }

@@ -30,7 +30,7 @@ export interface Timetable {
   readonly polls: number;
 }
 
-/** One client. It fails by throwing from its socket's listener: that ends the process, and with it the run. */
+/** One client. Whatever it does not expect rejects `done`, and fails the run. */
 export abstract class Client {
   protected readonly setting: Setting;
   protected readonly socket: Socket;
@@ -51,17 +51,29 @@ export abstract class Client {
   #start: Counters | null = null;
   #end: Counters | null = null;
   #settle!: () => void;
+  #fail!: (error: unknown) => void;
   /** Fulfils once the last update has come and what is measured is over. */
-  readonly done = new Promise<void>((resolve) => (this.#settle = resolve));
+  readonly done = new Promise<void>((resolve, reject) => {
+    this.#settle = resolve;
+    this.#fail = reject;
+  });
 
   constructor(setting: Setting, port: number, last: number) {
     this.setting = setting;
     this.request = requestOf(setting, port);
     this.last = last;
     this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    this.socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    this.done.catch(() => {});
+    this.socket.on('data', (chunk: Buffer) => {
+      try {
+        this.receive(chunk);
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+    this.socket.on('error', (error) => this.#fail(error));
     this.socket.on('close', () => {
-      if (!this.isOver) throw new Error('the server has closed the connection of a client');
+      if (!this.isOver) this.#fail(new Error('the server has closed the connection of a client'));
     });
   }
 

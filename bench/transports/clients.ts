@@ -34,7 +34,7 @@ async function open({ setting, port, last }: { setting: Setting; port: number; l
   for (let left = setting.clients; left > 0; left -= OPENINGS_AT_ONCE) {
     const batch = Array.from({ length: Math.min(left, OPENINGS_AT_ONCE) }, () => createClient(setting, port, last));
     clients.push(...batch);
-    await Promise.all(batch.map((client) => client.open()));
+    await Promise.all(batch.map((client) => Promise.race([client.open(), client.done])));
   }
 }
 

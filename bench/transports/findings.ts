@@ -1,7 +1,8 @@
 // What follows from the measurements: the difference to the model, what a poll costs the server, and the crossover.
 import * as model from '../model.js';
+import { captured } from './headers.js';
 import type { Measurement } from './pair.js';
-import { captured, fieldsOf, pathOf } from './requests.js';
+import { fieldsOf, pathOf } from './requests.js';
 import { bytesOf, find, isSaturated, type Results } from './results.js';
 import type { Setting, Transport } from './setting.js';
 
@@ -82,7 +83,7 @@ export function cpuCosts(results: Results): CpuCosts {
   return { poll, item, webSocket, streaming, longPolling };
 }
 
-/** From how many updates with each poll on polling costs no more than a WebSocket: in CPU time of the server, in bytes. */
+/** From how many updates with each poll on polling costs no more than pushing: in CPU time of the server, in bytes. */
 export interface Crossovers {
   readonly cpu: number;
   readonly bytes: number;
@@ -109,9 +110,11 @@ export function crossovers(results: Results): Crossovers {
 export interface Comparison {
   readonly transport: Transport;
   readonly count: number;
-  /** Of the bytes of each request, reply, event and frame; of the bytes of an update, by rates alone. */
+  /** Of the bytes of each request, reply, event and frame. */
   readonly parts: number;
+  /** Of the bytes of an update, by rates alone: the greatest, and that of the middle. */
   readonly rates: number;
+  readonly median: number;
 }
 
 export function comparisons({ measurements }: Results): Comparison[] {
@@ -124,8 +127,13 @@ export function comparisons({ measurements }: Results): Comparison[] {
       count: compared.length,
       parts: greatest(compared.map(partsDifferenceOf)),
       rates: greatest(compared.map(differenceOf)),
+      median: median(compared.map(differenceOf).filter((one) => one !== null)),
     }];
   });
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((one, other) => one - other)[values.length >> 1] ?? 0;
 }
 
 export const browserName = captured.browser;

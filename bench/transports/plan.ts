@@ -68,9 +68,10 @@ export function settingsOf(scale: Scale): Setting[] {
   return settings;
 }
 
-/** The shortest window that is long enough and a multiple of both intervals, one of which is a multiple of the other. */
+/** The shortest window that is long enough and a multiple of both intervals. */
 export function windowOf({ updateInterval, pollInterval }: Setting, { window: least, updates }: Scale): number {
-  const [short, long] = [updateInterval, pollInterval ?? updateInterval].sort((one, other) => one - other) as [number, number];
+  const short = Math.min(updateInterval, pollInterval ?? updateInterval);
+  const long = Math.max(updateInterval, pollInterval ?? updateInterval);
   const common = long % short === 0 ? long : long * short;
   return common * Math.max(Math.ceil(least / common), Math.ceil((updates * updateInterval) / common));
 }
@@ -89,8 +90,10 @@ export function roundsOf(settings: readonly Setting[], scale: Scale): Round[] {
     const window = windowOf(setting, scale);
     const load = loadOf(setting);
     const lead = setting.pollInterval ?? 0;
-    const fitting = rounds.find((round) =>
-      round.window === window && round.lead === lead && round.settings.length < scale.pairs && round.load + load <= MAX_LOAD);
+    const fitting = rounds.find((round) => {
+      const hasRoom = round.settings.length < scale.pairs && round.load + load <= MAX_LOAD;
+      return hasRoom && round.window === window && round.lead === lead;
+    });
     if (fitting) {
       fitting.settings.push(setting);
       fitting.load += load;

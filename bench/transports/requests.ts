@@ -1,9 +1,6 @@
 // The requests of the study's clients, to the byte: minimal ones, and those that Chromium sends.
-import { readFileSync } from 'node:fs';
-import { FIXTURE, type CapturedHeaders, type Fields } from './capture.js';
+import { captured, type Fields } from './headers.js';
 import type { Setting, Transport } from './setting.js';
-
-export const captured = JSON.parse(readFileSync(FIXTURE, 'utf8')) as CapturedHeaders;
 
 const upgrade: Fields = [
   ['Upgrade', 'websocket'],

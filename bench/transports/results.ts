@@ -36,7 +36,7 @@ export function bytesOf({ bytesIn, bytesOut, updates }: Pick<Measurement, 'bytes
   return (bytesIn + bytesOut) / updates;
 }
 
-type Wanted = Partial<Pick<Setting, 'platform' | 'clients' | 'updateInterval' | 'pollInterval' | 'payload' | 'headers'>>;
+type Wanted = Partial<Omit<Setting, 'transport'>>;
 
 /**
  * The measurement of a transport, with 20 B, a browser's headers and an update a second where nothing else is wanted;

@@ -1,5 +1,7 @@
 // The server process of the study: the routes of all transports on one feed, and a publisher that keeps its timetable.
-import { createServer as createHttpServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttpServer, type IncomingMessage, type Server as HttpServer, type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createFeed, createServer, type Server } from '../../src/index.js';
 import { addTransportRoutes } from '../../src/server/transports.js';
@@ -87,7 +89,7 @@ async function measureCpu({ from, to }: { from: number; to: number }): Promise<n
   return user + system;
 }
 
-/** Bytes of memory that this process holds once its garbage is gone: resident, and those of them in JavaScript's heap. */
+/** Bytes of memory that this process holds once its garbage is gone: resident, and of JavaScript with its buffers. */
 async function measureMemory(): Promise<{ rss: number; heap: number }> {
   for (let round = 0; round < 4; round++) {
     globalThis.gc!();

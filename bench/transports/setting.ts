@@ -29,7 +29,8 @@ export function isShortPolling(transport: Transport): boolean {
 }
 
 /** What one line of a setting's name tells. */
-export function nameOf({ transport, platform, clients, updateInterval, pollInterval, payload, headers }: Setting): string {
+export function nameOf(setting: Setting): string {
+  const { transport, platform, clients, updateInterval, pollInterval, payload, headers } = setting;
   const poll = pollInterval === null ? '' : `, a poll every ${pollInterval} ms`;
   const baseline = platform === 'twobyte' ? '' : ` on ${platform}`;
   return `${transport}${baseline}: ${clients} clients, an update of ${payload} B every ${updateInterval} ms${poll}, ` +

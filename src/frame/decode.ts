@@ -33,6 +33,9 @@ export interface FrameDecoderOptions {
 const SCRATCH_BYTES = 65_536;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
+/** Up to here a loop beats a view and two calls into Node: text of 20 bytes takes two thirds (bench codec). */
+const SHORT_BYTES = 64;
+
 /**
  * Decodes the frames of one connection, however its bytes are cut into chunks. No view of a chunk is kept or handed
  * out, so the caller may reuse its memory. After a Close frame or a thrown error it must not be given more.
@@ -234,10 +237,17 @@ export class FrameDecoder {
     const length = end - start;
     const target = length <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(length);
     copyMasked(chunk, start, target, 0, length, this.#maskingKey);
+    if (length <= SHORT_BYTES && isShortAscii(target, length)) return target.toString('latin1', 0, length);
     const text = target.subarray(0, length);
     if (!isUtf8(text)) throw invalidUtf8();
     return decodeUtf8(text);
   }
+}
+
+function isShortAscii(bytes: Buffer, length: number): boolean {
+  let all = 0;
+  for (let index = 0; index < length; index++) all |= bytes[index];
+  return all < 0x80;
 }
 
 function never(): boolean {

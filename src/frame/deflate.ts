@@ -26,6 +26,12 @@ const MAX_JOBS = 4;
 /** §7.2.1: "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end." */
 const TAIL_BYTES = 4;
 
+/**
+ * How far back a message may refer, beyond one before it of its own size. zlib reads the dictionary for each message:
+ * all 32 KiB of the window would cost one of 1 KiB twice as much, 75 µs and not 39, to make it 1 % shorter.
+ */
+const DICTIONARY_BYTES = 8192;
+
 /** zlib refers to nothing in the last 262 bytes of its window: the longest match and some more. */
 const UNUSED_WINDOW_BYTES = 262;
 /** So its smallest window, of 512 bytes, does for one of 256 too. */
@@ -89,9 +95,9 @@ export class Deflater {
 
   #options(messageLength: number): ZlibOptions {
     const { windowBits, level } = this.settings;
-    const historyLength = this.#history?.byteLength ?? 0;
-    const options = zlibOptions(messageLength, historyLength, windowBits, level);
-    if (historyLength > 0) options.dictionary = this.#history!.bytes;
+    const dictionary = this.#history?.last(messageLength + DICTIONARY_BYTES) ?? null;
+    const options = zlibOptions(messageLength, dictionary?.length ?? 0, windowBits, level);
+    if (dictionary !== null && dictionary.length > 0) options.dictionary = dictionary;
     return options;
   }
 }

@@ -21,9 +21,9 @@ export class History {
     return this.#length;
   }
 
-  /** A view, until the next `append`. */
-  get bytes(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
+  /** The last bytes, `count` at the most: a view, until the next `append`. */
+  last(count: number): Buffer {
+    return this.#bytes.subarray(Math.max(0, this.#length - count), this.#length);
   }
 
   /** Adds the bytes of a message before compression; the oldest give way. */

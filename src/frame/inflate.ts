@@ -79,7 +79,7 @@ export class Inflater {
       chunkSize: Math.min(Math.max(bytes.length * EXPECTED_RATIO, MIN_PIECE_BYTES), MAX_PIECE_BYTES),
       info: true,
     };
-    if (history.byteLength > 0) options.dictionary = history.bytes;
+    if (history.byteLength > 0) options.dictionary = history.last(Infinity);
     try {
       // The types of Node know nothing of `info`.
       const { buffer, engine } = inflateRawSync(bytes, options) as unknown as { buffer: Buffer; engine: InflateRaw };

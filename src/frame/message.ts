@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { ProtocolError } from '../errors.js';
 import { CloseCode } from './close.js';
+import { MAX_HEADER_BYTES } from './header.js';
 import { copyMasked } from './mask.js';
 import { decodeUtf8, Utf8Validator } from './utf8.js';
 
@@ -10,7 +11,7 @@ export type Message = string | Buffer;
 
 /** A declared length is believed this far before its bytes arrive: about what one read of a socket brings. */
 const TRUSTED_BYTES = 65_536;
-/** Then at most this many times what has arrived, so that a 16 MiB frame is copied three times, not eight. */
+/** Then at most this many times what has arrived, header included: a read of 64 KiB may announce 1 MiB. */
 const TRUST_FACTOR = 16;
 
 /** One for all: each would be an `ArrayBuffer` of its own. */
@@ -40,7 +41,8 @@ export class MessageAssembler {
   reserve(pieceLength: number, frameRemaining: number, isFinal: boolean): void {
     const needed = this.byteLength + pieceLength;
     if (needed <= this.#buffer.length) return;
-    const trusted = Math.max(needed, TRUSTED_BYTES, this.byteLength * TRUST_FACTOR);
+    const arrived = Math.max(this.byteLength, needed - TRUSTED_BYTES) + MAX_HEADER_BYTES;
+    const trusted = Math.max(needed, TRUSTED_BYTES, arrived * TRUST_FACTOR);
     const declared = Math.min(this.byteLength + frameRemaining, trusted);
     // Doubling makes a million one-byte fragments linear.
     const capacity = isFinal ? declared : Math.max(declared, this.byteLength * 2);

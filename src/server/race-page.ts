@@ -86,9 +86,10 @@ const html = /* html */ `<!doctype html>
   </main>
   <footer>
     <p>Bytes are the server's count at its sockets, in both directions: the heads of requests and replies as this
-      browser sends and gets them, bodies, handshakes and frames; not TCP and IP, nor this page and the connection that
-      brings the counts. The delay is the median of the last 50 updates, from the server's ticker to the script of this
-      page. News come irregularly; the interval is their mean. Any change starts anew.</p>
+      browser sends and gets them, bodies, handshakes and frames; not TCP and IP, nor this page and the
+      connection that brings the counts. Nothing is compressed. The delay is the median of the last 50 updates,
+      from the server's ticker to the script of this page. News come irregularly; the interval is their mean.
+      Any change starts anew.</p>
   </footer>
 </body>
 </html>
@@ -230,7 +231,7 @@ h2 { color: var(--lane); font-size: 1.25rem; font-weight: 700; line-height: 1.2;
 .bar i { position: absolute; inset: 0 auto 0 0; width: 0; min-width: 2px; border-radius: 0.25rem; }
 .bar .all { background: var(--lane); }
 .bar .wasted { min-width: 0; background: var(--nothing); border-radius: 0.25rem 0 0 0.25rem; }
-dl { display: grid; grid-template-columns: 1.15fr 0.9fr 1fr 0.9fr; gap: 0.5rem; }
+dl { display: grid; grid-template-columns: 1.3fr 0.85fr 1fr 0.9fr; gap: 0.5rem; }
 dt { color: var(--muted); font-size: 0.75rem; line-height: 1.3; white-space: nowrap; }
 dd { font-weight: 600; line-height: 1.3; white-space: nowrap; }
 

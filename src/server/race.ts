@@ -116,7 +116,7 @@ export function addRaceRoutes(
       races.delete(name);
       race.end();
     }
-  }, { maxMessageBytes: 100 }));
+  }, { maxMessageBytes: 100, deflate: false }));
 
   const find = ({ params }: Request): Race => {
     const race = races.get(params['race']);
@@ -134,7 +134,8 @@ export function addRaceRoutes(
     });
   }
 
-  const options = { authorize: (request: Request) => find(request) };
+  // Nobody else compresses either.
+  const options = { authorize: (request: Request) => find(request), deflate: false };
   server.route('/race/:race/websocket', requireWebSocket(async (request) => {
     const { feed, lanes } = request.authorized;
     lanes.websocket.begin(request);

@@ -9,12 +9,12 @@ const test = suite('frame/history');
 test('it begins empty, and keeps what is added in order', () => {
   const history = new History(15);
   assert.is(history.byteLength, 0);
-  assert.equal(history.bytes, Buffer.alloc(0));
+  assert.equal(history.last(Infinity), Buffer.alloc(0));
   history.append(Buffer.from('ab'));
   history.append(Buffer.alloc(0));
   history.append(Buffer.from('c'));
   assert.is(history.byteLength, 3);
-  assert.equal(history.bytes, Buffer.from('abc'));
+  assert.equal(history.last(Infinity), Buffer.from('abc'));
 });
 
 test('what is added is copied', () => {
@@ -22,20 +22,29 @@ test('what is added is copied', () => {
   const message = Buffer.from('abc');
   history.append(message);
   message.fill(0);
-  assert.equal(history.bytes, Buffer.from('abc'));
+  assert.equal(history.last(Infinity), Buffer.from('abc'));
 });
 
 for (const [windowBits, size] of [[8, 256], [9, 512], [15, 32_768]] as const) {
   test(`${windowBits} bits keep the last ${size} bytes`, () => {
     const history = new History(windowBits);
     history.append(Buffer.alloc(size, 'a'));
-    assert.equal(history.bytes, Buffer.alloc(size, 'a'));
+    assert.equal(history.last(Infinity), Buffer.alloc(size, 'a'));
     history.append(Buffer.from('b'));
-    assert.equal(history.bytes, Buffer.concat([Buffer.alloc(size - 1, 'a'), Buffer.from('b')]));
+    assert.equal(history.last(Infinity), Buffer.concat([Buffer.alloc(size - 1, 'a'), Buffer.from('b')]));
     history.append(Buffer.concat([Buffer.alloc(size, 'c'), Buffer.from('d')]));
-    assert.equal(history.bytes, Buffer.concat([Buffer.alloc(size - 1, 'c'), Buffer.from('d')]));
+    assert.equal(history.last(Infinity), Buffer.concat([Buffer.alloc(size - 1, 'c'), Buffer.from('d')]));
   });
 }
+
+test('only the last of them, as many as are asked for', () => {
+  const history = new History(8);
+  history.append(Buffer.from('abcdef'));
+  assert.equal(history.last(2), Buffer.from('ef'));
+  assert.equal(history.last(6), Buffer.from('abcdef'));
+  assert.equal(history.last(7), Buffer.from('abcdef'));
+  assert.equal(history.last(0), Buffer.alloc(0));
+});
 
 test('any messages', () => withRandom((random) => {
   for (let round = 0; round < 50; round++) {
@@ -48,7 +57,7 @@ test('any messages', () => withRandom((random) => {
       all = Buffer.concat([all, message]);
       const expected = all.subarray(-(2 ** windowBits));
       assert.is(history.byteLength, expected.length);
-      assert.ok(history.bytes.equals(expected), `${windowBits} bits, message ${count}`);
+      assert.ok(history.last(Infinity).equals(expected), `${windowBits} bits, message ${count}`);
     }
   }
 }));
@@ -56,9 +65,9 @@ test('any messages', () => withRandom((random) => {
 test('memory grows with what is added, and never over the window', () => {
   const history = new History(15);
   history.append(Buffer.alloc(100));
-  assert.ok(history.bytes.buffer.byteLength <= 1024);
+  assert.ok(history.last(Infinity).buffer.byteLength <= 1024);
   for (let count = 0; count < 1000; count++) history.append(Buffer.alloc(100));
-  assert.is(history.bytes.buffer.byteLength, 32_768);
+  assert.is(history.last(Infinity).buffer.byteLength, 32_768);
 });
 
 test.run();

@@ -1,0 +1,212 @@
+// Puts what the benches have left in bench/results/ into docs/performance.md: its tables, and its charts.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeChart } from './chart.js';
+import type { Outcome } from './harness/duel.js';
+import { formatTable, type Report } from './harness/report.js';
+import { formatRatio } from './harness/statistics.js';
+import { benchPath, installPackages } from './packages.js';
+
+type Cases<T = Outcome> = readonly { readonly name: string; readonly outcomes: readonly T[] }[];
+
+interface Usage {
+  readonly resident: number;
+  readonly heap: number | null;
+}
+interface MemoryOutcome {
+  readonly peer: string;
+  readonly idle: Usage;
+  readonly afterBurst: Usage;
+  readonly afterClose: Usage;
+}
+interface SlowOutcome {
+  readonly peer: string;
+  readonly samples: readonly { readonly seconds: number; readonly resident: number }[];
+  readonly hasCrashed: boolean;
+}
+interface ScaleOutcome {
+  readonly name: string;
+  readonly connections: number;
+  readonly connectSeconds: number;
+  readonly residentBefore: number;
+  readonly resident: number;
+  readonly pings: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly cpuPerPing: number;
+}
+
+const docPath = benchPath('../docs/performance.md');
+const MEBIBYTE = 2 ** 20;
+/** The cases of the echo that there are goals for. */
+const GOAL_CASES = 4;
+const SHOWN = ['ws', 'bare net', 'Bun'];
+
+function load<T>(bench: string): Report<T> | null {
+  const path = benchPath(`results/${bench}.json`);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Report<T>) : null;
+}
+
+function find(outcomes: readonly Outcome[], name: string): Outcome | undefined {
+  return outcomes.find(({ peer }) => peer === name);
+}
+
+function source({ command, date, machine }: Report<unknown>): string {
+  return `\`${command}\`, ${date.replace('T', ' ')} UTC, ${machine}.\n\n`;
+}
+
+/** Ours against the three that matter most. */
+function ratios(cases: Cases): string {
+  const header = ['case', 'µs of CPU', ...SHOWN.map((name) => `÷ ${name}`)];
+  return formatTable(header, cases.map(({ name, outcomes }) => [
+    name,
+    outcomes[0].cpuPerMessage.toFixed(2),
+    ...SHOWN.map((peer) => {
+      const outcome = find(outcomes, peer);
+      return outcome === undefined ? '–' : formatRatio(outcome.ratio);
+    }),
+  ]));
+}
+
+/** Microseconds of every server. */
+function costs(cases: Cases): string {
+  const peers = [...new Set(cases.flatMap(({ outcomes }) => outcomes.map(({ peer }) => peer)))];
+  return formatTable(['µs of CPU', ...peers], cases.map(({ name, outcomes }) => [
+    name,
+    ...peers.map((peer) => find(outcomes, peer)?.cpuPerMessage.toFixed(2) ?? '–'),
+  ]));
+}
+
+/** Throughput and latency of one case, and how busy the load generator was. */
+function details({ name, outcomes }: Cases[number]): string {
+  return `${name}:\n\n` + formatTable(['server', 'per second', 'p50 ms', 'p99 ms', 'core busy: server', 'load'],
+    outcomes.map((outcome) => [
+      `${outcome.peer} ${outcome.version}`,
+      Math.round(outcome.messagesPerSecond),
+      outcome.p50.toFixed(2),
+      outcome.p99.toFixed(2),
+      `${Math.round(outcome.serverShare * 100)} %`,
+      `${Math.round(outcome.loadShare * 100)} %`,
+    ]));
+}
+
+function rounded(bytes: number | null): string | number {
+  return bytes === null ? '–' : Math.round(bytes);
+}
+
+function memory(cases: Cases<MemoryOutcome>): string {
+  const header = ['server', 'idle: RAM', 'heap', 'after a burst: RAM', 'after all closed: RAM', 'heap'];
+  return cases.map(({ name, outcomes }) => {
+    return `${name}, bytes for each:\n\n` + formatTable(header, outcomes.map(({ peer, idle, afterBurst, afterClose }) => [
+      peer,
+      ...[idle.resident, idle.heap, afterBurst.resident, afterClose.resident, afterClose.heap].map(rounded),
+    ]));
+  }).join('\n');
+}
+
+function slow(outcomes: readonly SlowOutcome[]): string {
+  const mebibytes = (bytes: number): string => (bytes / MEBIBYTE).toFixed(0);
+  return formatTable(['server', 'MiB at the start', 'at most', 'at the end'], outcomes.map((outcome) => [
+    outcome.peer,
+    mebibytes(outcome.samples[0].resident),
+    mebibytes(Math.max(...outcome.samples.map(({ resident }) => resident))),
+    outcome.hasCrashed ? 'crashed' : mebibytes(outcome.samples.at(-1)!.resident),
+  ]));
+}
+
+function scale(outcomes: readonly ScaleOutcome[]): string {
+  const header = ['server', 'connections', 'opened in s', 'MiB before', 'MiB with them', 'bytes for each'];
+  return formatTable([...header, 'pings answered', 'p50 ms', 'p99 ms'], outcomes.map((outcome) => [
+    outcome.name,
+    outcome.connections,
+    outcome.connectSeconds.toFixed(0),
+    (outcome.residentBefore / MEBIBYTE).toFixed(0),
+    (outcome.resident / MEBIBYTE).toFixed(0),
+    Math.round((outcome.resident - outcome.residentBefore) / outcome.connections),
+    outcome.pings,
+    outcome.p50.toFixed(1),
+    outcome.p99.toFixed(1),
+  ]));
+}
+
+function codec(jobs: Readonly<Record<string, Readonly<Record<string, number>>>>): string {
+  const rows = Object.entries(jobs).filter(([, times]) => 'ws' in times);
+  return formatTable(['job', 'ours ns', 'ws ns', 'ours ÷ ws'], rows.map(([job, { ws, ...times }]) => {
+    const [own] = Object.values(times);
+    return [job, own.toFixed(0), ws.toFixed(0), (own / ws).toFixed(2)];
+  }));
+}
+
+const parts: Record<string, string> = {};
+
+/** Makes a part of the document from a bench's results; left as it is while there are none. */
+function part<T>(name: string, bench: string, format: (results: T) => string): void {
+  const report = load<T>(bench);
+  if (report !== null) parts[name] = source(report) + format(report.results);
+}
+
+part<Cases>('goals', 'echo', (cases) => ratios(cases.slice(0, GOAL_CASES)));
+part<Cases>('echo', 'echo', (cases) => `${costs(cases)}\n${cases.slice(0, GOAL_CASES).map(details).join('\n')}`);
+part<Parameters<typeof codec>[0]>('codec', 'codec', codec);
+part<Cases>('connect', 'connect', (cases) => `${ratios(cases)}\n${costs(cases)}`);
+part<Cases>('broadcast', 'broadcast', (cases) => `${ratios(cases)}\n${costs(cases)}`);
+part<Cases<MemoryOutcome>>('memory', 'memory', memory);
+part<readonly SlowOutcome[]>('slow', 'slow', slow);
+part<readonly ScaleOutcome[]>('scale', 'scale', scale);
+
+const text = readFileSync(docPath, 'utf8');
+writeFileSync(docPath, text.replace(/(<!-- results: (\w+) -->\n)[^]*?(<!-- end -->)/g, (all, start, name, end) => {
+  const part = parts[name as string];
+  return part === undefined ? all : `${start}\n${part}\n${end}`;
+}));
+
+installPackages();
+const slowReport = load<readonly SlowOutcome[]>('slow');
+if (slowReport !== null) {
+  const values = slowReport.results.flatMap(({ peer, samples }) => {
+    return samples.map(({ seconds, resident }) => ({ peer, seconds, mebibytes: resident / MEBIBYTE }));
+  });
+  await writeChart(benchPath('../docs/slow.svg'), {
+    width: 640,
+    height: 360,
+    title: {
+      text: 'A slow reader: memory of the server',
+      subtitle: 'one connection floods, the server relays to one that reads 1 MiB a second',
+    },
+    data: { values },
+    mark: { type: 'line', strokeWidth: 2 },
+    encoding: {
+      x: { field: 'seconds', type: 'quantitative', title: 'seconds' },
+      y: { field: 'mebibytes', type: 'quantitative', title: 'MiB in RAM' },
+      color: { field: 'peer', type: 'nominal', title: null, sort: null, scale: { scheme: 'tableau10' } },
+    },
+  });
+}
+const echoReport = load<Cases>('echo');
+if (echoReport !== null) {
+  const values = echoReport.results.slice(0, GOAL_CASES).flatMap(({ name, outcomes }) => {
+    const [own] = outcomes;
+    return outcomes.map(({ peer, cpuPerMessage }) => ({ name, peer, relative: cpuPerMessage / own.cpuPerMessage }));
+  });
+  await writeChart(benchPath('../docs/echo.svg'), {
+    title: {
+      text: 'What an echo costs the server',
+      subtitle: 'CPU time per message in relation to twobyte with for await; shorter is better, the scale is logarithmic',
+    },
+    data: { values },
+    facet: { field: 'name', type: 'nominal', columns: 2, sort: null, title: null },
+    spec: {
+      width: 300,
+      height: 200,
+      mark: 'bar',
+      encoding: {
+        y: { field: 'peer', type: 'nominal', sort: null, title: null },
+        x: { field: 'relative', type: 'quantitative', title: null, scale: { type: 'log', domainMin: 0.25 } },
+        x2: { datum: 1 },
+        color: {
+          condition: { test: "indexof(datum.peer, 'twobyte') === 0", value: '#2856c8' },
+          value: '#9aa7b8',
+        },
+      },
+    },
+  });
+}
