@@ -252,6 +252,27 @@ test('text that is no UTF-8 once it is inflated', () => {
   assert.equal(outcome([frame(hex('f248'), { fin: false, opcode: 1 })]), [null]);
 });
 
+test('zlib without memory closes with 1011, and the peer is not told why', async () => {
+  const { inflateRawSync } = zlib;
+  const opened = open({ role: 'server', deflate });
+  const noMemory = Object.assign(new Error('Cannot allocate memory'), { code: 'Z_MEM_ERROR' });
+  Object.assign(zlib, {
+    inflateRawSync() {
+      throw noMemory;
+    },
+  });
+  syncBuiltinESMExports();
+  try {
+    await opened.receive('c1 07 f248cdc9c90700');
+    await opened.assertSent('88 02 03f3');
+  } finally {
+    Object.assign(zlib, { inflateRawSync });
+    syncBuiltinESMExports();
+  }
+  opened.stream.receiveEnd();
+  assert.is((await opened.connection.closed).error, noMemory);
+});
+
 test('a bomb closes its own connection, and nobody else\'s', async () => {
   const closes: unknown[] = [];
   const route = requireWebSocket(async ({ webSocket }) => {
