@@ -364,7 +364,6 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   #receiveHeld(): void {
-    if (this.#isPaused) return;
     this.#protocol.receiveHeld();
     this.#afterReceive();
     if (!this.#isPaused) this.#stream.resume();

@@ -5,7 +5,8 @@ import { toDeflate, type Deflate } from '../../src/connection/deflate.js';
 import { resolveLimits } from '../../src/connection/limits.js';
 import { Deflater } from '../../src/frame/deflate.js';
 import { Inflater, TAIL } from '../../src/frame/inflate.js';
-import { decodeNaive } from '../support/naive-codec.js';
+import { Random } from '../frame/random.js';
+import { decodeNaive, type DecodedFrame } from '../support/naive-codec.js';
 import { suite } from '../support/suite.js';
 import {
   assertClosed, CLOSE_1000, collect, countTimers, nextTurn, open, peerBytes, rejectionOf, roles,
@@ -91,6 +92,16 @@ for (const role of roles) {
     void opened.connection.send('a'.repeat(200), { compress: true });
     await nextTurn();
     assert.equal(sentBy(opened), [`plain 1 ${'a'.repeat(200)}`]);
+  });
+
+  test('a large message that would not become shorter, alone, is sent as it is', async () => {
+    const outgoing = { ...deflate.outgoing, contextTakeover: false };
+    const opened = open({ role, deflate: { ...deflate, outgoing } });
+    const noise = new Random(7).bytes(70_000);
+    void opened.connection.send(noise);
+    await settle(opened, 1);
+    const [{ rsv1, payload }] = decodeNaive(opened.stream.written).frames as [DecodedFrame];
+    assert.equal([rsv1, payload.compare(noise)], [false, 0]);
   });
 
   test('what would not become shorter is sent as it is', async () => {

@@ -204,6 +204,17 @@ for (const role of roles) {
   });
 }
 
+test('what waits to be inflated is gone with its connection', async () => {
+  const { connection, stream } = open({ role: 'server', deflate, limits: { maxQueuedMessages: 1 } });
+  stream.receive(peerBytes('server', 'c1 07 f248cdc9c90700 c1 05 f200110000'));
+  await nextTurn();
+  assert.is(await connection.wait(), 'Hello');
+  // The next would have its turn now.
+  connection.terminate();
+  assert.is(await connection.wait(), null);
+  assert.is((await connection.closed).code, 1006);
+});
+
 test('the limit is exact, and may be nothing at all', () => {
   const message = (length: number): Buffer => {
     return frame(deflateRawSync(Buffer.alloc(length), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4));
@@ -239,6 +250,27 @@ test('text that is no UTF-8 once it is inflated', () => {
   assert.equal(outcome([text(hex('eda080'))]), ['INVALID_UTF8', 1007]);
   // Of a compressed message, no character can be told before it is inflated.
   assert.equal(outcome([frame(hex('f248'), { fin: false, opcode: 1 })]), [null]);
+});
+
+test('zlib without memory closes with 1011, and the peer is not told why', async () => {
+  const { inflateRawSync } = zlib;
+  const opened = open({ role: 'server', deflate });
+  const noMemory = Object.assign(new Error('Cannot allocate memory'), { code: 'Z_MEM_ERROR' });
+  Object.assign(zlib, {
+    inflateRawSync() {
+      throw noMemory;
+    },
+  });
+  syncBuiltinESMExports();
+  try {
+    await opened.receive('c1 07 f248cdc9c90700');
+    await opened.assertSent('88 02 03f3');
+  } finally {
+    Object.assign(zlib, { inflateRawSync });
+    syncBuiltinESMExports();
+  }
+  opened.stream.receiveEnd();
+  assert.is((await opened.connection.closed).error, noMemory);
 });
 
 test('a bomb closes its own connection, and nobody else\'s', async () => {
