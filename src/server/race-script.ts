@@ -192,14 +192,16 @@ function start() {
   socket.addEventListener('close', ({ code }) => {
     if (race !== mine) return;
     stop();
-    if (code === 1000) show('stopped', 'Over after ten minutes', 'Start');
-    else if (code === 1013) show('away', 'Too many races: try again later', 'Start');
+    if (code === 1013) show('away', 'Too many races: try again later', 'Start');
     else show('away', 'The server is away', 'Start');
   });
 }
 
-function receive({ race: name, lanes: counts, time, now: serverTime }) {
-  if (name !== undefined) {
+function receive({ over, race: name, lanes: counts, time, now: serverTime }) {
+  if (over) {
+    stop();
+    show('stopped', 'Over after ten minutes', 'Start');
+  } else if (name !== undefined) {
     race.address = (path) => new URL('/race/' + name + '/' + path, location);
     ping();
   } else if (counts !== undefined) {

@@ -21,6 +21,9 @@ export interface RaceLimits {
 /** Milliseconds between two reports of the counts. */
 const REPORT_INTERVAL = 250;
 
+/** Milliseconds that a page has to leave when its race is over. */
+const GRACE_TIME = 2000;
+
 /** Milliseconds between updates, and bytes of one: what a page may ask for, and what it gets if it doesn't. */
 const INTERVAL = { lowest: 100, highest: 10_000, byDefault: 1000 };
 const SIZE = { lowest: 50, highest: 10_000, byDefault: 50 };
@@ -79,7 +82,8 @@ export class Race {
  * Adds the race to a server: the page at `/race/`, its control connection, and the four transports of each race.
  *
  * The control connection is the race: it begins and ends with it. The server names the race in the first message, then
- * reports the counts; a message with the page's time is answered with that and the server's, to compare the clocks.
+ * reports the counts, and says when it is over; a message with the page's time is answered with that and the server's,
+ * to compare the clocks.
  * @returns the races under way, by name.
  */
 export function addRaceRoutes(
@@ -102,7 +106,11 @@ export function addRaceRoutes(
     races.set(name, race);
     const tell = (message: object): void => void webSocket.send(JSON.stringify(message));
     const reporting = setInterval(() => tell({ lanes: race.report() }), REPORT_INTERVAL);
-    const limit = setTimeout(() => void webSocket.close(), maxDuration);
+    let limit = setTimeout(() => {
+      // It is for the page to close, once it has stopped asking what would have no answer any more.
+      tell({ over: true });
+      limit = setTimeout(() => void webSocket.close(), GRACE_TIME);
+    }, maxDuration);
     try {
       tell({ race: name });
       for await (const message of webSocket) {

@@ -8,6 +8,7 @@ import { assertRefusal, countTimers, get, PLAIN_REFUSAL, serve, until, type Serv
 
 interface Message {
   readonly race?: string;
+  readonly over?: boolean;
   readonly lanes?: Record<string, object>;
   readonly time?: number;
   readonly now?: number;
@@ -120,6 +121,7 @@ control('one race too many is turned away with 1013, until another ends', async 
 control('a race ends after its time', async () => {
   await using running = await run({ maxDuration: 1 });
   await using client = (await start(running)).control;
+  assert.equal(await readWith(client, 'over'), { over: true });
   assert.is(await readClose(client), 1000);
 });
 
