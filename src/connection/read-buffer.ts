@@ -33,6 +33,7 @@ export function shareReadBuffer(stream: Duplex): void {
   const handle = socket._handle;
   if (typeof handle?.useUserBuffer !== 'function') return;
   onRead ??= findOnRead(socket);
+  /* c8 ignore next -- versions of Node that keep it elsewhere, and sockets with an `onread` of their own */
   if (onRead === null || socket[onRead.buffer] !== null || socket[onRead.callback] !== null) return;
   // Reads are often of the same length, and a view costs more than this comparison.
   let chunk: Buffer = readBuffer;
@@ -55,5 +56,6 @@ function isKnown(versions: NodeJS.ProcessVersions): boolean {
 function findOnRead(socket: Duplex): OnRead | null {
   const symbols = Object.getOwnPropertySymbols(socket);
   const [buffer, callback] = ['kBuffer', 'kBufferCb'].map((name) => symbols.find((each) => each.description === name));
+  /* c8 ignore next -- likewise */
   return buffer && callback ? { buffer, callback } : null;
 }

@@ -144,7 +144,7 @@ export class Exchange {
 
   /** The socket is a WebSocket's now, which may live for days: nothing of the HTTP connection is kept for it. */
   upgrade(): void {
-    this.#options = { ...this.#options, readBytes: nothing, sendContinue: nothing };
+    this.#options = { ...this.#options, readBytes: () => {}, sendContinue: () => {} };
   }
 
   /** The client has gone: nobody will send the rest of the body or read the reply. */
@@ -180,8 +180,6 @@ export class Exchange {
     return reader;
   }
 }
-
-function nothing(): void {}
 
 function tooLate(): Promise<never> {
   const promise = Promise.reject(new TypeError('the body was skipped; ask for it before the handler returns'));

@@ -21,6 +21,9 @@ export interface RaceLimits {
 /** Milliseconds between two reports of the counts. */
 const REPORT_INTERVAL = 250;
 
+/** Milliseconds that a page has to leave when its race is over. */
+const GRACE_TIME = 2000;
+
 /** Milliseconds between updates, and bytes of one: what a page may ask for, and what it gets if it doesn't. */
 const INTERVAL = { lowest: 100, highest: 10_000, byDefault: 1000 };
 const SIZE = { lowest: 50, highest: 10_000, byDefault: 50 };
@@ -103,10 +106,10 @@ export function addRaceRoutes(
     races.set(name, race);
     const tell = (message: object): void => void webSocket.send(JSON.stringify(message));
     const reporting = setInterval(() => tell({ lanes: race.report() }), REPORT_INTERVAL);
-    const limit = setTimeout(() => {
-      // Said first, so that the page stops asking before its questions have no answer.
+    let limit = setTimeout(() => {
+      // It is for the page to close, once it has stopped asking what would have no answer any more.
       tell({ over: true });
-      void webSocket.close();
+      limit = setTimeout(() => void webSocket.close(), GRACE_TIME);
     }, maxDuration);
     try {
       tell({ race: name });

@@ -48,6 +48,14 @@ for (const role of roles) {
   });
 }
 
+test('a prepared message may be broadcast again and again', async () => {
+  const opened = open();
+  const message = prepare('a');
+  broadcast([opened.connection], message);
+  broadcast([opened.connection], message);
+  await opened.assertSent(textFrames('a', 'a'));
+});
+
 test('bytes are sent as binary, and may be changed afterwards', async () => {
   const opened = open();
   const bytes = Buffer.alloc(5000, 1);
