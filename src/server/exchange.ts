@@ -144,7 +144,7 @@ export class Exchange {
 
   /** The socket is a WebSocket's now, which may live for days: nothing of the HTTP connection is kept for it. */
   upgrade(): void {
-    this.#options = { ...this.#options, readBytes: () => {}, sendContinue: () => {} };
+    this.#options = { ...this.#options, readBytes: nothing, sendContinue: nothing };
   }
 
   /** The client has gone: nobody will send the rest of the body or read the reply. */
@@ -180,6 +180,9 @@ export class Exchange {
     return reader;
   }
 }
+
+/** A function that does nothing when it is called, as every engine has one. */
+const nothing = Function.prototype as () => void;
 
 function tooLate(): Promise<never> {
   const promise = Promise.reject(new TypeError('the body was skipped; ask for it before the handler returns'));
