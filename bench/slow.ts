@@ -49,7 +49,7 @@ async function measure(peer: Peer): Promise<Outcome> {
 const options = parseBenchOptions();
 const peers = options.peers.filter(({ style }) => style === undefined || style === 'for await');
 const stream = findPeers().find(({ name }) => name === 'ws');
-if (stream !== undefined) peers.push({ ...stream, name: 'ws createWebSocketStream', style: 'stream' });
+if (stream !== undefined) peers.push({ ...stream, name: 'ws, as a stream', style: 'stream' });
 
 const results: Outcome[] = [];
 for (const peer of peers) results.push(await measure(peer));

@@ -1,7 +1,7 @@
 // This library, or another checkout of it, in three styles of its API.
 import { announcement, deflate, ready, role, style, tls } from './options.mjs';
 
-const { createServer, requireWebSocket } = await import(process.env.TWOBYTE ?? '../../dist/src/index.js');
+const { broadcast, createServer, requireWebSocket } = await import(process.env.TWOBYTE ?? '../../dist/src/index.js');
 
 const echoes = {
   async 'for await'(connection) {
@@ -21,10 +21,10 @@ const echoes = {
   },
 };
 
-async function broadcast(connection) {
+async function announce(connection) {
   for await (const message of connection) {
     for (let left = Number(message); left > 0; left--) {
-      for (const each of server.connections) each.send(announcement);
+      broadcast(server.connections, announcement);
     }
   }
 }
@@ -35,7 +35,7 @@ async function relay(connection) {
   for await (const message of connection) await first.send(message);
 }
 
-const handlers = { echo: echoes[style], broadcast, relay };
+const handlers = { echo: echoes[style], broadcast: announce, relay };
 const server = createServer({
   maxMessageBytes: 1 << 21,
   deflate: deflate !== undefined && { ...deflate, threshold: 0 },

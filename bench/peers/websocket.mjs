@@ -1,11 +1,13 @@
-// The package websocket, with messages of up to 2 MiB.
+// The package websocket, with messages of up to 2 MiB, and each of them one frame.
 import { createServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import websocket from 'websocket';
 import { announcement, ready, role, tls } from './options.mjs';
 
 const http = tls === undefined ? createServer() : createHttpsServer(tls);
-const limits = { maxReceivedFrameSize: 1 << 21, maxReceivedMessageSize: 1 << 21, keepalive: false };
+const limits = {
+  maxReceivedFrameSize: 1 << 21, maxReceivedMessageSize: 1 << 21, keepalive: false, fragmentOutgoingMessages: false,
+};
 const server = new websocket.server({ httpServer: http, autoAcceptConnections: true, ...limits });
 server.on('connect', (connection) => {
   const [first] = server.connections;
