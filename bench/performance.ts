@@ -37,6 +37,11 @@ interface ScaleOutcome {
 
 const docPath = benchPath('../docs/performance.md');
 const MEBIBYTE = 2 ** 20;
+interface DeflateResults {
+  readonly costs: Cases;
+  readonly memory: Cases<{ readonly peer: string; readonly resident: number }>;
+}
+
 /** The cases of the echo that there are goals for. */
 const GOAL_CASES = 4;
 /** Ours first. */
@@ -102,9 +107,9 @@ function memory(cases: Cases<MemoryOutcome>): string {
   return cases.map(({ name, outcomes }) => {
     return `${name}, bytes for each:\n\n` +
       formatTable(header, outcomes.map(({ peer, idle, afterBurst, afterClose }) => [
-      peer,
-      ...[idle.resident, idle.heap, afterBurst.resident, afterClose.resident, afterClose.heap].map(rounded),
-    ]));
+        peer,
+        ...[idle.resident, idle.heap, afterBurst.resident, afterClose.resident, afterClose.heap].map(rounded),
+      ]));
   }).join('\n');
 }
 
@@ -141,6 +146,24 @@ function codec(jobs: Readonly<Record<string, Readonly<Record<string, number>>>>)
   }));
 }
 
+function deflate({ costs, memory }: DeflateResults): string {
+  const cost = formatTable(
+    ['message', 'µs of CPU: ours', 'ws', 'ours ÷ ws', 'bytes: ours', 'ws'],
+    costs.map(({ name, outcomes }) => {
+      const [own, ws] = outcomes;
+      return [
+        name, own.cpuPerMessage.toFixed(1), ws.cpuPerMessage.toFixed(1), formatRatio(ws.ratio),
+        own.bytesPerMessage.toFixed(1), ws.bytesPerMessage.toFixed(1),
+      ];
+    }),
+  );
+  const bytes = formatTable(['an idle connection', 'bytes of RAM: ours', 'ws', 'ours ÷ ws'], memory.map((each) => {
+    const [own, ws] = each.outcomes;
+    return [each.name, Math.round(own.resident), Math.round(ws.resident), (own.resident / ws.resident).toFixed(2)];
+  }));
+  return `${cost}\n${bytes}`;
+}
+
 const parts: Record<string, string> = {};
 
 /** Makes a part of the document from a bench's results; left as it is while there are none. */
@@ -157,6 +180,7 @@ part<Cases>('broadcast', 'broadcast', (cases) => `${ratios(cases)}\n${costs(case
 part<Cases<MemoryOutcome>>('memory', 'memory', memory);
 part<readonly SlowOutcome[]>('slow', 'slow', slow);
 part<readonly ScaleOutcome[]>('scale', 'scale', scale);
+part<DeflateResults>('deflate', 'deflate', deflate);
 
 const text = readFileSync(docPath, 'utf8');
 writeFileSync(docPath, text.replace(/(<!-- results: (\w+) -->\n)[^]*?(<!-- end -->)/g, (all, start, name, end) => {
