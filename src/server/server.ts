@@ -13,6 +13,12 @@ import type { Request } from './request.js';
 import { Router } from './router.js';
 import { acceptWebSocket, WebSocketRoute, type Handler, type Route } from './websocket.js';
 
+/**
+ * The bytes that a socket takes before `send` waits, as Node 22 has it. Node 20 has 16 KiB, with which each message of
+ * that size is a write of its own.
+ */
+const HIGH_WATER_MARK = 65_536;
+
 /** Options of a server. The limits of a connection hold for every route that doesn't set its own. */
 export interface ServerOptions extends ConnectionOptions {
   /** Lets every route accept WebSocket, as if wrapped in `acceptWebSocket`. Default `false`. */
@@ -162,7 +168,7 @@ export class Server {
 
   #createNetServer(tls: TlsOptions | undefined): NetServer {
     // A client that has ended its side may still read a reply. Small frames must not wait for one another.
-    const options = { allowHalfOpen: true, noDelay: true };
+    const options = { allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER_MARK };
     if (tls === undefined) {
       return createNetServer(options, (socket) => {
         if (this.#admit(socket)) this.#serve(socket);
