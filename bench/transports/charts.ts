@@ -1,7 +1,7 @@
 // The study's charts, as Vega-Lite specifications; each is titled with what it shows.
 import { colours } from '../chart.js';
-import { cpuCosts, cpuOf, crossovers, hasCpuTime } from './findings.js';
-import { bytesOf, find, findLargest, type Results } from './results.js';
+import { cpuCosts, cpuOf, crossovers } from './findings.js';
+import { bytesOf, find, type Results } from './results.js';
 import type { Setting } from './setting.js';
 import { show } from './tables.js';
 
@@ -157,8 +157,8 @@ function cpuChart(results: Results): Spec {
   const { webSocket, streaming, longPolling } = cpuCosts(results);
   const { cpu } = crossovers(results);
   const polls = [100, 1000, 10_000].flatMap((updateInterval) => [100, 1000, 5000].flatMap((pollInterval) => {
-    const one = findLargest(results, 'polling', { updateInterval, pollInterval });
-    return one === null || !hasCpuTime(one) ? [] : [{ updates: pollInterval / updateInterval, cpu: cpuOf(one) }];
+    const one = find(results, 'polling', { updateInterval, pollInterval });
+    return one === null ? [] : [{ updates: pollInterval / updateInterval, cpu: cpuOf(one) }];
   }));
   const rules = [
     { name: `WebSocket ${show(webSocket)} µs`, transport: 'WebSocket', cpu: webSocket },

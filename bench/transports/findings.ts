@@ -3,7 +3,7 @@ import * as model from '../model.js';
 import { captured } from './headers.js';
 import type { Measurement } from './pair.js';
 import { fieldsOf, pathOf } from './requests.js';
-import { bytesOf, findLargest, isSaturated, type Results } from './results.js';
+import { bytesOf, find, isSaturated, type Results } from './results.js';
 import type { Setting, Transport } from './setting.js';
 
 /** Bytes of a request by the model: the path with its cursor or the entity-tag, `Host` with its port, the fields. */
@@ -56,11 +56,6 @@ export function cpuOf({ cpu, updates }: Measurement): number {
   return cpu / updates;
 }
 
-/** Whether the server has used so much CPU time that it stands out from what happens anyway. */
-export function hasCpuTime({ cpu }: Measurement): boolean {
-  return cpu >= 5000;
-}
-
 /** What a poll costs the server, what each update adds, and what pushing one costs: microseconds of CPU time. */
 export interface CpuCosts {
   readonly poll: number;
@@ -73,8 +68,7 @@ export interface CpuCosts {
 /** From the setting with the most polls for an update, and the one with the most updates for a poll. */
 export function cpuCosts(results: Results): CpuCosts {
   const polls = results.measurements.filter((one) => {
-    const { updateInterval, pollInterval } = one;
-    return findLargest(results, 'polling', { updateInterval, pollInterval }) === one;
+    return find(results, 'polling', { updateInterval: one.updateInterval, pollInterval: one.pollInterval }) === one;
   });
   const perPoll = (one: Measurement): number => one.updateInterval / one.pollInterval!;
   const sorted = polls.sort((one, other) => perPoll(one) - perPoll(other) || one.clients - other.clients);
@@ -84,7 +78,7 @@ export function cpuCosts(results: Results): CpuCosts {
   const poll = fewest.cpu / fewest.requests;
   const item = Math.max(0, (most.cpu / most.requests - poll) * perPoll(most));
   const [webSocket, streaming, longPolling] = (['websocket', 'streaming', 'long-polling'] as const).map((transport) => {
-    return cpuOf(findLargest(results, transport)!);
+    return cpuOf(find(results, transport)!);
   }) as [number, number, number];
   return { poll, item, webSocket, streaming, longPolling };
 }

@@ -1,11 +1,10 @@
 // The study's results as Markdown: what docs/polling.md shows, word for word.
 import * as model from '../model.js';
 import {
-  browserName, comparisons, cpuCosts, cpuOf, crossovers, hasCpuTime, modelOf, partsDifferenceOf, requestBytes,
-  type Crossovers,
+  browserName, comparisons, cpuCosts, cpuOf, crossovers, modelOf, partsDifferenceOf, requestBytes, type Crossovers,
 } from './findings.js';
 import type { Measurement } from './pair.js';
-import { bytesOf, find, findLargest, isSaturated, titles, type Results } from './results.js';
+import { bytesOf, find, isSaturated, titles, type Results } from './results.js';
 import { nameOf, type Platform, type Transport } from './setting.js';
 
 /** By how much the model may differ from what was measured. */
@@ -111,7 +110,7 @@ function headline(results: Results): string {
       const delays = [latency!.p50, latency!.p95, latency!.p99, latency!.max].map(show);
       const mark = isSaturated(one) ? ' †' : '';
       return [label(row) + mark, bytes(one.clients), bytes(one.bytesIn / updates), bytes(one.bytesOut / updates),
-        show(one.requests / updates), show(one.wasted / updates), ...delays, hasCpuTime(one) ? show(cpuOf(one)) : '–'];
+        show(one.requests / updates), show(one.wasted / updates), ...delays, show(cpuOf(one))];
     }),
   );
 }
@@ -183,7 +182,7 @@ function latencyTable(results: Results): string {
 }
 
 function cpuTable(results: Results): string {
-  return gridTable(results, 'server CPU, µs per update', (one) => (hasCpuTime(one) ? show(cpuOf(one)) : '–'), rows);
+  return gridTable(results, 'server CPU, µs per update', (one) => show(cpuOf(one)), rows);
 }
 
 function gridTable(
@@ -285,8 +284,7 @@ function scaleTable(results: Results): string {
     { transport: 'long-polling' }, { transport: 'streaming' }, { transport: 'websocket' },
   ];
   const cells = kinds.flatMap((row) => {
-    const { transport, ...wanted } = row;
-    const one = findLargest(results, transport, wanted);
+    const one = findRow(results, row);
     return one === null ? [] : [[row, one] as const];
   });
   return table(
@@ -333,9 +331,9 @@ function duration(value: number): string {
 
 /** Where WebSocket loses or ties: measured pairs, and by how much. */
 function lossesTable(results: Results): string {
-  const most = findLargest(results, 'polling', { updateInterval: 100, pollInterval: 5000 }) ??
-    findLargest(results, 'polling', { updateInterval: 100, pollInterval: 1000 });
-  const socket = findLargest(results, 'websocket', { updateInterval: 100 });
+  const most = find(results, 'polling', { updateInterval: 100, pollInterval: 5000 }) ??
+    find(results, 'polling', { updateInterval: 100, pollInterval: 1000 });
+  const socket = find(results, 'websocket', { updateInterval: 100 });
   const [long, stream, slow] = [
     find(results, 'long-polling')!, find(results, 'streaming')!, find(results, 'websocket')!,
   ];
