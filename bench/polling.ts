@@ -1,7 +1,7 @@
 // `npm run bench:polling`: four transports doing the same job, measured, compared with the model, and drawn.
 import { execSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, getPriority } from 'node:os';
 import { parseArgs } from 'node:util';
 import { writeChart } from './chart.js';
 import { benchPath, installPackages } from './packages.js';
@@ -62,9 +62,13 @@ async function measureAll(): Promise<Results> {
   const scale = values.quick ? quick : full;
   const started = Date.now();
   const measurements = await measureSettings(scale);
-  const [memory, packets] = values.quick ? [[], []] : [await measureMemory(), await capturePackets()];
-  const results: Results = { ...describeMachine(), measurements, memory, packets };
+  let results: Results = { ...describeMachine(), measurements, memory: [], packets: [] };
+  // Should the rest fail, this is not lost.
   writeFileSync(file, serialize(results));
+  if (!values.quick) {
+    results = { ...results, memory: await measureMemory(), packets: await capturePackets() };
+    writeFileSync(file, serialize(results));
+  }
   console.log(`measured in ${((Date.now() - started) / 1000).toFixed(0)} s`);
   return results;
 }
@@ -73,9 +77,11 @@ async function measureAll(): Promise<Results> {
 function describeMachine(): Pick<Results, 'command' | 'machine' | 'date'> {
   const [{ model } = { model: 'unknown CPU' }] = cpus();
   const commit = run('git rev-parse --short HEAD');
+  const priority = getPriority() === 0 ? '' : `, nice ${getPriority()}`;
   return {
     command: `npm run bench:polling${values.quick ? ' -- --quick' : ''}`,
-    machine: `${model.trim()}, ${cpus().length} cores, ${process.platform}, Node.js ${process.version}${commit}`,
+    machine:
+      `${model.trim()}, ${cpus().length} cores, ${process.platform}, Node.js ${process.version}${commit}${priority}`,
     date: new Date().toISOString().slice(0, 10),
   };
 }

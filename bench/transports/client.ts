@@ -46,7 +46,7 @@ export abstract class Client {
   #skipped = 0;
   /** How many updates each reply has brought. */
   readonly replies: number[] = [];
-  /** Milliseconds that a measured poll was sent behind its time, at most. */
+  /** Measured polls that were sent later than the one behind them should have been. */
   late = 0;
   #start: Counters | null = null;
   #end: Counters | null = null;
@@ -220,7 +220,7 @@ class PollingClient extends RequestingClient {
       }
       this.#onReply = () => {};
       if (this.#polls === 1) this.startMeasuring();
-      if (this.#polls <= polls) this.late = Math.max(this.late, now() - time());
+      if (this.#polls <= polls && now() - time() > interval) this.late++;
       if (this.#polls === polls + 1) {
         this.stopMeasuring();
         this.settleIfDone();

@@ -13,7 +13,7 @@ const PATIENCE = 30_000;
 export interface ClientReport extends Counters {
   readonly openingIn: number;
   readonly openingOut: number;
-  /** Milliseconds that a poll was sent behind its time, at most. */
+  /** Polls that were sent later than the one behind them should have been. */
   readonly late: number;
   /** How many replies there were with no update, with one, and so on. */
   readonly replies: Readonly<Record<number, number>>;
@@ -56,21 +56,23 @@ async function measure(timetable: Timetable): Promise<ClientReport> {
 }
 
 function report(): ClientReport {
-  const sum = { bytesIn: 0, bytesOut: 0, requests: 0, wasted: 0, updates: 0, skipped: 0, openingIn: 0, openingOut: 0 };
-  for (const { measured, opening } of clients) {
+  const sum = {
+    bytesIn: 0, bytesOut: 0, requests: 0, wasted: 0, updates: 0, skipped: 0, late: 0, openingIn: 0, openingOut: 0,
+  };
+  for (const { measured, opening, late } of clients) {
     sum.bytesIn += measured.bytesIn;
     sum.bytesOut += measured.bytesOut;
     sum.requests += measured.requests;
     sum.wasted += measured.wasted;
     sum.updates += measured.updates;
     sum.skipped += measured.skipped;
+    sum.late += late;
     sum.openingIn += opening.bytesIn;
     sum.openingOut += opening.bytesOut;
   }
-  const late = Math.max(...clients.map((client) => client.late));
   const replies: Record<number, number> = {};
   for (const count of clients.flatMap((client) => client.replies)) replies[count] = (replies[count] ?? 0) + 1;
-  return { ...sum, late, replies, latency: quantiles(clients.flatMap((client) => client.latencies)) };
+  return { ...sum, replies, latency: quantiles(clients.flatMap((client) => client.latencies)) };
 }
 
 function quantiles(values: number[]): Quantiles | null {

@@ -3,7 +3,7 @@ import * as model from '../model.js';
 import { captured } from './headers.js';
 import type { Measurement } from './pair.js';
 import { fieldsOf, pathOf } from './requests.js';
-import { bytesOf, find, isSaturated, type Results } from './results.js';
+import { bytesOf, findLargest, isSaturated, type Results } from './results.js';
 import type { Setting, Transport } from './setting.js';
 
 /** Bytes of a request by the model: the path with its cursor or the entity-tag, `Host` with its port, the fields. */
@@ -56,8 +56,15 @@ export function cpuOf({ cpu, updates }: Measurement): number {
   return cpu / updates;
 }
 
+/** Whether the server has used so much CPU time that it stands out from what happens anyway. */
+export function hasCpuTime({ cpu }: Measurement): boolean {
+  return cpu >= 5000;
+}
+
 /** What a poll costs the server, what each update adds, and what pushing one costs: microseconds of CPU time. */
 export interface CpuCosts {
+  /** Milliseconds between updates: a server that has more to do at once does all of it at less cost. */
+  readonly updateInterval: number;
   readonly poll: number;
   readonly item: number;
   readonly webSocket: number;
@@ -65,41 +72,49 @@ export interface CpuCosts {
   readonly longPolling: number;
 }
 
-/** From the setting with the most polls for an update, and the one with the most updates for a poll. */
+/** With an update each second, or more often if polls that bring several of these were not measured. */
 export function cpuCosts(results: Results): CpuCosts {
+  return costsOf(results, 1000) ?? costsOf(results, 100)!;
+}
+
+/** From polls that bring one update each, and the polls that bring the most, at the same rate of updates. */
+export function costsOf(results: Results, updateInterval: number): CpuCosts | null {
   const polls = results.measurements.filter((one) => {
-    return find(results, 'polling', { updateInterval: one.updateInterval, pollInterval: one.pollInterval }) === one;
-  });
-  const perPoll = (one: Measurement): number => one.updateInterval / one.pollInterval!;
-  const sorted = polls.sort((one, other) => perPoll(one) - perPoll(other) || one.clients - other.clients);
-  // Of those with the same ratio, the one that was loaded more; the first brings the most with each poll.
-  const [most] = sorted as [Measurement, ...Measurement[]];
-  const fewest = sorted.filter((one) => perPoll(one) >= 10).sort((one, other) => other.requests - one.requests)[0]!;
-  const poll = fewest.cpu / fewest.requests;
-  const item = Math.max(0, (most.cpu / most.requests - poll) * perPoll(most));
+    const { pollInterval } = one;
+    return pollInterval !== null && pollInterval >= updateInterval &&
+      findLargest(results, 'polling', { updateInterval, pollInterval }) === one;
+  }).sort((one, other) => one.pollInterval! - other.pollInterval!);
+  const [single, most] = [polls[0], polls.at(-1)];
+  if (!single || !most || single === most) return null;
+  const [few, many] = [single, most].map((one) => one.pollInterval! / updateInterval) as [number, number];
+  const [least, all] = [single, most].map((one) => one.cpu / one.requests) as [number, number];
+  const item = Math.max(0, (all - least) / (many - few));
   const [webSocket, streaming, longPolling] = (['websocket', 'streaming', 'long-polling'] as const).map((transport) => {
-    return cpuOf(find(results, transport)!);
+    return cpuOf(findLargest(results, transport, { updateInterval })!);
   }) as [number, number, number];
-  return { poll, item, webSocket, streaming, longPolling };
+  return { updateInterval, poll: least - item * few, item, webSocket, streaming, longPolling };
 }
 
 /** From how many updates with each poll on polling costs no more than pushing: in CPU time of the server, in bytes. */
 export interface Crossovers {
   readonly cpu: number;
+  /** With ten updates a second. */
+  readonly cpuOften: number;
   readonly bytes: number;
   readonly minimalBytes: number;
   readonly streamingBytes: number;
 }
 
 export function crossovers(results: Results): Crossovers {
-  const { poll, item, webSocket } = cpuCosts(results);
   const perPoll = (headers: Setting['headers']): number =>
     requestBytes({ transport: 'polling', headers }) + model.pollingReply(1, 20) - 20;
   // What each further update adds to a body: itself and a comma. A frame adds two bytes.
   const against = (push: number, headers: Setting['headers']): number =>
     model.crossover({ poll: perPoll(headers), item: 21, push });
+  const inTime = ({ poll, item, webSocket }: CpuCosts): number => model.crossover({ poll, item, push: webSocket });
   return {
-    cpu: model.crossover({ poll, item, push: webSocket }),
+    cpu: inTime(cpuCosts(results)),
+    cpuOften: inTime(costsOf(results, 100) ?? cpuCosts(results)),
     bytes: against(model.frameBytes(20), 'chromium'),
     minimalBytes: against(model.frameBytes(20), 'minimal'),
     streamingBytes: against(model.eventBytes(20), 'chromium'),

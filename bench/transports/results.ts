@@ -1,7 +1,13 @@
 // What the study writes, and how what is told of it finds a number there.
 import type { Measurement, Memory } from './pair.js';
 import type { PacketMeasurement } from './packets.js';
-import type { Platform, Setting, Transport } from './setting.js';
+import { isShortPolling, type Platform, type Setting, type Transport } from './setting.js';
+
+/** The part of the polls that may be late by an interval. */
+const MAX_LATE = 0.02;
+
+/** With so many clients transports are compared: enough for CPU time to be counted, few enough to be served at once. */
+export const COMPARED_CLIENTS = 100;
 
 export interface MemoryMeasurement extends Setting, Memory {}
 
@@ -26,8 +32,8 @@ export const titles: Readonly<Record<Transport, string>> = {
 };
 
 /** Whether the machine could not keep the timetable: what polls cost then is not what their interval would. */
-export function isSaturated({ transport, late, pollInterval, latency, updateInterval }: Measurement): boolean {
-  if (transport === 'polling' || transport === 'latest') return late > pollInterval!;
+export function isSaturated({ transport, late, requests, latency, updateInterval }: Measurement): boolean {
+  if (isShortPolling(transport)) return late > requests * MAX_LATE;
   return latency!.p95 > updateInterval;
 }
 
@@ -38,16 +44,24 @@ export function bytesOf({ bytesIn, bytesOut, updates }: Pick<Measurement, 'bytes
 
 type Wanted = Partial<Omit<Setting, 'transport'>>;
 
-/**
- * The measurement of a transport, with 20 B, a browser's headers and an update a second where nothing else is wanted;
- * of several, the one with the most clients that was not saturated.
- */
-export function find({ measurements }: Results, transport: Transport, wanted: Wanted = {}): Measurement | null {
+/** The measurements of a transport, with 20 B, a browser's headers and an update a second unless wanted otherwise. */
+function findAll({ measurements }: Results, transport: Transport, wanted: Wanted): Measurement[] {
   const entries = Object.entries({
     platform: 'twobyte' satisfies Platform, updateInterval: 1000, payload: 20, headers: 'chromium', ...wanted,
   });
-  const found = measurements.filter((one) =>
+  return measurements.filter((one) =>
     one.transport === transport && entries.every(([key, value]) => one[key as keyof Measurement] === value));
+}
+
+/** One of them: if no number of clients is wanted, the one with that of the comparisons, else with the fewest. */
+export function find(results: Results, transport: Transport, wanted: Wanted = {}): Measurement | null {
+  const found = findAll(results, transport, wanted);
+  return found.find(({ clients }) => clients === COMPARED_CLIENTS) ?? found[0] ?? null;
+}
+
+/** The one with the most clients that the machine could keep up with. */
+export function findLargest(results: Results, transport: Transport, wanted: Wanted = {}): Measurement | null {
+  const found = findAll(results, transport, wanted);
   return found.filter((one) => !isSaturated(one)).at(-1) ?? found[0] ?? null;
 }
 

@@ -1,10 +1,11 @@
 // The study's results as Markdown: what docs/polling.md shows, word for word.
 import * as model from '../model.js';
 import {
-  browserName, comparisons, cpuCosts, cpuOf, crossovers, modelOf, partsDifferenceOf, requestBytes, type Crossovers,
+  browserName, comparisons, costsOf, cpuCosts, cpuOf, crossovers, hasCpuTime, modelOf, partsDifferenceOf, requestBytes,
+  type Crossovers,
 } from './findings.js';
 import type { Measurement } from './pair.js';
-import { bytesOf, find, isSaturated, titles, type Results } from './results.js';
+import { bytesOf, find, findLargest, isSaturated, titles, type Results } from './results.js';
 import { nameOf, type Platform, type Transport } from './setting.js';
 
 /** By how much the model may differ from what was measured. */
@@ -110,7 +111,7 @@ function headline(results: Results): string {
       const delays = [latency!.p50, latency!.p95, latency!.p99, latency!.max].map(show);
       const mark = isSaturated(one) ? ' †' : '';
       return [label(row) + mark, bytes(one.clients), bytes(one.bytesIn / updates), bytes(one.bytesOut / updates),
-        show(one.requests / updates), show(one.wasted / updates), ...delays, show(cpuOf(one))];
+        show(one.requests / updates), show(one.wasted / updates), ...delays, hasCpuTime(one) ? show(cpuOf(one)) : '–'];
     }),
   );
 }
@@ -133,8 +134,9 @@ function summary(results: Results): string {
     `Most of that is not WebSocket's merit but pushing's: long polling is as fast (median ` +
     `${show(long.latency!.p50)} ms) at ${bytes(bytesOf(long))} bytes, and streaming needs ${bytes(bytesOf(stream))} ` +
     `bytes for each update.`,
-    `Polling wins where several updates may wait for each other: from ${crossText(cross.cpu)} updates with each poll ` +
-    `on it costs the server less CPU time than a WebSocket.`,
+    `Polling wins where several updates may wait for each other: with an update each second, it costs the server less ` +
+    `CPU time than a WebSocket from ${crossText(cross.cpu)} updates with each poll on; with ten a second, from ` +
+    `${crossText(cross.cpuOften)}.`,
   ].join('\n\n');
 }
 
@@ -182,7 +184,7 @@ function latencyTable(results: Results): string {
 }
 
 function cpuTable(results: Results): string {
-  return gridTable(results, 'server CPU, µs per update', (one) => show(cpuOf(one)), rows);
+  return gridTable(results, 'server CPU, µs per update', (one) => (hasCpuTime(one) ? show(cpuOf(one)) : '–'), rows);
 }
 
 function gridTable(
@@ -284,7 +286,8 @@ function scaleTable(results: Results): string {
     { transport: 'long-polling' }, { transport: 'streaming' }, { transport: 'websocket' },
   ];
   const cells = kinds.flatMap((row) => {
-    const one = findRow(results, row);
+    const { transport, ...wanted } = row;
+    const one = findLargest(results, transport, wanted);
     return one === null ? [] : [[row, one] as const];
   });
   return table(
@@ -299,13 +302,16 @@ function scaleTable(results: Results): string {
 }
 
 function crossoverTable(results: Results): string {
-  const { poll, item, webSocket, streaming, longPolling } = cpuCosts(results);
   const cross = crossovers(results);
-  const costs = `A poll costs the server ${show(poll)} µs of CPU time and each update in it ${show(item)} µs more; ` +
-    `pushing an update costs ${show(webSocket)} µs by WebSocket, ${show(streaming)} µs by streaming and ` +
-    `${show(longPolling)} µs by long polling.`;
+  const often = costsOf(results, 100);
+  const costs = [cpuCosts(results), ...(often === null ? [] : [often])].map((one) => {
+    return `With an update every ${seconds(one.updateInterval)}, a poll costs the server ${show(one.poll)} µs of CPU ` +
+      `time and each update in it ${show(one.item)} µs more; pushing an update costs ${show(one.webSocket)} µs by ` +
+      `WebSocket, ${show(one.streaming)} µs by streaming and ${show(one.longPolling)} µs by long polling.`;
+  }).join(' ');
   const measures: [string, keyof Crossovers][] = [
-    ['CPU time of the server, against WebSocket', 'cpu'],
+    ['CPU time of the server, against WebSocket, with 10 updates a second', 'cpuOften'],
+    ['the same, with one update a second or fewer', 'cpu'],
     ['bytes, a browser\'s headers, against streaming', 'streamingBytes'],
     ['bytes, minimal headers, against WebSocket', 'minimalBytes'],
     ['bytes, a browser\'s headers, against WebSocket', 'bytes'],
@@ -313,15 +319,18 @@ function crossoverTable(results: Results): string {
   const rates = [10, 1, 0.1];
   const rows = measures.map(([title, measure]) => {
     const needed = cross[measure];
-    return [title, crossText(needed), ...rates.map((rate) => (needed === Infinity ? '–' : duration(needed / rate)))];
+    const isMeasured = (rate: number): boolean =>
+      needed !== Infinity && (measure === 'cpuOften' ? rate === 10 : measure !== 'cpu' || rate < 10);
+    return [title, crossText(needed), ...rates.map((rate) => (isMeasured(rate) ? duration(needed / rate) : ''))];
   });
   const head = ['polling is cheaper in', 'from updates per poll',
     ...rates.map((rate) => `tolerated delay at ${rate}/s`)];
+  const { poll, webSocket } = cpuCosts(results);
   // A cache asks as often for all as a client does for itself: N · webSocket / 1 s = poll / 1 s.
   const behind = Math.ceil(poll / webSocket);
   const cache = `Behind a cache that may keep the newest update for a second, all clients together cost the server ` +
-    `one poll a second, ${show(poll)} µs: with an update each second, less than WebSockets from ${behind} clients ` +
-    `on. This is calculated; no cache was measured.`;
+    `one poll a second, ${show(poll)} µs: with an update each second, as little as ${behind} WebSockets. This is ` +
+    `calculated; no cache was measured.`;
   return `${costs}\n\n${table(head, rows)}\n\n${cache}`;
 }
 
@@ -331,9 +340,9 @@ function duration(value: number): string {
 
 /** Where WebSocket loses or ties: measured pairs, and by how much. */
 function lossesTable(results: Results): string {
-  const most = find(results, 'polling', { updateInterval: 100, pollInterval: 5000 }) ??
-    find(results, 'polling', { updateInterval: 100, pollInterval: 1000 });
-  const socket = find(results, 'websocket', { updateInterval: 100 });
+  const most = findLargest(results, 'polling', { updateInterval: 100, pollInterval: 5000 }) ??
+    findLargest(results, 'polling', { updateInterval: 100, pollInterval: 1000 });
+  const socket = findLargest(results, 'websocket', { updateInterval: 100 });
   const [long, stream, slow] = [
     find(results, 'long-polling')!, find(results, 'streaming')!, find(results, 'websocket')!,
   ];
