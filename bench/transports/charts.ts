@@ -177,8 +177,8 @@ function cpuChart(results: Results): Spec {
       text: Number.isFinite(cpu)
         ? `From about ${few(cpu)} updates with each poll on, polling takes less CPU than a WebSocket`
         : 'Pushing takes less CPU than polling',
-      subtitle: ['CPU time of the server for each update of 20 B to one client, as a multiple of what a WebSocket takes',
-        `at the same rate of updates (streaming, long polling: at one every ${common / 1000} s); a browser’s headers.`,
+      subtitle: ['CPU time of the server per update of 20 B to one client, as a multiple of what a WebSocket takes',
+        `at the same rate (streaming, long polling: at one every ${common / 1000} s); a browser’s headers.`,
         source(results)],
     },
     width: WIDTH, height: 380,

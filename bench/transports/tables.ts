@@ -134,8 +134,8 @@ function summary(results: Results): string {
     `Most of that is not WebSocket's merit but pushing's: long polling is as fast (median ` +
     `${show(long.latency!.p50)} ms) at ${bytes(bytesOf(long))} bytes, and streaming needs ${bytes(bytesOf(stream))} ` +
     `bytes for each update.`,
-    `Polling wins where several updates may wait for each other: with an update each second, it costs the server less ` +
-    `CPU time than a WebSocket from ${crossText(cross.cpu)} updates with each poll on; with ten a second, from ` +
+    `Polling wins where several updates may wait for each other: with an update each second, it costs the server ` +
+    `less CPU time than a WebSocket from ${crossText(cross.cpu)} updates with each poll on; with ten a second, from ` +
     `${crossText(cross.cpuOften)}.`,
   ].join('\n\n');
 }
