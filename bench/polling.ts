@@ -25,6 +25,8 @@ else. Writes bench/results/polling.json and its charts, and the tables of docs/p
 const { values } = parseArgs({
   options: { quick: { type: 'boolean' }, report: { type: 'boolean' }, help: { type: 'boolean' } },
 });
+/** Milliseconds for each transport; with 100, polling every 0.1 s cost 1.9 ms for each update, with 800 1.2 ms. */
+const WARM_UP = 800;
 const DOCUMENTS = ['docs/polling.md', 'README.md'];
 const name = values.quick ? 'polling-quick' : 'polling';
 const file = benchPath(`results/${name}.json`);
@@ -114,7 +116,7 @@ async function measureSettings(scale: Scale): Promise<Measurement[]> {
   const pairs = Array.from({ length: scale.pairs }, () => new Pair());
   const { length } = rounds;
   console.log(`${settings.length} settings in ${length} rounds, up to ${scale.pairs} side by side; warming up …`);
-  await Promise.all(pairs.map((pair) => pair.warmUp(warmUpSettings(), values.quick ? 100 : 800)));
+  await Promise.all(pairs.map((pair) => pair.warmUp(warmUpSettings(), WARM_UP)));
   const measurements: Measurement[] = [];
   for (const [index, { window, settings: together }] of rounds.entries()) {
     progress(index, rounds, together);
