@@ -8,6 +8,7 @@ import type { Role } from '../frame/opcode.js';
 import { PreparedMessage } from '../frame/prepared.js';
 import type { HeaderFields } from '../handshake/headers.js';
 import type { Deflate } from './deflate.js';
+import { flushSoon } from './flush.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { ConnectionLimits } from './limits.js';
 import { Protocol } from './protocol.js';
@@ -332,7 +333,10 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   /** What follows from the state that received bytes or a call have brought the protocol to. */
   #afterProtocol(): void {
     const protocol = this.#protocol;
-    if (protocol.output.byteLength > 0) this.#scheduleFlush();
+    const { byteLength } = protocol.output;
+    // A socket may be read many times before others are: pongs must not pile up meanwhile.
+    if (byteLength >= this.#stream.writableHighWaterMark) this.flush();
+    else if (byteLength > 0) this.#scheduleFlush();
     if (protocol.isOpen) {
       if (!this.#isPaused && this.#isFull()) this.#pause();
     } else {
@@ -374,11 +378,11 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   #scheduleFlush(): void {
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
-    process.nextTick(() => this.#flush());
+    flushSoon(this);
   }
 
-  /** The one door for bytes: one write (or writev) for all that the tick has produced. */
-  #flush(): void {
+  /** @internal The one door for bytes: one write (or writev) for all that was sent since the last. */
+  flush(): void {
     this.#isFlushScheduled = false;
     const chunks = this.#protocol.output.take();
     if (chunks.length === 0 || !this.#stream.writable) return;
@@ -432,7 +436,7 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
 
   #endStream(): void {
     if (this.#stream.writableEnded) return;
-    this.#flush();
+    this.flush();
     // What is still being compressed comes first.
     this.#isEnding = this.#protocol.output.hasGap;
     if (!this.#isEnding) this.#stream.end();
