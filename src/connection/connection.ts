@@ -12,7 +12,7 @@ import { flushSoon } from './flush.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { ConnectionLimits } from './limits.js';
 import { Protocol } from './protocol.js';
-import { shareReadBuffer } from './read-buffer.js';
+import { own, type StreamOwner } from './stream-owner.js';
 import { WaitQueue, type WaitOptions } from './wait-queue.js';
 
 /** A paused socket is resumed when the queue is down to this part of its limits, as in Python's websockets. */
@@ -77,7 +77,7 @@ const taken = Promise.resolve();
  * for await (const message of connection) await connection.send(message);
  * ```
  */
-export class Connection implements AsyncIterable<Message>, AsyncDisposable {
+export class Connection implements AsyncIterable<Message>, AsyncDisposable, StreamOwner {
   /** The subprotocol agreed on in the opening handshake; empty if none was (RFC 6455 §1.9). */
   readonly subprotocol: string;
   /** The extension agreed on, with its parameters; empty if none was (§9.1). */
@@ -129,15 +129,10 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     this.#limits = init.limits;
     this.#keepAlive = init.keepAlive;
     this.#keepAlive.add(this);
-    // The protocol keeps no view of a chunk.
-    shareReadBuffer(stream);
-    stream.on('data', (chunk: Buffer) => this.#receive(chunk));
-    stream.on('drain', () => this.#drain());
-    stream.on('end', () => this.#stopReceiving());
-    stream.on('error', (error) => (this.#streamError = error));
-    stream.on('close', () => this.#conclude());
-    if (stream.closed) process.nextTick(() => this.#conclude());
-    if (init.firstBytes.length > 0) this.#receive(init.firstBytes);
+    own(stream, this);
+    if (stream.closed) process.nextTick(() => this.conclude());
+    if (init.firstBytes.length > 0) this.receive(init.firstBytes);
+    if (stream.readableEnded) this.receiveEnd();
     if (!this.#isPaused) stream.resume();
   }
 
@@ -313,7 +308,8 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
 
   // ── Bytes in ──
 
-  #receive(chunk: Buffer): void {
+  /** @internal */
+  receive(chunk: Buffer): void {
     this.#isAlive = true;
     this.#protocol.receive(chunk);
     this.#afterReceive();
@@ -393,7 +389,8 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     if (!this.#protocol.isSaturated) this.#giveRoom();
   }
 
-  #drain(): void {
+  /** @internal */
+  drain(): void {
     this.#protocol.drained();
     if (this.#protocol.output.byteLength > 0) this.#scheduleFlush();
     this.#giveRoom();
@@ -427,8 +424,8 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     if (this.#protocol.endsStream) this.#endStream();
   }
 
-  /** The peer has ended its half of the stream. */
-  #stopReceiving(): void {
+  /** @internal */
+  receiveEnd(): void {
     this.#protocol.receiveEnd();
     this.#startClosing();
     this.#endStream();
@@ -448,8 +445,13 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     this.#stream.destroy();
   }
 
-  /** The stream is gone: everyone who waits for something is told. */
-  #conclude(): void {
+  /** @internal */
+  receiveError(error: Error): void {
+    this.#streamError = error;
+  }
+
+  /** @internal Everyone who waits for something is told. */
+  conclude(): void {
     this.#protocol.receiveEnd();
     const close = this.#protocol.conclude(this.#streamError);
     this.#close = close;

@@ -35,14 +35,18 @@ export function shareReadBuffer(stream: Duplex): void {
   onRead ??= findOnRead(socket);
   /* c8 ignore next -- versions of Node that keep it elsewhere, and sockets with an `onread` of their own */
   if (onRead === null || socket[onRead.buffer] !== null || socket[onRead.callback] !== null) return;
-  // Reads are often of the same length, and a view costs more than this comparison.
-  let chunk: Buffer = readBuffer;
   socket[onRead.buffer] = readBuffer;
-  socket[onRead.callback] = (length: number): void => {
-    if (length !== chunk.length) chunk = readBuffer.subarray(0, length);
-    stream.emit('data', chunk);
-  };
+  socket[onRead.callback] = emitChunk;
   handle.useUserBuffer(readBuffer);
+}
+
+/** The chunk that was read last: reads are often of the same length, and a view costs more than to compare it. */
+let chunk: Buffer = readBuffer;
+
+/** Node calls it as a method of the socket that has read. */
+function emitChunk(this: Duplex, length: number): void {
+  if (length !== chunk.length) chunk = readBuffer.subarray(0, length);
+  this.emit('data', chunk);
 }
 
 const isKnownRuntime = isKnown(process.versions);

@@ -1,5 +1,6 @@
 // One HTTP/1.1 connection of a client: heads in, requests to their routes, replies out in order (RFC 9112 §9).
 import type { Socket } from 'node:net';
+import { own, type StreamOwner } from '../connection/stream-owner.js';
 import { HandshakeError } from '../errors.js';
 import { listElements } from '../handshake/headers.js';
 import { RequestHeadParser, type RequestHead } from '../handshake/http.js';
@@ -35,15 +36,18 @@ export interface HttpContext extends WebSocketContext {
   readonly httpConnections: Set<HttpConnection>;
 }
 
-export class HttpConnection {
+export class HttpConnection implements StreamOwner {
   readonly #socket: Socket;
   readonly #context: HttpContext;
   readonly #parser = new RequestHeadParser();
   readonly #remoteAddress: string;
   /** The request that is being served; `null` while a head is awaited. */
   #exchange: Exchange | null = null;
-  /** Bytes behind that request, for when it is done; the socket is paused while there are any. */
+  /** Bytes behind that request, for when it is done; the socket is paused once they would fill its buffer. */
   #held: Buffer[] = [];
+  #heldBytes = 0;
+  /** Whether the client has ended its side behind them. */
+  #isEndHeld = false;
   /** What the socket has counted for the requests before the current one. */
   #bytesRead = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -53,16 +57,12 @@ export class HttpConnection {
   /** Whether what still arrives is ignored: behind a refused head, and behind the last reply. */
   #isLingering = false;
 
-  readonly #onData = (chunk: Buffer): void => this.#receive(chunk);
-  readonly #onEnd = (): void => this.#receiveEnd();
-  readonly #onClose = (): void => this.#conclude();
-
   constructor(socket: Socket, context: HttpContext) {
     this.#socket = socket;
     this.#context = context;
     this.#remoteAddress = socket.remoteAddress ?? '';
-    socket.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose);
     context.httpConnections.add(this);
+    own(socket, this);
     this.#expectHead();
   }
 
@@ -73,7 +73,7 @@ export class HttpConnection {
 
   // ── Bytes in ──
 
-  #receive(chunk: Buffer): void {
+  receive(chunk: Buffer): void {
     if (this.#isLingering) return;
     if (this.#exchange === null) this.#receiveHead(chunk);
     else if (this.#exchange.isReadingBody) this.#receiveBody(this.#exchange, chunk);
@@ -110,24 +110,38 @@ export class HttpConnection {
     if (used < chunk.length) this.#hold(chunk.subarray(used));
   }
 
-  /** Keeps bytes for later; TCP stops a client that sends more. */
+  /**
+   * Keeps a copy of the bytes for later; TCP stops a client that sends many more. Not at once: of a socket that is not
+   * read nobody learns that the client has gone.
+   */
   #hold(bytes: Buffer): void {
-    this.#held.push(bytes);
-    this.#socket.pause();
+    this.#held.push(Buffer.from(bytes));
+    this.#heldBytes += bytes.length;
+    if (this.#heldBytes >= this.#socket.readableHighWaterMark) this.#socket.pause();
   }
 
   #release(): void {
     const held = this.#held;
     this.#held = [];
+    this.#heldBytes = 0;
     this.#socket.resume();
-    for (const bytes of held) this.#receive(bytes);
+    for (const bytes of held) this.receive(bytes);
+    if (this.#isEndHeld) this.receiveEnd();
   }
 
-  #receiveEnd(): void {
+  receiveEnd(): void {
+    this.#isEndHeld = this.#heldBytes > 0;
+    if (this.#isEndHeld) return;
     this.#isLast = true;
     this.#exchange?.leave();
     if (this.#exchange === null) this.#finish();
   }
+
+  /** Whoever writes a body waits for it on the socket. */
+  drain(): void {}
+
+  /** A reset must never crash the process, and is followed by the end. */
+  receiveError(): void {}
 
   // ── Requests and replies, one at a time ──
 
@@ -238,6 +252,7 @@ export class HttpConnection {
     if (this.#socket.destroyed) return;
     this.#isLingering = true;
     this.#held = [];
+    this.#heldBytes = 0;
     const cut = (): void => void this.#socket.destroy();
     this.#setTimer(Math.max(this.#context.idleTimeout, LINGER_TIME), cut);
     this.#socket.once('finish', () => this.#setTimer(LINGER_TIME, cut));
@@ -245,7 +260,7 @@ export class HttpConnection {
     this.#socket.resume();
   }
 
-  #conclude(): void {
+  conclude(): void {
     this.#context.httpConnections.delete(this);
     clearTimeout(this.#timer);
     this.#exchange?.leave();
@@ -259,10 +274,7 @@ export class HttpConnection {
     }
     this.#context.httpConnections.delete(this);
     this.#exchange!.upgrade();
-    const letGo = (): void => {
-      this.#socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
-    };
-    return { socket: this.#socket, firstBytes: Buffer.concat(this.#held), letGo };
+    return { socket: this.#socket, firstBytes: Buffer.concat(this.#held) };
   }
 }
 

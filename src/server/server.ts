@@ -200,8 +200,6 @@ export class Server {
   }
 
   #serve(socket: Socket): void {
-    // The socket keeps this listener: a reset must never crash the process.
-    socket.on('error', () => {});
     new HttpConnection(socket, this.#context);
   }
 

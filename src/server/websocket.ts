@@ -105,11 +105,6 @@ export interface TakenSocket {
   readonly socket: Socket;
   /** What has arrived behind the head. */
   readonly firstBytes: Buffer;
-  /**
-   * Takes HTTP's listeners from the socket. Only once others are there: without any, an event's name would be deleted
-   * from the emitter's object, which makes a hash table of it, of 600 bytes for each connection.
-   */
-  letGo(): void;
 }
 
 /**
@@ -149,7 +144,6 @@ export async function openWebSocket(
     keepAlive: context.keepAlive,
     firstBytes: taken.firstBytes,
   });
-  taken.letGo();
   context.connections.add(connection);
   void connection.closed.then(() => context.connections.delete(connection));
   request.upgrade(connection, authorized);

@@ -277,17 +277,14 @@ persistence('and so are they byte by byte', async () => {
   let count = 0;
   for (const character of pipelined) {
     client.write(character);
-    // Only while it reads: it must not when a handler runs, and it ends before the last request.
+    // It ends before the last request.
     if (++count % 50 === 0) await nextTurn();
-    else {
-      const hasCome = (): boolean => server.bytesRead === count || server.isPaused() || server.writableEnded;
-      await until('the byte has come', hasCome);
-    }
+    else await until('the byte has come', () => server.bytesRead === count || server.writableEnded);
   }
   await assertAnswers(client);
 });
 
-persistence('a request that comes while a handler works waits for its turn, and nothing more is read', async () => {
+persistence('a request that comes while a handler works waits for its turn', async () => {
   const slow = gate();
   await using served = await serve({ '/slow': () => slow.promise.then(() => 'slow'), '/name/:name': nameOf });
   await using client = await RawClient.connect(served.port);
@@ -295,12 +292,46 @@ persistence('a request that comes while a handler works waits for its turn, and 
   const first = get('/slow');
   client.write(first);
   await until('the first has come', () => server.bytesRead === first.length);
-  client.write(get('/name/a'));
-  await until('the second has come', () => server.isPaused());
+  const second = get('/name/a');
+  client.write(second);
+  await until('the second has come', () => server.bytesRead === first.length + second.length);
   client.write(get('/name/b'));
   slow.open();
   for (const body of ['slow', 'a', 'b']) assert.is((await client.readResponse()).body.toString(), body);
 });
+
+persistence('once as much waits as the buffer of a socket takes, nothing more is read', async () => {
+  const slow = gate();
+  await using served = await serve({ '/slow': () => slow.promise.then(() => 'slow'), '/body': bodyOf });
+  await using client = await RawClient.connect(served.port);
+  const server = await serverSide(client);
+  client.write(get('/slow'));
+  const bodies = Array.from({ length: 100 }, (_, index) => String(index % 10).repeat(65_536));
+  for (const body of bodies) client.write(request('POST', '/body', `Content-Length: ${body.length}`) + body);
+  await until('it is paused', () => server.isPaused());
+  assert.ok(server.bytesRead < 20 * 65_536, `${server.bytesRead} bytes were read`);
+  slow.open();
+  for (const body of ['slow', ...bodies]) assert.is((await client.readResponse()).body.toString(), body);
+});
+
+for (const ending of ['', get('/slow/again')]) {
+  const rest = ending === '' ? 'a body' : 'a body and another request';
+  persistence(`a client that ends its side behind ${rest} is served all the same`, async () => {
+    const slow = gate();
+    const handler = (asked: Request): Promise<Buffer> => slow.promise.then(() => asked.body());
+    await using served = await serve({ '/slow': handler, '/slow/again': () => slow.promise.then(() => 'again') });
+    await using client = await RawClient.connect(served.port);
+    const server = await serverSide(client);
+    client.write(request('POST', '/slow', 'Content-Length: 5'));
+    client.write(`hello${ending}`);
+    client.socket.end();
+    await until('the end has come', () => server.readableEnded);
+    slow.open();
+    assert.is((await client.readResponse()).body.toString(), 'hello');
+    if (ending !== '') assert.is((await client.readResponse()).body.toString(), 'again');
+    await assertEnd(client);
+  });
+}
 
 persistence('a body that comes before its handler asks for it is there when it does', async () => {
   const slow = gate();
@@ -312,7 +343,7 @@ persistence('a body that comes before its handler asks for it is there when it d
   client.write(head);
   await until('the head has come', () => server.bytesRead === head.length);
   client.write('hel');
-  await until('its beginning has come', () => server.isPaused());
+  await until('its beginning has come', () => server.bytesRead === head.length + 3);
   client.write('lo');
   slow.open();
   assert.is((await client.readResponse()).body.toString(), 'hello');
