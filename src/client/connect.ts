@@ -173,8 +173,8 @@ async function open(
   if (received.head.status !== 101) return refuse(socket, received, mayRedirect, signal);
   try {
     const { subprotocol, extensions, deflate } = verifyUpgrade(received.head, offer);
-    const headers = new HeaderFields();
-    for (const [name, value] of fields) headers.append(name, value);
+    const headers = new HeaderFields(head, head.indexOf('\r\n') + 2);
+    headers.compact();
     const remoteAddress = socket.remoteAddress ?? '';
     const request = { path: url.pathname, query: url.searchParams, params: {}, headers, remoteAddress };
     return new Connection(socket, {

@@ -12,7 +12,7 @@ import { flushSoon } from './flush.js';
 import type { KeepAlive } from './keep-alive.js';
 import type { ConnectionLimits } from './limits.js';
 import { Protocol } from './protocol.js';
-import { own, type StreamOwner } from './stream-owner.js';
+import { own } from './stream-owner.js';
 import { WaitQueue, type WaitOptions } from './wait-queue.js';
 
 /** A paused socket is resumed when the queue is down to this part of its limits, as in Python's websockets. */
@@ -39,6 +39,8 @@ export interface OpeningRequest {
   readonly headers: HeaderFields;
   /** The peer's IP address; empty on a Unix socket. */
   readonly remoteAddress: string;
+  /** @internal The connection has ended. */
+  leave?(): void;
 }
 
 /** What the opening handshake leaves behind. */
@@ -53,6 +55,8 @@ export interface ConnectionInit {
   readonly keepAlive: KeepAlive;
   /** Bytes that arrived behind the head: the first frames. */
   readonly firstBytes: Buffer;
+  /** The open connections of a server, to which each adds and from which it removes itself. */
+  readonly connections?: Set<Connection>;
 }
 
 interface Deferred<T> {
@@ -77,22 +81,22 @@ const taken = Promise.resolve();
  * for await (const message of connection) await connection.send(message);
  * ```
  */
-export class Connection implements AsyncIterable<Message>, AsyncDisposable, StreamOwner {
+export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   /** The subprotocol agreed on in the opening handshake; empty if none was (RFC 6455 §1.9). */
   readonly subprotocol: string;
   /** The extension agreed on, with its parameters; empty if none was (§9.1). */
   readonly extensions: string;
   /** The HTTP request that opened the connection. */
   readonly request: OpeningRequest;
-  /** Fulfils with how the connection ended, once its TCP connection has; never rejects. */
-  readonly closed: Promise<Close>;
-
   readonly #stream: Duplex;
   readonly #protocol: Protocol;
   readonly #queue = new WaitQueue<Message>();
   readonly #limits: ConnectionLimits;
   readonly #keepAlive: KeepAlive;
-  #settleClosed!: (close: Close) => void;
+  readonly #connections: Set<Connection> | null;
+  /** `closed`, once somebody has asked for it. */
+  #closed: Promise<Close> | null = null;
+  #settleClosed: ((close: Close) => void) | null = null;
   #close: Close | null = null;
   #closeTimer: NodeJS.Timeout | null = null;
   #streamError: Error | null = null;
@@ -117,16 +121,15 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable, Stre
     this.subprotocol = init.subprotocol;
     this.extensions = init.extensions;
     this.request = init.request;
-    this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
     this.#stream = stream;
     this.#protocol = new Protocol(this, {
       role: init.role,
       maxMessageBytes: init.limits.maxMessageBytes,
       deflate: init.deflate,
-      // What arrives after close() is read in any case.
-      isFull: () => this.#protocol.isOpen && this.#isFull(),
     });
     this.#limits = init.limits;
+    this.#connections = init.connections ?? null;
+    this.#connections?.add(this);
     this.#keepAlive = init.keepAlive;
     this.#keepAlive.add(this);
     own(stream, this);
@@ -139,6 +142,13 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable, Stre
   /** The peer's IP address; empty on a Unix socket. */
   get remoteAddress(): string {
     return this.request.remoteAddress;
+  }
+
+  /** Fulfils with how the connection ended, once its TCP connection has; never rejects. */
+  get closed(): Promise<Close> {
+    return (this.#closed ??= this.#close === null
+      ? new Promise((resolve) => (this.#settleClosed = resolve))
+      : Promise.resolve(this.#close));
   }
 
   /** Bytes that were sent but not yet handed to the operating system. */
@@ -183,7 +193,17 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable, Stre
 
   /** Iterates over the messages until the connection has ended; leaving the loop early leaves the connection open. */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
-    return { next: () => this.#next() };
+    return this;
+  }
+
+  /**
+   * @internal A step of an iteration. An async generator would take three promises for it instead of one, and an
+   * iterator of its own would be 128 bytes of each connection.
+   */
+  next(): Promise<IteratorResult<Message, undefined>> {
+    const result = this.#queue.next();
+    this.#resumeIfLow();
+    return result;
   }
 
   /**
@@ -265,6 +285,12 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable, Stre
   }
 
   /** @internal */
+  hasEnough(): boolean {
+    // What arrives after close() is read in any case.
+    return this.#protocol.isOpen && this.#isFull();
+  }
+
+  /** @internal */
   receivePong(payload: Buffer): void {
     const answered = this.#pings.findIndex((ping) => ping.payload.equals(payload));
     const now = performance.now();
@@ -297,13 +323,6 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable, Stre
     } else {
       this.#destroy(new TimeoutError('the peer gave no sign of life'));
     }
-  }
-
-  /** A step of an iteration; an async generator would take three promises for it instead of one. */
-  #next(): Promise<IteratorResult<Message, undefined>> {
-    const result = this.#queue.next();
-    this.#resumeIfLow();
-    return result;
   }
 
   // ── Bytes in ──
@@ -417,6 +436,8 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable, Stre
       () => this.#destroy(new TimeoutError('the closing handshake was not answered')),
       this.#limits.closeTimeout,
     );
+    // Nothing can be sent behind the Close frame that would be worth to wait for.
+    this.flush();
     // The rest must be read, be it only to find the peer's Close frame or the end behind it.
     if (this.#isPaused) this.#resume();
     if (this.#protocol.isReceiving) return;
@@ -457,10 +478,12 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable, Stre
     this.#close = close;
     if (this.#closeTimer !== null) clearTimeout(this.#closeTimer);
     this.#keepAlive.delete(this);
+    this.#connections?.delete(this);
     this.#queue.end();
     this.#room?.reject(new ConnectionClosed(close));
     for (const ping of this.#pings) ping.reject(new ConnectionClosed(close));
-    this.#settleClosed(close);
+    this.#settleClosed?.(close);
+    this.request.leave?.();
   }
 }
 

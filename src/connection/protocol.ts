@@ -14,6 +14,8 @@ import type { Deflate } from './deflate.js';
 export interface ProtocolReceiver {
   receiveMessage(message: Message, byteLength: number): void;
   receivePong(payload: Buffer): void;
+  /** Whether that is enough for now: then the rest of the bytes is held behind a compressed message. */
+  hasEnough?(): boolean;
   /** A message that was being compressed is done: there is output. */
   outputReady(): void;
   /** A message could not be compressed. */
@@ -25,8 +27,6 @@ export interface ProtocolOptions {
   readonly maxMessageBytes: number;
   /** `null` if messages are not compressed. */
   readonly deflate: Deflate | null;
-  /** Whether the receiver has enough for now: then the rest of the bytes is held behind a compressed message. */
-  readonly isFull?: () => boolean;
 }
 
 export class Protocol implements FrameReceiver {
@@ -53,13 +53,13 @@ export class Protocol implements FrameReceiver {
   #closeReceived: { code: number; reason: string } | null = null;
   #unansweredPing: Buffer | null = null;
 
-  constructor(receiver: ProtocolReceiver, { role, maxMessageBytes, deflate, isFull }: ProtocolOptions) {
+  constructor(receiver: ProtocolReceiver, { role, maxMessageBytes, deflate }: ProtocolOptions) {
     this.#role = role;
     this.#receiver = receiver;
     this.output = new FrameEncoder(role);
     this.#deflater = deflate && new Deflater(deflate.outgoing);
     const inflater = deflate && new Inflater(deflate.incoming);
-    this.#decoder = new FrameDecoder(this, { role, maxMessageBytes, inflater, ...(isFull && { isFull }) });
+    this.#decoder = new FrameDecoder(this, { role, maxMessageBytes, inflater });
   }
 
   /** Whether messages may still arrive. */
@@ -211,6 +211,10 @@ export class Protocol implements FrameReceiver {
   receiveMessage(message: Message, byteLength: number): void {
     this.#receiver.receiveMessage(message, byteLength);
     this.#hasMessage = true;
+  }
+
+  hasEnough(): boolean {
+    return this.#receiver.hasEnough?.() ?? false;
   }
 
   receiveControl(opcode: number, payload: Buffer): void {

@@ -15,12 +15,13 @@ interface Entry<T> {
   next: Entry<T> | null;
 }
 
-/** In a ring, so that one that gives up is taken out of the middle in one step. */
+/** In a list, so that one that gives up is taken out of the middle in one step. */
 interface Waiter<T> {
-  /** Called once, with an item or with `null` for the end. */
-  wake(item: T | null): void;
-  previous: Waiter<T>;
-  next: Waiter<T>;
+  /** Called once: with the item or with `null` for the end, or with these as a result for a step of an iteration. */
+  readonly wake: ((item: T | null) => void) | ((result: IteratorResult<T, undefined>) => void);
+  readonly isStep: boolean;
+  previous: Waiter<T> | null;
+  next: Waiter<T> | null;
 }
 
 export class WaitQueue<T> {
@@ -30,21 +31,15 @@ export class WaitQueue<T> {
   byteLength = 0;
   #oldest: Entry<T> | null = null;
   #newest: Entry<T> | null = null;
-  /** The fixed point of the ring: its next is served first. Others are in it only while there are no items. */
-  readonly #ring: Waiter<T>;
+  /** Who has waited longest is served first; nobody waits while there are items. */
+  #firstWaiter: Waiter<T> | null = null;
+  #lastWaiter: Waiter<T> | null = null;
   #isEnded = false;
-
-  constructor() {
-    const ring = {} as Waiter<T>;
-    this.#ring = ring.previous = ring.next = ring;
-  }
 
   /** Hands the item to the first waiter, or keeps it. */
   put(item: T, byteLength: number): void {
-    const waiter = this.#ring.next;
-    if (waiter !== this.#ring) {
-      leave(waiter);
-      waiter.wake(item);
+    if (this.#firstWaiter !== null) {
+      this.#wake(this.#firstWaiter, item);
       return;
     }
     const entry = { item, byteLength, next: null };
@@ -78,7 +73,7 @@ export class WaitQueue<T> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.count > 0 || this.#isEnded) return Promise.resolve(this.take());
     if (timeout === undefined && signal === undefined) {
-      return new Promise((resolve) => this.#join(resolve));
+      return new Promise((resolve) => this.#join(resolve, false));
     }
     return this.#waitWithin(timeout, signal);
   }
@@ -86,29 +81,39 @@ export class WaitQueue<T> {
   /** The same as the result of an iterator. */
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.count > 0 || this.#isEnded) return Promise.resolve(toResult(this.take()));
-    return new Promise((resolve) => this.#join((item) => resolve(toResult(item))));
+    return new Promise((resolve) => this.#join(resolve, true));
   }
 
   /** No item will come any more: whoever waits gets `null`. */
   end(): void {
     this.#isEnded = true;
-    for (let waiter = this.#ring.next; waiter !== this.#ring; waiter = waiter.next) {
-      leave(waiter);
-      waiter.wake(null);
-    }
+    while (this.#firstWaiter !== null) this.#wake(this.#firstWaiter, null);
   }
 
-  #join(wake: Waiter<T>['wake']): Waiter<T> {
-    const waiter = { wake, previous: this.#ring.previous, next: this.#ring };
-    this.#ring.previous.next = waiter;
-    this.#ring.previous = waiter;
+  #join(wake: Waiter<T>['wake'], isStep: boolean): Waiter<T> {
+    const waiter: Waiter<T> = { wake, isStep, previous: this.#lastWaiter, next: null };
+    if (this.#lastWaiter === null) this.#firstWaiter = waiter;
+    else this.#lastWaiter.next = waiter;
+    this.#lastWaiter = waiter;
     return waiter;
+  }
+
+  #leave({ previous, next }: Waiter<T>): void {
+    if (previous === null) this.#firstWaiter = next;
+    else previous.next = next;
+    if (next === null) this.#lastWaiter = previous;
+    else next.previous = previous;
+  }
+
+  #wake(waiter: Waiter<T>, item: T | null): void {
+    this.#leave(waiter);
+    waiter.wake((waiter.isStep ? toResult(item) : item) as never);
   }
 
   #waitWithin(timeout: number | undefined, signal: AbortSignal | undefined): Promise<T | null> {
     return new Promise((resolve, reject) => {
       const giveUp = (reason: unknown): void => {
-        leave(waiter);
+        this.#leave(waiter);
         settle();
         reject(reason);
       };
@@ -121,10 +126,10 @@ export class WaitQueue<T> {
         clearTimeout(timer);
         signal?.removeEventListener('abort', onAbort);
       };
-      const waiter = this.#join((item) => {
+      const waiter = this.#join((item: T | null) => {
         settle();
         resolve(item);
-      });
+      }, false);
       signal?.addEventListener('abort', onAbort);
     });
   }
@@ -132,10 +137,4 @@ export class WaitQueue<T> {
 
 function toResult<T>(item: T | null): IteratorResult<T, undefined> {
   return item === null ? { value: undefined, done: true } : { value: item, done: false };
-}
-
-/** Takes a waiter out of its ring; its own `next` stays, for whoever walks along the ring. */
-function leave(waiter: Waiter<never>): void {
-  waiter.previous.next = waiter.next;
-  waiter.next.previous = waiter.previous;
 }

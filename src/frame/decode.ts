@@ -16,6 +16,8 @@ export interface FrameReceiver {
   receiveMessage(message: Message, byteLength: number): void;
   /** @param payload its own copy, at most 125 bytes. */
   receiveControl(opcode: number, payload: Buffer): void;
+  /** Asked behind each compressed message: whether what follows is to wait. Never, if absent. */
+  hasEnough?(): boolean;
 }
 
 export interface FrameDecoderOptions {
@@ -25,8 +27,6 @@ export interface FrameDecoderOptions {
   maxMessageBytes: number;
   /** For compressed messages; absent unless permessage-deflate was agreed on. */
   inflater?: Inflater | null;
-  /** Asked behind each compressed message: whether what follows is to wait, as the receiver has enough. */
-  isFull?: () => boolean;
 }
 
 /** Text up to this size is unmasked into one shared buffer instead of one of its own. */
@@ -45,7 +45,6 @@ export class FrameDecoder {
   readonly #role: Role;
   readonly #maxMessageBytes: number;
   readonly #inflater: Inflater | null;
-  readonly #isFull: () => boolean;
   /** Whether the receiver has enough. */
   #mustStop = false;
   readonly #assembler = new MessageAssembler();
@@ -72,7 +71,6 @@ export class FrameDecoder {
     this.#role = options.role;
     this.#maxMessageBytes = options.maxMessageBytes;
     this.#inflater = options.inflater ?? null;
-    this.#isFull = options.isFull ?? never;
   }
 
   /**
@@ -224,7 +222,7 @@ export class FrameDecoder {
   #inflate(payload: Buffer, isText: boolean): void {
     const bytes = this.#inflater!.inflate(payload, this.#maxMessageBytes);
     this.#receiver.receiveMessage(toMessage(bytes, isText), bytes.length);
-    this.#mustStop = this.#isFull();
+    this.#mustStop = this.#receiver.hasEnough?.() ?? false;
   }
 
   #copyPayload(bytes: Buffer, start: number, length: number): Buffer {
@@ -248,8 +246,4 @@ function isShortAscii(bytes: Buffer, length: number): boolean {
   let all = 0;
   for (let index = 0; index < length; index++) all |= bytes[index];
   return all < 0x80;
-}
-
-function never(): boolean {
-  return false;
 }

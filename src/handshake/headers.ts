@@ -14,9 +14,23 @@ for (const character of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcd
 
 /** The header fields of a request in order of arrival; letter case in names is ignored (RFC 9110 §5.1). */
 export class HeaderFields {
-  // Two lists instead of a Map: the parser bounds their length, and no name is special to a list.
-  readonly #names: string[] = [];
-  readonly #values: string[] = [];
+  readonly #text: string;
+  readonly #start: number;
+  /**
+   * Each name in lower case, with its value behind it; `null` while only the text is kept. A list instead of a Map: the
+   * parser bounds its length, and no name is special to it.
+   */
+  #fields: string[] | null;
+
+  /**
+   * @internal Parses the lines of `text` from `start` up to the empty one, whose endings have been checked.
+   * @throws HandshakeError 400 for a line that is no field.
+   */
+  constructor(text: string, start: number) {
+    this.#text = text;
+    this.#start = start;
+    this.#fields = parseFields(text, start);
+  }
 
   /** The value of the field; values of several lines are joined with `, ` (RFC 9110 §5.3). `null` if there is none. */
   get(name: string): string | null {
@@ -27,30 +41,55 @@ export class HeaderFields {
   /** The value of each line of that name, in order of arrival; empty if there is none. */
   getAll(name: string): readonly string[] {
     const wanted = name.toLowerCase();
+    const fields = this.#all();
     const values: string[] = [];
-    for (let position = 0; position < this.#names.length; position++) {
-      if (this.#names[position] === wanted) values.push(this.#values[position]);
+    for (let position = 0; position < fields.length; position += 2) {
+      if (fields[position] === wanted) values.push(fields[position + 1]);
     }
     return values;
   }
 
   /** Whether there is at least one line of that name. */
   has(name: string): boolean {
-    return this.#names.includes(name.toLowerCase());
+    return this.getAll(name).length > 0;
   }
 
   /** Each line as `[name, value]` in order of arrival, the name in lower case. */
   *[Symbol.iterator](): IterableIterator<[name: string, value: string]> {
-    for (let position = 0; position < this.#names.length; position++) {
-      yield [this.#names[position], this.#values[position]];
-    }
+    const fields = this.#all();
+    for (let position = 0; position < fields.length; position += 2) yield [fields[position], fields[position + 1]];
   }
 
-  /** Adds a line behind the others; for the parser, which has checked both against the grammar. */
-  append(name: string, value: string): void {
-    this.#names.push(name.toLowerCase());
-    this.#values.push(value);
+  /** @internal Keeps only the text, to be parsed again when somebody asks: of a WebSocket that may be never. */
+  compact(): void {
+    this.#fields = null;
   }
+
+  #all(): readonly string[] {
+    return (this.#fields ??= parseFields(this.#text, this.#start));
+  }
+}
+
+function parseFields(text: string, start: number): string[] {
+  const fields: string[] = [];
+  for (;;) {
+    const end = text.indexOf('\r\n', start);
+    if (end === start) return fields;
+    const colon = text.indexOf(':', start);
+    // A line without a colon is no token either: up to the next colon there is its CR LF.
+    if (!isToken(text, start, colon)) throw fieldInvalid(text.charAt(start));
+    fields.push(text.slice(start, colon).toLowerCase(), trimWhitespace(text, colon + 1, end));
+    start = end + 2;
+  }
+}
+
+function fieldInvalid(firstCharacter: string): HandshakeError {
+  // RFC 9112 §5.2: "A server that receives an obs-fold [...] MUST either reject the message by sending a 400 [...]"
+  if (firstCharacter === ' ' || firstCharacter === '\t') {
+    return new HandshakeError('FOLDING_OBSOLETE', 400, 'a header is folded; put each header on one line');
+  }
+  // RFC 9112 §5.1: "A server MUST reject [...] any received request message that contains whitespace between [...]"
+  return new HandshakeError('HEADER_INVALID', 400, 'a header is a token, a colon at once, and a value; send that');
 }
 
 /**

@@ -1,7 +1,7 @@
 // HTTP/1.1 heads: the bytes of a request into its head, and the head of a response into its bytes (RFC 9112).
 import { HandshakeError } from '../errors.js';
 import { FIELD_LINE_BYTES, HeadParser, REQUEST_LINE_BYTES, type HeadLimits } from './head.js';
-import { HeaderFields, isToken, singleValue, trimWhitespace } from './headers.js';
+import { HeaderFields, isToken, singleValue } from './headers.js';
 
 // Longer than all methods in the IANA registry (the longest has 17 letters), short enough for any message.
 const MAX_METHOD_LENGTH = 32;
@@ -54,7 +54,7 @@ function parseRequestHead(text: string): RequestHead {
   const end = text.indexOf('\r\n', start);
   const { method, target, httpVersion } = parseRequestLine(text.slice(start, end));
   const { path, query, authority } = parseTarget(method, target);
-  const headers = parseFields(text, end + 2);
+  const headers = new HeaderFields(text, end + 2);
   // Host is checked even if the target replaces it (RFC 9112 §3.2.2): two views of one request are how it is smuggled.
   const hostField = parseHost(headers, httpVersion);
   const bodyLength = parseBodyLength(headers, httpVersion);
@@ -68,7 +68,7 @@ function parseResponseHead(text: string): ResponseHead {
   if (status === undefined) {
     throw new HandshakeError('STATUS_LINE_INVALID', 400, 'the answer does not begin with HTTP/1.1 and a status');
   }
-  const headers = parseFields(text, end + 2);
+  const headers = new HeaderFields(text, end + 2);
   return { status: Number(status), headers, bodyLength: parseResponseLength(Number(status), headers) };
 }
 
@@ -149,29 +149,6 @@ function splitQuery(resource: string, authority: string | null): Target {
 
 function targetInvalid(problem: string): HandshakeError {
   return new HandshakeError('TARGET_INVALID', 400, `the request target ${problem}`);
-}
-
-/** Parses the lines from `start` up to the empty one. */
-function parseFields(text: string, start: number): HeaderFields {
-  const headers = new HeaderFields();
-  for (;;) {
-    const end = text.indexOf('\r\n', start);
-    if (end === start) return headers;
-    const colon = text.indexOf(':', start);
-    // A line without a colon is no token either: up to the next colon there is its CR LF.
-    if (!isToken(text, start, colon)) throw fieldInvalid(text.charAt(start));
-    headers.append(text.slice(start, colon), trimWhitespace(text, colon + 1, end));
-    start = end + 2;
-  }
-}
-
-function fieldInvalid(firstCharacter: string): HandshakeError {
-  // RFC 9112 §5.2: "A server that receives an obs-fold [...] MUST either reject the message by sending a 400 [...]"
-  if (firstCharacter === ' ' || firstCharacter === '\t') {
-    return new HandshakeError('FOLDING_OBSOLETE', 400, 'a header is folded; put each header on one line');
-  }
-  // RFC 9112 §5.1: "A server MUST reject [...] any received request message that contains whitespace between [...]"
-  return new HandshakeError('HEADER_INVALID', 400, 'a header is a token, a colon at once, and a value; send that');
 }
 
 function parseHost(headers: HeaderFields, httpVersion: '1.0' | '1.1'): string | null {

@@ -39,7 +39,8 @@ export class Exchange {
   /** Whether all of the body has been read, so that what follows is the next request. */
   #isBodyComplete: boolean;
   #hasLeft = false;
-  readonly #before: Traffic;
+  readonly #bytesReadBefore: number;
+  readonly #bytesWrittenBefore: number;
   /** What the socket had counted when the reply was written. */
   #after: Traffic | null = null;
   #abortController: AbortController | null = null;
@@ -48,7 +49,8 @@ export class Exchange {
     this.head = head;
     this.#options = options;
     this.#isBodyComplete = head.bodyLength === 0;
-    this.#before = { bytesRead: options.bytesReadBefore, bytesWritten: options.socket.bytesWritten };
+    this.#bytesReadBefore = options.bytesReadBefore;
+    this.#bytesWrittenBefore = options.socket.bytesWritten;
   }
 
   get remoteAddress(): string {
@@ -62,12 +64,12 @@ export class Exchange {
 
   /** Bytes that the client has sent for this request, head and frames of a WebSocket included. */
   get bytesRead(): number {
-    return (this.#after ?? this.#options.socket).bytesRead - this.#before.bytesRead;
+    return (this.#after ?? this.#options.socket).bytesRead - this.#bytesReadBefore;
   }
 
   /** Bytes that were sent in answer to it. */
   get bytesWritten(): number {
-    return (this.#after ?? this.#options.socket).bytesWritten - this.#before.bytesWritten;
+    return (this.#after ?? this.#options.socket).bytesWritten - this.#bytesWrittenBefore;
   }
 
   /** Aborted when the client leaves before it has its reply. Made on demand: most handlers never look. */

@@ -158,7 +158,8 @@ export class HttpConnection implements StreamOwner {
       request = new Request<never>(head, match.params, exchange);
       const route = match.target;
       if (route.webSocket === 'required' || isUpgrade(head)) {
-        await openWebSocket(route, head, request, this.#context, () => this.#takeSocket());
+        const opening = openWebSocket(route, head, request, this.#context, () => this.#takeSocket());
+        if (opening !== undefined) await opening;
         return;
       }
       response = withoutKnownContent(toResponse((await route.handler(request)) as Reply), head);

@@ -99,11 +99,16 @@ export class Request<Authorized = undefined> implements OpeningRequest {
     return this.#exchange.readBody();
   }
 
+  /** @internal The WebSocket connection has ended. */
+  leave(): void {
+    this.#exchange.leave();
+  }
+
   /** @internal */
   upgrade(webSocket: Connection, authorized: Granted<Authorized> | undefined): void {
+    this.headers.compact();
     this.#webSocket = webSocket;
     this.#authorized = authorized;
-    void webSocket.closed.then(() => this.#exchange.leave());
   }
 }
 

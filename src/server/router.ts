@@ -5,8 +5,12 @@ interface Pattern<T> {
   /** Literal segments as they are, `:name` for a parameter; a final `*` is not among them. */
   readonly segments: readonly string[];
   readonly hasRest: boolean;
+  readonly isExact: boolean;
   readonly target: T;
 }
+
+/** One for all exact paths: a hash table of its own would be 180 bytes of each connection. */
+const NO_PARAMETERS = Object.freeze(Object.create(null) as Record<string, string>);
 
 export interface Match<T> {
   readonly target: T;
@@ -38,7 +42,8 @@ export class Router<T> {
     }
     this.#paths.add(path);
     const isExact = !hasRest && !segments.some(isParameter);
-    this.#patterns.splice(isExact ? this.#exactCount++ : this.#patterns.length, 0, { segments, hasRest, target });
+    const place = isExact ? this.#exactCount++ : this.#patterns.length;
+    this.#patterns.splice(place, 0, { segments, hasRest, isExact, target });
   }
 
   /**
@@ -63,7 +68,7 @@ function matchPattern(pattern: Pattern<unknown>, segments: readonly string[]): R
   const { length } = pattern.segments;
   if (pattern.hasRest ? segments.length <= length : segments.length !== length) return null;
   // No prototype: a parameter may have any name.
-  const params: Record<string, string> = Object.create(null);
+  const params: Record<string, string> = pattern.isExact ? NO_PARAMETERS : Object.create(null);
   for (let index = 0; index < length; index++) {
     const expected = pattern.segments[index];
     if (!isParameter(expected)) {

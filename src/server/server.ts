@@ -69,6 +69,8 @@ export class Server {
   readonly #router = new Router<Route>();
   readonly #connections = new Set<Connection>();
   readonly #httpConnections = new Set<HttpConnection>();
+  /** Listens to all sockets, which saves each a closure. */
+  readonly #forget: (this: Socket) => void;
   #isClosing = false;
   readonly #context: HttpContext;
 
@@ -82,6 +84,10 @@ export class Server {
     this.#maxConnections = maxConnections;
     if (maxConnections !== Infinity) wholeNumber('maxConnections', maxConnections, 0, Number.MAX_SAFE_INTEGER);
     const server = this;
+    const sockets = this.#sockets;
+    this.#forget = function () {
+      sockets.delete(this);
+    };
     this.#context = {
       router: this.#router,
       connections: this.#connections,
@@ -195,7 +201,7 @@ export class Server {
   /** Keeps count of TCP connections; `false` for one too many. */
   #admit(socket: Socket): boolean {
     this.#sockets.add(socket);
-    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('close', this.#forget);
     return this.#sockets.size <= this.#maxConnections;
   }
 

@@ -8,7 +8,9 @@ import { ConnectionClosed, HandshakeError } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import type { RequestHead } from '../handshake/http.js';
 import { acceptDeflate } from '../handshake/deflate.js';
-import { checkOrigin, selectSubprotocol, upgradeResponse, validateUpgrade } from '../handshake/upgrade.js';
+import {
+  checkOrigin, selectSubprotocol, upgradeResponse, validateUpgrade, type UpgradeOffer,
+} from '../handshake/upgrade.js';
 import type { Reply } from './reply.js';
 import { isAbort, type Granted, type Request, type WebSocketRequest } from './request.js';
 
@@ -111,48 +113,33 @@ export interface TakenSocket {
  * @internal
  * Takes a request through the opening handshake, and starts its handler on the connection.
  * @param takeSocket gives the socket; `null` if the client has gone meanwhile.
- * @throws HandshakeError if the handshake is refused; nothing was written then.
+ * @returns a promise while it is asked who may connect, else `undefined`.
+ * @throws HandshakeError, also as rejection, if the handshake is refused; nothing was written then.
  */
-export async function openWebSocket(
+export function openWebSocket(
   route: Route,
   head: RequestHead,
   request: Request<never>,
   context: WebSocketContext,
   takeSocket: () => TakenSocket | null,
-): Promise<void> {
+): Promise<void> | undefined {
   if (route.webSocket === 'refused') {
     throw new HandshakeError('ROUTE_WITHOUT_WEBSOCKET', 400, 'this path has no WebSocket; use plain HTTP');
   }
   const offer = validateUpgrade(head);
   checkOrigin(head, route.origins);
-  const authorized = await authorize(route, request);
-  if (context.isClosing) throw new HandshakeError('SERVER_CLOSING', 503, 'the server is closing; try again later');
-  const taken = takeSocket();
-  if (taken === null) return;
-  const subprotocol = selectSubprotocol(offer.subprotocols, route.subprotocols);
-  const { deflate } = route.limits;
-  const accepted = deflate && acceptDeflate(offer.extensions, deflate);
-  const extensions = accepted?.value ?? '';
-  taken.socket.write(upgradeResponse(offer.key, subprotocol, extensions), 'latin1');
-  const connection = new Connection(taken.socket, {
-    role: 'server',
-    request,
-    subprotocol: subprotocol ?? '',
-    extensions,
-    deflate: accepted && toDeflate('server', accepted.agreement, deflate!),
-    limits: route.limits,
-    keepAlive: context.keepAlive,
-    firstBytes: taken.firstBytes,
-  });
-  context.connections.add(connection);
-  void connection.closed.then(() => context.connections.delete(connection));
-  request.upgrade(connection, authorized);
-  void serve(route, request, connection, context);
+  const open = (authorized: Granted<never> | undefined): void => {
+    if (context.isClosing) throw new HandshakeError('SERVER_CLOSING', 503, 'the server is closing; try again later');
+    const taken = takeSocket();
+    if (taken !== null) serve(route, request, accept(route, offer, request, context, taken), authorized, context);
+  };
+  if (route.authorize !== undefined) return authorize(route.authorize, request).then(open);
+  open(undefined);
+  return undefined;
 }
 
-async function authorize({ authorize }: Route, request: Request<never>): Promise<Granted<never> | undefined> {
-  if (authorize === undefined) return undefined;
-  const authorized = await authorize(request);
+async function authorize(ask: Route['authorize'] & {}, request: Request<never>): Promise<Granted<never>> {
+  const authorized = await ask(request);
   // Whoever returns the result of a look-up that found nothing must not let the client in by it.
   if (authorized === undefined || authorized === null || authorized === false) {
     throw new HandshakeError('NOT_AUTHORIZED', 403, 'you are not authorized to connect here');
@@ -160,20 +147,56 @@ async function authorize({ authorize }: Route, request: Request<never>): Promise
   return authorized as Granted<never>;
 }
 
+/** Answers the handshake: from here on the socket is a connection's. */
+function accept(
+  { limits, subprotocols }: Route,
+  offer: UpgradeOffer,
+  request: Request<never>,
+  { connections, keepAlive }: WebSocketContext,
+  { socket, firstBytes }: TakenSocket,
+): Connection {
+  const subprotocol = selectSubprotocol(offer.subprotocols, subprotocols);
+  const { deflate } = limits;
+  const accepted = deflate && acceptDeflate(offer.extensions, deflate);
+  const extensions = accepted?.value ?? '';
+  socket.write(upgradeResponse(offer.key, subprotocol, extensions), 'latin1');
+  return new Connection(socket, {
+    role: 'server',
+    request,
+    subprotocol: subprotocol ?? '',
+    extensions,
+    deflate: accepted && toDeflate('server', accepted.agreement, deflate!),
+    limits,
+    keepAlive,
+    firstBytes,
+    connections,
+  });
+}
+
 /** Runs the handler: when it returns, the connection is closed with 1000, when it throws, with 1011. */
-async function serve(
+function serve(
   { handler }: Route,
   request: Request<never>,
   connection: Connection,
+  authorized: Granted<never> | undefined,
   { onError }: WebSocketContext,
-): Promise<void> {
-  try {
-    await handler(request);
-    void connection.close(CloseCode.NORMAL);
-  } catch (error) {
+): void {
+  const finish = (): void => void connection.close(CloseCode.NORMAL);
+  const fail = (error: unknown): void => {
     // That the peer has gone while the handler was sending or waiting is no fault of the handler's.
     const isConsequence = error instanceof ConnectionClosed ? connection.isClosed() : isAbort(error, request.signal);
     void connection.close(CloseCode.INTERNAL_ERROR);
     if (!isConsequence) onError(error, request);
+  };
+  request.upgrade(connection, authorized);
+  // An async function around the handler would live as long as the connection, and cost each 200 bytes more.
+  call(handler, request).then(finish, fail);
+}
+
+function call(handler: Route['handler'], request: Request<never>): Promise<unknown> {
+  try {
+    return Promise.resolve(handler(request));
+  } catch (error) {
+    return Promise.reject(error);
   }
 }

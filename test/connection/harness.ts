@@ -20,7 +20,7 @@ export const request: OpeningRequest = {
   path: '/echo/',
   query: new URLSearchParams('message=hello'),
   params: {},
-  headers: new HeaderFields(),
+  headers: new HeaderFields('\r\n', 0),
   remoteAddress: '192.0.2.1',
 };
 

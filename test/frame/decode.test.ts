@@ -607,10 +607,13 @@ test('RFC 7692 the limit is that of the inflated message, in one frame and in fr
 test('RFC 7692 behind a compressed message the decoder stops if the receiver has enough, and goes on later', () => {
   const messages: Message[] = [];
   let limit = 2;
-  const receiver = { receiveMessage: (message: Message) => void messages.push(message), receiveControl: () => {} };
+  const receiver = {
+    receiveMessage: (message: Message) => void messages.push(message),
+    receiveControl: () => {},
+    hasEnough: () => messages.length >= limit,
+  };
   const inflater = new Inflater({ windowBits: 15, contextTakeover: true });
-  const isFull = (): boolean => messages.length >= limit;
-  const decoder = new FrameDecoder(receiver, { role: 'client', maxMessageBytes: 100, inflater, isFull });
+  const decoder = new FrameDecoder(receiver, { role: 'client', maxMessageBytes: 100, inflater });
   // Whole, in fragments, whole with a reference to the one before; then one that is not compressed, and one that is.
   const fragments = '41 03 f248cd 80 04 c9c90700';
   const bytes = hex(`c1 07 f248cdc9c90700 ${fragments} c1 05 f200110000 81 01 61 c1 05 f200110000 81 01 62`);

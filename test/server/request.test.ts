@@ -1,12 +1,10 @@
 // A request: what of the head a handler sees, and what changes when it is upgraded.
 import * as assert from 'uvu/assert';
 import type { Connection } from '../../src/connection/connection.js';
-import type { Close } from '../../src/errors.js';
 import type { RequestHead } from '../../src/handshake/http.js';
 import { RequestHeadParser } from '../../src/handshake/http.js';
 import { Request, type Exchange, type WebSocketRequest } from '../../src/server/request.js';
 import { suite } from '../support/suite.js';
-import { gate, nextTurn } from './harness.js';
 
 const test = suite('request');
 
@@ -69,15 +67,14 @@ test('plain HTTP has no WebSocket', () => {
   assert.is(request.authorized, undefined);
 });
 
-test('an upgraded request has its connection and what authorize has returned, until that has ended', async () => {
+test('an upgraded request has its connection and what authorize has returned, and tells when that has ended', () => {
   interface User {
     readonly name: string;
   }
   let hasLeft = false;
   const leave = (): void => void (hasLeft = true);
   const request = new Request<User | null>(headOf('/'), {}, { ...exchange, leave });
-  const closed = gate<Close>();
-  const connection = { subprotocol: 'chat', closed: closed.promise } as Connection;
+  const connection = { subprotocol: 'chat' } as Connection;
   request.upgrade(connection, { name: 'Ada' });
   assert.ok(request.isWebSocket());
   // These lines are as much for the compiler: neither may be null here.
@@ -86,10 +83,8 @@ test('an upgraded request has its connection and what authorize has returned, un
   assert.is(webSocket, connection);
   assert.equal(authorized, { name: 'Ada' });
   assert.is(upgraded.authorized.name, 'Ada');
-  await nextTurn();
   assert.is(hasLeft, false);
-  closed.open({ code: 1000, reason: '', wasClean: true });
-  await nextTurn();
+  request.leave();
   assert.is(hasLeft, true);
 });
 
