@@ -1,8 +1,14 @@
 // Masking (RFC 6455 §5.3): XOR with a four-byte key, which is its own inverse.
 import { randomFillSync } from 'node:crypto';
+import { instantiate, type Simd } from './simd.js';
 
-/** From this many bytes on, copying first and masking the copy word by word is faster than byte by byte. */
-const WORDS_FROM_BYTES = 256;
+/**
+ * From this many bytes on, it is faster to copy them into the memory of a WebAssembly function and back than to mask
+ * them byte by byte: 1 KiB takes 161 ns instead of 924, 16 KiB 1.1 µs. Eight bytes at a time, by BigInt64Array, took
+ * 236 ns and 2.1 µs (bench codec).
+ */
+const SIMD_FROM_BYTES = 160;
+const simd = instantiate();
 
 /**
  * Copies `length` bytes from `source` to `target` and masks (or unmasks) them on the way; `source` is left alone.
@@ -16,9 +22,8 @@ export function copyMasked(
   length: number,
   key: number,
 ): void {
-  if (length >= WORDS_FROM_BYTES) {
-    target.set(source.subarray(sourceStart, sourceStart + length), targetStart);
-    maskWords(target, targetStart, length, key);
+  if (length >= SIMD_FROM_BYTES && simd !== null) {
+    copyThrough(simd, source, sourceStart, target, targetStart, length, key);
     return;
   }
   const key0 = key & 0xff;
@@ -39,41 +44,28 @@ export function copyMasked(
   if (from + 2 < end) target[to + 2] = source[from + 2] ^ key2;
 }
 
+/** As `copyMasked`, in pieces of what the memory holds: a multiple of four bytes, so that each begins with the key. */
+function copyThrough(
+  { memory, mask }: Simd,
+  source: Uint8Array,
+  sourceStart: number,
+  target: Buffer,
+  targetStart: number,
+  length: number,
+  key: number,
+): void {
+  for (let done = 0; done < length; done += memory.length) {
+    const pieceLength = Math.min(length - done, memory.length);
+    memory.set(source.subarray(sourceStart + done, sourceStart + done + pieceLength));
+    mask(pieceLength, key);
+    target.set(memory.subarray(0, pieceLength), targetStart + done);
+  }
+}
+
 /** The key for the bytes that follow after `count` bytes were masked with `key`. */
 export function rotateKey(key: number, count: number): number {
   const bits = (count & 3) * 8;
   return bits === 0 ? key : (key >>> bits) | (key << (32 - bits));
-}
-
-const keyBytes = new Uint8Array(8);
-const keyWord = new BigInt64Array(keyBytes.buffer);
-
-/**
- * Eight bytes at a time: twice as fast as four (16 KiB: 0.71 and 1.27 µs), as `asIntN` lets the compiler keep such
- * integers in registers.
- */
-function maskWords(target: Buffer, start: number, length: number, key: number): void {
-  const end = start + length;
-  let at = start;
-  // A BigInt64Array must begin at a multiple of eight bytes.
-  for (; (target.byteOffset + at) & 7; key = rotateKey(key, 1)) target[at++] ^= key;
-  // The word is put together through memory, so that it is right on machines of either byte order.
-  for (let index = 0; index < 8; index++) keyBytes[index] = key >>> (8 * (index & 3));
-  const words = new BigInt64Array(target.buffer, target.byteOffset + at, (end - at) >>> 3);
-  xorWords(words, words.length, keyWord[0]);
-  for (at += words.length * 8; at < end; key = rotateKey(key, 1)) target[at++] ^= key;
-}
-
-function xorWords(words: BigInt64Array, length: number, word: bigint): void {
-  const count = length & ~3;
-  let index = 0;
-  for (; index < count; index += 4) {
-    words[index] = BigInt.asIntN(64, words[index] ^ word);
-    words[index + 1] = BigInt.asIntN(64, words[index + 1] ^ word);
-    words[index + 2] = BigInt.asIntN(64, words[index + 2] ^ word);
-    words[index + 3] = BigInt.asIntN(64, words[index + 3] ^ word);
-  }
-  for (; index < length; index++) words[index] = BigInt.asIntN(64, words[index] ^ word);
 }
 
 const random = new Int32Array(2048);
