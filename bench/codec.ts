@@ -68,7 +68,7 @@ function decodeFrame(payload: Buffer, opcode: number): Variants {
   };
 }
 
-function encodeFrame(payload: string | Buffer, opcode: number): Variants {
+function encodeFrames(payload: string | Buffer, opcode: number, count = 1): Variants {
   const encoder = new FrameEncoder('server');
   // How many pieces a frame is written in counts too.
   const sink = new Writable({ write: (_chunk, _encoding, done) => done(), writev: (_chunks, done) => done() });
@@ -76,11 +76,15 @@ function encodeFrame(payload: string | Buffer, opcode: number): Variants {
   const options = { fin: true, binary: opcode === Opcode.BINARY, mask: false, compress: false };
   return {
     FrameEncoder() {
-      encoder.encode(opcode, payload);
+      for (let index = 0; index < count; index++) encoder.encode(opcode, payload);
       writeAll(sink, encoder.take());
     },
-    ws: () => wsSender.send(payload, options),
-    naive: () => void sink.write(encodeNaive({ opcode, payload: Buffer.from(payload) })),
+    ws() {
+      for (let index = 0; index < count; index++) wsSender.send(payload, options);
+    },
+    naive() {
+      for (let index = 0; index < count; index++) sink.write(encodeNaive({ opcode, payload: Buffer.from(payload) }));
+    },
   };
 }
 
@@ -103,8 +107,9 @@ for (const size of sizes) {
     [`check ${size} B of CJK`]: () => validate('字', size),
     [`decode a binary frame of ${size} B`]: () => decodeFrame(Buffer.alloc(size), Opcode.BINARY),
     [`decode a text frame of ${size} B`]: () => decodeFrame(Buffer.from(ascii), Opcode.TEXT),
-    [`encode a text frame of ${size} B`]: () => encodeFrame(ascii, Opcode.TEXT),
-    [`encode a binary frame of ${size} B`]: () => encodeFrame(Buffer.from(ascii), Opcode.BINARY),
+    [`encode a text frame of ${size} B`]: () => encodeFrames(ascii, Opcode.TEXT),
+    [`encode a binary frame of ${size} B`]: () => encodeFrames(Buffer.from(ascii), Opcode.BINARY),
+    [`encode 16 binary frames of ${size} B`]: () => encodeFrames(Buffer.from(ascii), Opcode.BINARY, 16),
   };
   for (const [job, make] of Object.entries(jobs)) {
     if (options.case === null || options.case.test(job)) results[job] = compare(job, make());
