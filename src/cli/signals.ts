@@ -16,8 +16,9 @@ export function closeOnSignal(close: () => void): void {
     // npm passes on the Ctrl-C that the terminal has sent here too: that is not the second one.
     if (process.env['npm_lifecycle_event'] === undefined) stopListening();
     else setTimeout(stopListening, NPM_DELAY).unref();
-    close();
+    // Before anybody sees the Close frame, and presses on.
     console.error('closing; press Ctrl-C again to stop at once');
+    close();
   };
   for (const signal of signals) process.on(signal, listener);
 }
