@@ -80,10 +80,7 @@ async function run(args: string[]): Promise<void> {
     maxMessageBytes: messageLimit(values['max-message-bytes']),
   });
   const user = values.execute === undefined ? openInterface() : new Pipe(process.stdin, process.stdout);
-  closeOnSignal(() => {
-    user.close();
-    void connection.close();
-  });
+  closeOnSignal(() => void connection.close(), () => user.close());
   await new Conversation(connection, user, manner).hold(values.execute ?? user.lines);
 }
 
