@@ -181,7 +181,9 @@ function serve(
   authorized: Granted<never> | undefined,
   { onError }: WebSocketContext,
 ): void {
-  const finish = (): void => void connection.close(CloseCode.NORMAL);
+  const finish = (): void => {
+    if (!connection.isClosed()) void connection.close(CloseCode.NORMAL);
+  };
   const fail = (error: unknown): void => {
     // That the peer has gone while the handler was sending or waiting is no fault of the handler's.
     const isConsequence = error instanceof ConnectionClosed ? connection.isClosed() : isAbort(error, request.signal);
