@@ -139,7 +139,9 @@ const ANSWERS: [answer: string, preferences: DeflatePreferences, agreement: stri
   ['permessage-deflate; server_max_window_bits=11', SMALL, null],
   ['permessage-deflate; server_max_window_bits=10', SMALL, 'server 10 takeover, client 10 takeover'],
   ['permessage-deflate; server_max_window_bits=9', SMALL, 'server 9 takeover, client 10 takeover'],
-  ['permessage-deflate; server_max_window_bits=10; client_max_window_bits=11', SMALL, null],
+  // §7.2.1: a client may offer "a value smaller than one in the 'agreed parameters'"; what it has said, it does.
+  ['permessage-deflate; server_max_window_bits=10; client_max_window_bits=11', SMALL,
+    'server 10 takeover, client 10 takeover'],
   ['permessage-deflate; server_max_window_bits=10; client_max_window_bits=9', SMALL,
     'server 10 takeover, client 9 takeover'],
 ];
