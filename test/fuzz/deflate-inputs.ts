@@ -71,8 +71,8 @@ const examples: readonly Chain[] = [
   ['00', '00', 'f2 00 11 00 00'],
   ['', '00'],
   ['f2 48 cd c9'],
-  ['03 00'.repeat(64) + '00'],
-  ['03 00'.repeat(65) + '00'],
+  ['03 00'.repeat(8) + '00'],
+  ['03 00'.repeat(9) + '00'],
   ['07'],
 ].map((chain) => chain.map(hex));
 

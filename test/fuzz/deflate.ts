@@ -2,11 +2,11 @@
 //
 // The invariant: for any payloads of compressed messages that share a context, or share none,
 // - each is inflated, or INVALID_DEFLATE or MESSAGE_TOO_LARGE is thrown, and nothing else;
-// - it is what zlib makes of all of them as one stream, up to the limit, and up to 64 final blocks;
+// - it is what zlib makes of all of them as one stream, up to the limit, and up to 8 final blocks;
 // - only a message that is cut off within a final block may be taken for one that ends with what is added to it;
 // - only what reaches out of the agreed window may be refused that zlib can read;
 // - it is the same in frames, however the message is cut into these, and they into pieces;
-// - the buffers made are at most what the payload, the limit, and the pieces of 64 KiB final blocks explain;
+// - the buffers made are at most what the payload, the limit, and the pieces of 8 final blocks explain;
 // - what was inflated, compressed again, is read as the same, and refers to nothing out of the window.
 import { Deflater } from '../../src/frame/deflate.js';
 import { Inflater, maxCompressedBytes, TAIL } from '../../src/frame/inflate.js';
@@ -21,7 +21,7 @@ import { inflateLast, isAmbiguous } from './inflate-oracle.js';
 import { lendCut } from './pieces.js';
 import { assertHolds, assertSame, type Target } from './target.js';
 
-const MAX_FINAL_BLOCKS = 64;
+const MAX_FINAL_BLOCKS = 8;
 const FLUSHED = TAIL.subarray(0, 4);
 const errors = { INVALID_DEFLATE: 1007, MESSAGE_TOO_LARGE: 1009 } as const;
 
