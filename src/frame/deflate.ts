@@ -51,7 +51,7 @@ export class Deflater {
   /**
    * Compresses one message at once.
    * @returns the payload, or `null` if it would not be shorter than the message, which then is to be sent as it is:
-   * only compressed messages become part of the context (§7.2.1), so that this is no harm to the following ones.
+   * only compressed messages become part of the context (§7.2.3.2), so that this is no harm to the following ones.
    */
   deflate(message: Uint8Array): Buffer | null {
     const deflated = withoutTail(deflateRawSync(message, this.#options(message.length)));

@@ -15,15 +15,17 @@ export interface Context {
 
 /**
  * What follows the payload. §7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the
- * message"; then a last, empty block, which zlib finds only if all before it was whole.
+ * message"; then a last, empty block, which zlib finds only if all before it was whole. Behind an empty payload it is
+ * not: the four are a block's but for its first byte, which every sender leaves (§7.2.1).
  */
 export const TAIL = Buffer.from('0000ffff0300', 'hex');
 
 /**
  * A block may be the last of its stream, and another stream follow (§7.2.3.4). Each costs a call of zlib's, 8 µs: a
- * message of 1 MiB made of nothing else would take four seconds.
+ * message of 1 MiB made of nothing else would take four seconds. Who compresses at once makes one in a message, as
+ * uWebSockets does by libdeflate; who can't flush would end each fragment with one. No sender is known to make more.
  */
-const MAX_FINAL_BLOCKS = 64;
+const MAX_FINAL_BLOCKS = 8;
 
 /** The pieces that zlib writes into: about what the message will need, as 16 KiB each would cost small ones 15 %. */
 const MIN_PIECE_BYTES = 256;

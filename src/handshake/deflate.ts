@@ -39,7 +39,7 @@ export function acceptDeflate(
   { contextTakeover, windowBits }: DeflatePreferences,
 ): { agreement: DeflateAgreement; value: string } | null {
   for (const offer of offers) {
-    // §7.1: "A server MUST decline an extension negotiation offer for this extension" with parameters it can't accept
+    // §7: "A server MUST decline an extension negotiation offer for this extension" with parameters that are none
     const offered = offer.name === EXTENSION ? parseParameters(offer) : null;
     if (offered === null) continue;
     const agreement = {
@@ -82,7 +82,7 @@ export function offerDeflate({ contextTakeover, windowBits }: DeflatePreferences
 
 /**
  * The client's side: checks the answer to `offerDeflate`.
- * @returns `null` if it is none: unknown parameters, or others than were asked for (§7.1).
+ * @returns `null` if it is none: unknown parameters, or others than were asked for (§7).
  */
 export function verifyDeflate(
   answer: Extension,
@@ -95,17 +95,17 @@ export function verifyDeflate(
   if (!contextTakeover && !answered.serverNoContextTakeover) return null;
   // §7.1.2.1: likewise, "with the same or smaller value as the offer"
   if (windowBits < MAX_WINDOW_BITS && (serverMaxWindowBits ?? MAX_WINDOW_BITS) > windowBits) return null;
-  // §7.1.2.2: in an answer it has a value, not larger than the offer's
-  if (clientMaxWindowBits === true || (clientMaxWindowBits ?? 0) > windowBits) return null;
+  // §7.1.2.2: in an answer it has a value. It may be larger than the offer's, which "is just a hint" (§7.2.1).
+  if (clientMaxWindowBits === true) return null;
   return {
     serverContextTakeover: !answered.serverNoContextTakeover,
     clientContextTakeover: contextTakeover && !answered.clientNoContextTakeover,
     serverMaxWindowBits: serverMaxWindowBits ?? MAX_WINDOW_BITS,
-    clientMaxWindowBits: clientMaxWindowBits ?? windowBits,
+    clientMaxWindowBits: Math.min(clientMaxWindowBits ?? MAX_WINDOW_BITS, windowBits),
   };
 }
 
-/** `null` for a name or value that §7.1 does not know, and for a name that occurs twice. */
+/** `null` for a name or value that §7.1 does not know, and for a name that occurs twice (§7). */
 function parseParameters({ parameters }: Extension): Parameters | null {
   const parsed: Parameters = {
     serverNoContextTakeover: false,

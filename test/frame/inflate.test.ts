@@ -107,10 +107,10 @@ test('the limit holds over final blocks', () => {
   assert.is(failureOf(() => inflate(new Inflater(TAKEOVER), payload, 19)), 'MESSAGE_TOO_LARGE 1009');
 });
 
-test('64 final blocks are inflated, more are refused before they cost', () => {
+test('8 final blocks are inflated, more are refused before they cost', () => {
   const ending = (blocks: number): Buffer => hex(`${'03 00'.repeat(blocks)}00`);
-  assert.is(inflate(new Inflater(TAKEOVER), ending(64)).length, 0);
-  assert.is(failureOf(() => inflate(new Inflater(TAKEOVER), ending(65))), 'INVALID_DEFLATE 1007');
+  assert.is(inflate(new Inflater(TAKEOVER), ending(8)).length, 0);
+  assert.is(failureOf(() => inflate(new Inflater(TAKEOVER), ending(9))), 'INVALID_DEFLATE 1007');
   assert.is(failureOf(() => inflate(new Inflater(TAKEOVER), ending(500_000))), 'INVALID_DEFLATE 1007');
 });
 

@@ -2,6 +2,7 @@
 import { constants, deflateRawSync, type ZlibOptions } from 'node:zlib';
 import { Random } from '../frame/random.js';
 import { hex } from '../support/cuts.js';
+import { encodeNaive } from '../support/naive-codec.js';
 import { mutate } from './mutate.js';
 
 /** The payloads of messages, each of which may refer to those before. */
@@ -71,8 +72,8 @@ const examples: readonly Chain[] = [
   ['00', '00', 'f2 00 11 00 00'],
   ['', '00'],
   ['f2 48 cd c9'],
-  ['03 00'.repeat(64) + '00'],
-  ['03 00'.repeat(65) + '00'],
+  ['03 00'.repeat(8) + '00'],
+  ['03 00'.repeat(9) + '00'],
   ['07'],
 ].map((chain) => chain.map(hex));
 
@@ -117,4 +118,21 @@ export function splitMessages(input: Buffer): Buffer[] {
     start = end;
   }
   return messages;
+}
+
+/** The messages as binary ones in frames, of a client if they are to be masked. */
+export function frameMessages(messages: readonly Buffer[], random: Random, isMasked = false): Buffer {
+  const frames: Buffer[] = [];
+  for (const message of messages) {
+    let rest = message;
+    for (let isFirst = true, fin = false; !fin; isFirst = false) {
+      const length = random.chance(0.6) ? rest.length : random.integer(0, rest.length);
+      fin = length === rest.length && random.chance(0.8);
+      const payload = rest.subarray(0, length);
+      const maskingKey = isMasked ? random.bytes(4) : undefined;
+      frames.push(encodeNaive({ fin, rsv1: isFirst, opcode: isFirst ? 2 : 0, payload, maskingKey }));
+      rest = rest.subarray(length);
+    }
+  }
+  return Buffer.concat(frames);
 }

@@ -2,26 +2,25 @@
 //
 // The invariant: for any payloads of compressed messages that share a context, or share none,
 // - each is inflated, or INVALID_DEFLATE or MESSAGE_TOO_LARGE is thrown, and nothing else;
-// - it is what zlib makes of all of them as one stream, up to the limit, and up to 64 final blocks;
+// - it is what zlib makes of all of them as one stream, up to the limit, and up to 8 final blocks;
 // - only a message that is cut off within a final block may be taken for one that ends with what is added to it;
 // - only what reaches out of the agreed window may be refused that zlib can read;
 // - it is the same in frames, however the message is cut into these, and they into pieces;
-// - the buffers made are at most what the payload, the limit, and the pieces of 64 KiB final blocks explain;
+// - the buffers made are at most what the payload, the limit, and the pieces of 8 final blocks explain;
 // - what was inflated, compressed again, is read as the same, and refers to nothing out of the window.
 import { Deflater } from '../../src/frame/deflate.js';
 import { Inflater, maxCompressedBytes, TAIL } from '../../src/frame/inflate.js';
 import type { Random } from '../frame/random.js';
-import { encodeNaive } from '../support/naive-codec.js';
 import { inflateNaive } from '../support/naive-inflate.js';
 import { countAllocated } from './allocations.js';
-import { deflateCorpus, generateMessages, splitMessages } from './deflate-inputs.js';
+import { deflateCorpus, frameMessages, generateMessages, splitMessages } from './deflate-inputs.js';
 import { describeError } from './documented.js';
 import { Reading } from './frames.js';
 import { inflateLast, isAmbiguous } from './inflate-oracle.js';
 import { lendCut } from './pieces.js';
 import { assertHolds, assertSame, type Target } from './target.js';
 
-const MAX_FINAL_BLOCKS = 64;
+const MAX_FINAL_BLOCKS = 8;
 const FLUSHED = TAIL.subarray(0, 4);
 const errors = { INVALID_DEFLATE: 1007, MESSAGE_TOO_LARGE: 1009 } as const;
 
@@ -103,21 +102,6 @@ function reachesOut(context: readonly Buffer[], windowBits: number, before: read
   return isFinal || maxDistance > 2 ** windowBits;
 }
 
-/** The messages in frames as a server sends them. */
-function frame(messages: readonly Buffer[], random: Random): Buffer {
-  const frames: Buffer[] = [];
-  for (const message of messages) {
-    let rest = message;
-    for (let isFirst = true, fin = false; !fin; isFirst = false) {
-      const length = random.chance(0.6) ? rest.length : random.integer(0, rest.length);
-      fin = length === rest.length && random.chance(0.8);
-      frames.push(encodeNaive({ fin, rsv1: isFirst, opcode: isFirst ? 2 : 0, payload: rest.subarray(0, length) }));
-      rest = rest.subarray(length);
-    }
-  }
-  return Buffer.concat(frames);
-}
-
 function checkFrames(
   messages: readonly Buffer[],
   mode: Mode,
@@ -125,7 +109,7 @@ function checkFrames(
   random: Random,
 ): void {
   const reading = new Reading({ role: 'client', maxMessageBytes: mode.maxMessageBytes, deflate: mode });
-  lendCut(frame(messages, random), random, (piece) => reading.feed(piece));
+  lendCut(frameMessages(messages, random), random, (piece) => reading.feed(piece));
   const events = inflated.map((bytes) => `binary ${bytes.toString('latin1')}`);
   // A payload that no message within the limit needs is refused by its headers.
   const tooLong = messages.findIndex(({ length }) => length > maxCompressedBytes(mode.maxMessageBytes));

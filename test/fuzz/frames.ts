@@ -123,11 +123,11 @@ function readPlainly(bytes: Buffer, count: number, { deflate }: Mode): string[] 
 /**
  * What is made besides where messages may be compressed: the history, the pieces that the last message was inflated
  * into in vain, and for each other its own pieces and their copy. A final block takes two bytes, and begins a piece of
- * four times what follows, at most 64 times in a message.
+ * four times what follows, at most 8 times in a message.
  */
 function inflatingBound(bytes: Buffer, { events }: Reading): number {
   const inflated = events.reduce((sum, event) => sum + event.length, 0);
-  return (1 << 20) + 65_536 * 3 + 8 * inflated + 512 * events.length + 65 * Math.min(4 * bytes.length + 256, 65_536);
+  return (1 << 20) + 65_536 * 3 + 8 * inflated + 512 * events.length + 9 * Math.min(4 * bytes.length + 256, 65_536);
 }
 
 function check(input: Buffer, random: Random): void {

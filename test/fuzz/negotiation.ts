@@ -99,14 +99,13 @@ function checkClient(answer: Extension, preferences: DeflatePreferences): void {
   const { contextTakeover, windowBits } = preferences;
   const isAnswer = said !== null && said.clientBits !== true &&
     (contextTakeover || said.serverNoTakeover) &&
-    (said.serverBits ?? 15) <= windowBits &&
-    (said.clientBits ?? 0) <= windowBits;
+    (said.serverBits ?? 15) <= windowBits;
   assertSame('the client agrees to what is an answer to its offer', describe(agreement), describe(isAnswer ? {
     serverContextTakeover: !said.serverNoTakeover,
-    // §7.1.1.2: a client that has offered not to take over may still be free to; ours does not.
+    // §7.2.1: a client that has offered not to take over, or a window, may still be free to do else; ours is not.
     clientContextTakeover: contextTakeover && !said.clientNoTakeover,
     serverMaxWindowBits: said.serverBits ?? 15,
-    clientMaxWindowBits: (said.clientBits as number | null) ?? windowBits,
+    clientMaxWindowBits: Math.min((said.clientBits as number | null) ?? 15, windowBits),
   } : null));
 }
 

@@ -1,8 +1,10 @@
-// Compares the frame decoder's verdict on the same bytes with that of another library, `Receiver` of ws.
+// Compares the frame decoder's verdict on the same bytes with that of another library, `Receiver` of ws; this file
+// without compression, receiver-deflate.ts with it.
 //
 // The invariant: both hand out the same messages and control frames, and then both fail with the same close code or
 // both do not; but for the differences in the table below, each with its reason.
 import { createRequire } from 'node:module';
+import type { Random } from '../frame/random.js';
 import { Reading, modeOf, type Mode } from './frames.js';
 import { frameCorpus, generateFrames } from './frame-inputs.js';
 import { copyCut, lendWhole } from './pieces.js';
@@ -15,24 +17,44 @@ interface Receiver {
   _write(chunk: Buffer, encoding: string, done: (error?: Error | null) => void): void;
 }
 
-type ReceiverClass = new (options: { isServer: boolean; maxPayload: number }) => Receiver;
+/** Its half of permessage-deflate. */
+interface PerMessageDeflate {
+  /** Takes offers, or an answer: each parameter with a list of its values. */
+  accept(parameters: Record<string, unknown[]>[]): unknown;
+  /** Frees the streams of zlib's. */
+  cleanup(): void;
+}
+
+interface ReceiverOptions {
+  readonly isServer: boolean;
+  readonly maxPayload: number;
+  readonly extensions: Record<string, PerMessageDeflate>;
+}
+
+interface Library {
+  readonly Receiver: new (options: ReceiverOptions) => Receiver;
+  readonly PerMessageDeflate: new (options: { isServer: boolean; maxPayload: number }) => PerMessageDeflate;
+}
 
 const require = createRequire(new URL('../../../test/interop/package.json', import.meta.url));
 
-function loadReceiver(): ReceiverClass | null {
+function load(): Library | null {
   try {
-    return (require('ws') as { Receiver: ReceiverClass }).Receiver;
+    return require('ws') as Library;
   } catch {
     return null;
   }
 }
 
-const Receiver = loadReceiver();
+const library = load();
+
+/** What is missing for a comparison. */
+export const obstacle = library === null ? 'ws is missing: npm ci --prefix test/interop' : null;
 
 const MAX_CUT_BYTES = 4096;
 
 /** What one of the two made of the bytes. */
-interface Verdict {
+export interface Verdict {
   readonly events: readonly string[];
   /** The code of the error; empty if there was none. */
   readonly failure: string;
@@ -40,12 +62,12 @@ interface Verdict {
   readonly closeCode: number;
 }
 
-interface Difference {
+export interface Difference {
   readonly reason: string;
-  applies(ours: Verdict, theirs: Verdict): boolean;
+  applies(ours: Verdict, theirs: Verdict, bytes: Buffer, mode: Mode): boolean;
 }
 
-const differences: readonly Difference[] = [
+export const differences: readonly Difference[] = [
   {
     // §5.2: "the minimal number of bytes MUST be used to encode the length"; ws reads on.
     reason: 'ws accepts a length that is not in its minimal form',
@@ -78,11 +100,11 @@ const differences: readonly Difference[] = [
   },
 ];
 
-function isPrefix(prefix: readonly string[], events: readonly string[]): boolean {
+export function isPrefix(prefix: readonly string[], events: readonly string[]): boolean {
   return prefix.length <= events.length && prefix.every((event, position) => event === events[position]);
 }
 
-function isSame(some: readonly string[], others: readonly string[]): boolean {
+export function isSame(some: readonly string[], others: readonly string[]): boolean {
   return some.length === others.length && isPrefix(some, others);
 }
 
@@ -93,9 +115,22 @@ function readOurs(bytes: Buffer, mode: Mode): Verdict {
   return { events: reading.events, failure, closeCode: Number(closeCode) };
 }
 
-function readTheirs(pieces: readonly Buffer[], { role, maxMessageBytes }: Mode): Verdict {
+function createDeflate({ role, maxMessageBytes, deflate }: Mode): PerMessageDeflate {
+  const isServer = role === 'server';
+  const created = new library!.PerMessageDeflate({ isServer, maxPayload: maxMessageBytes });
+  const sender = isServer ? 'client' : 'server';
+  created.accept([deflate!.contextTakeover ? {} : { [`${sender}_no_context_takeover`]: [true] }]);
+  return created;
+}
+
+async function readTheirs(pieces: readonly Buffer[], mode: Mode): Promise<Verdict> {
   const events: string[] = [];
-  const receiver = new Receiver!({ isServer: role === 'server', maxPayload: maxMessageBytes });
+  const deflate = mode.deflate && createDeflate(mode);
+  const receiver = new library!.Receiver({
+    isServer: mode.role === 'server',
+    maxPayload: mode.maxMessageBytes,
+    extensions: deflate === null ? {} : { 'permessage-deflate': deflate },
+  });
   receiver
     .on('message', (data: Buffer, isBinary: boolean) =>
       void events.push(isBinary ? `binary ${data.toString('latin1')}` : `text ${data.toString()}`))
@@ -104,9 +139,11 @@ function readTheirs(pieces: readonly Buffer[], { role, maxMessageBytes }: Mode):
     .on('conclude', (code: number, reason: Buffer) => void events.push(`close ${code} ${reason.toString()}`));
   let failure: Error | null = null;
   for (const piece of pieces) {
-    receiver._write(piece, 'buffer', (error) => (failure = error ?? null));
+    // Behind a compressed message it calls back later.
+    failure = await new Promise((resolve) => receiver._write(piece, 'buffer', (error) => resolve(error ?? null)));
     if (failure !== null) break;
   }
+  deflate?.cleanup();
   return failure === null ? { events, failure: '', closeCode: 0 } : { events, ...describeTheirs(failure) };
 }
 
@@ -116,22 +153,28 @@ function describeTheirs(error: Error): { failure: string; closeCode: number } {
   return { failure: code, closeCode: key === undefined ? 0 : (error as never)[key] };
 }
 
+/** Throws if the two disagree about the bytes, but for one of these differences. */
+export async function compare(
+  bytes: Buffer,
+  mode: Mode,
+  random: Random,
+  allowed: readonly Difference[],
+): Promise<void> {
+  const ours = readOurs(bytes, mode);
+  // It unmasks its chunks in place, so they must be copies.
+  // Its list of chunks takes quadratic time if they are many.
+  const pieces = bytes.length > MAX_CUT_BYTES ? [Buffer.from(bytes)] : copyCut(bytes, random);
+  const theirs = await readTheirs(pieces, mode);
+  if (ours.closeCode === theirs.closeCode && isSame(ours.events, theirs.events)) return;
+  if (allowed.some((difference) => difference.applies(ours, theirs, bytes, mode))) return;
+  throw new Finding('the same verdict as ws', `\n  ours ${JSON.stringify(ours)}\n  ws ${JSON.stringify(theirs)}`);
+}
+
 export const receiver: Target = {
   name: 'receiver',
   concurrency: 256,
-  obstacle: Receiver === null ? 'ws is missing: npm ci --prefix test/interop' : null,
+  obstacle,
   corpus: frameCorpus,
   generate: generateFrames,
-  check(input, random) {
-    const mode = { ...modeOf(input), deflate: null };
-    const bytes = input.subarray(1);
-    const ours = readOurs(bytes, mode);
-    // It unmasks its chunks in place, so they must be copies.
-    // Its list of chunks takes quadratic time if they are many.
-    const pieces = bytes.length > MAX_CUT_BYTES ? [Buffer.from(bytes)] : copyCut(bytes, random);
-    const theirs = readTheirs(pieces, mode);
-    if (ours.closeCode === theirs.closeCode && isSame(ours.events, theirs.events)) return;
-    if (differences.some((difference) => difference.applies(ours, theirs))) return;
-    throw new Finding('the same verdict as ws', `\n  ours ${JSON.stringify(ours)}\n  ws ${JSON.stringify(theirs)}`);
-  },
+  check: (input, random) => compare(input.subarray(1), { ...modeOf(input), deflate: null }, random, differences),
 };

@@ -238,7 +238,7 @@ test('a message of final blocks, each of which costs zlib a call', () => {
     const payload = Buffer.concat([...new Array<Buffer>(100_000).fill(hex(block)), Buffer.of(0)]);
     const { result, calls } = counting(() => outcome([frame(payload)]));
     assert.equal(result, ['INVALID_DEFLATE', 1007]);
-    assert.ok(calls > 1 && calls < 100, `${calls} calls`);
+    assert.ok(calls > 1 && calls < 10, `${calls} calls`);
   }
 });
 
