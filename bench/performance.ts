@@ -76,12 +76,27 @@ function ratios(cases: Cases): string {
   ]));
 }
 
-/** Microseconds of every server. */
+/** Microseconds of every peer. */
 function costs(cases: Cases): string {
+  return byPeer('µs of CPU', cases, ({ cpuPerMessage }) => cpuPerMessage.toFixed(2));
+}
+
+/** How busy the server was with every client, and the client. */
+function busyness(cases: Cases): string {
+  const percent = (share: number): string => (share * 100).toFixed(0);
+  return byPeer('core busy in %: server, client', cases, ({ serverShare, loadShare }) => {
+    return `${percent(serverShare)}, ${percent(loadShare)}`;
+  });
+}
+
+function byPeer(title: string, cases: Cases, format: (outcome: Outcome) => string): string {
   const peers = [...new Set(cases.flatMap(({ outcomes }) => outcomes.map(({ peer }) => peer)))];
-  return formatTable(['µs of CPU', ...peers], cases.map(({ name, outcomes }) => [
+  return formatTable([title, ...peers], cases.map(({ name, outcomes }) => [
     name,
-    ...peers.map((peer) => find(outcomes, peer)?.cpuPerMessage.toFixed(2) ?? '–'),
+    ...peers.map((peer) => {
+      const outcome = find(outcomes, peer);
+      return outcome === undefined ? '–' : format(outcome);
+    }),
   ]));
 }
 
@@ -174,6 +189,7 @@ function part<T>(name: string, bench: string, format: (results: T) => string): v
 
 part<Cases>('goals', 'echo', (cases) => ratios(cases.slice(0, GOAL_CASES)));
 part<Cases>('echo', 'echo', (cases) => `${costs(cases)}\n${cases.slice(0, GOAL_CASES).map(details).join('\n')}`);
+part<Cases>('client', 'client', (cases) => [ratios(cases), costs(cases), busyness(cases)].join('\n'));
 part<Parameters<typeof codec>[0]>('codec', 'codec', codec);
 part<Cases>('connect', 'connect', (cases) => `${ratios(cases)}\n${costs(cases)}`);
 part<Cases>('broadcast', 'broadcast', (cases) => `${ratios(cases)}\n${costs(cases)}`);

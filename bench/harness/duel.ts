@@ -1,7 +1,8 @@
-// Measures several servers under the same load, in turn, round by round, and sums up what each costs.
+// Measures several peers under the same load, in turn, round by round, and sums up what each costs.
 import { LoadProcess } from './load-process.js';
 import type { LoadOptions } from './load.js';
-import type { Peer, ServerOptions } from './peers.js';
+import type { Peer, ServerOptions, Side } from './peers.js';
+import type { LoadResult } from './run.js';
 import { ServerProcess } from './server-process.js';
 import { median, ratio, type Ratio } from './statistics.js';
 
@@ -14,11 +15,11 @@ export interface DuelOptions {
   load(port: number, peer: Peer): LoadOptions;
 }
 
-/** What a peer's server costs: medians over the rounds. */
+/** What a peer's server, or its client, costs: medians over the rounds. */
 export interface Outcome {
   readonly peer: string;
   readonly version: string;
-  /** Microseconds of CPU time of the server, of all its threads, for one message. */
+  /** Microseconds of CPU time of all threads of what is measured, for one message. */
   readonly cpuPerMessage: number;
   readonly messagesPerSecond: number;
   /** Bytes of the frames that came back for each message, where the load looks at them. */
@@ -26,7 +27,10 @@ export interface Outcome {
   /** Milliseconds. */
   readonly p50: number;
   readonly p99: number;
-  /** The parts of a core that server and load generator kept busy: a load that is busy all the time is too slow. */
+  /**
+   * The parts of a core that the server kept busy, and the load generator or the client that is measured: whichever
+   * isn't measured should not be busy all the time.
+   */
   readonly serverShare: number;
   readonly loadShare: number;
   /** What the first peer's message costs in relation to one of this peer. */
@@ -46,36 +50,55 @@ interface Sample {
 /** Enough for the just-in-time compilers, and never counted. */
 const WARM_UP_MILLISECONDS = 1500;
 
-/** @returns the outcomes in the order of the peers. */
+/** One that is measured: the processes at both ends, and what makes them work. */
+export interface Contender {
+  readonly peer: Peer;
+  readonly server: { readonly cpu: number };
+  readonly load: { readonly cpu: number };
+  run(milliseconds: number): Promise<LoadResult>;
+}
+
+/** Servers against each other. @returns the outcomes in the order of the peers. */
 export async function duel(peers: readonly Peer[], options: DuelOptions): Promise<Outcome[]> {
   const load = new LoadProcess();
   const servers: ServerProcess[] = [];
-  const samples = new Map<Peer, Sample[]>();
   try {
+    const contenders: Contender[] = [];
     for (const peer of peers) {
       const server = await ServerProcess.start(peer, options.server);
       servers.push(server);
-      samples.set(peer, []);
       await load.open(peer.name, options.load(server.port, peer));
-      await load.run(peer.name, WARM_UP_MILLISECONDS);
+      contenders.push({ peer, server, load, run: (milliseconds) => load.run(peer.name, milliseconds) });
     }
-    for (let round = 0; round < options.rounds; round++) {
-      for (const server of servers) samples.get(server.peer)!.push(await measure(server, load, options.milliseconds));
-    }
+    return await takeTurns(contenders, 'server', options);
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
     await load.stop();
   }
-  const first = samples.get(peers[0])!;
-  return peers.map((peer) => summarize(peer, samples.get(peer)!, first));
 }
 
-async function measure(server: ServerProcess, load: LoadProcess, milliseconds: number): Promise<Sample> {
+/** @param side whose cost is counted. @returns the outcomes in the order of the contenders. */
+export async function takeTurns(
+  contenders: readonly Contender[],
+  side: Side,
+  { rounds, milliseconds }: Pick<DuelOptions, 'rounds' | 'milliseconds'>,
+): Promise<Outcome[]> {
+  const samples = contenders.map((): Sample[] => []);
+  for (const { run } of contenders) await run(WARM_UP_MILLISECONDS);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, contender] of contenders.entries()) {
+      samples[index].push(await measure(contender, side, milliseconds));
+    }
+  }
+  return contenders.map(({ peer }, index) => summarize(peer, samples[index], samples[0]));
+}
+
+async function measure({ server, load, run }: Contender, side: Side, milliseconds: number): Promise<Sample> {
   const [serverStart, loadStart] = [server.cpu, load.cpu];
-  const result = await load.run(server.peer.name, milliseconds);
+  const result = await run(milliseconds);
   const [serverCpu, loadCpu] = [server.cpu - serverStart, load.cpu - loadStart];
   return {
-    cpuPerMessage: serverCpu / result.messages,
+    cpuPerMessage: (side === 'server' ? serverCpu : loadCpu) / result.messages,
     messagesPerSecond: (result.messages / result.milliseconds) * 1000,
     bytesPerMessage: result.bytes / result.messages,
     p50: result.p50,

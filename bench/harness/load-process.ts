@@ -2,9 +2,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { LoadCommand, LoadOptions, LoadResult } from './load.js';
+import type { LoadCommand, LoadOptions } from './load.js';
+import { OTHER_CORE, pinned } from './peer-process.js';
 import { cpuMicroseconds } from './process-cost.js';
-import { LOAD_CORE, pinned } from './server-process.js';
+import type { LoadResult } from './run.js';
 
 const script = fileURLToPath(new URL('load.js', import.meta.url));
 
@@ -13,7 +14,7 @@ export class LoadProcess {
   readonly #ended: Promise<never>;
 
   constructor() {
-    const [program, args] = pinned(LOAD_CORE, [process.execPath, script]);
+    const [program, args] = pinned(OTHER_CORE, [process.execPath, script]);
     this.#child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     process.once('exit', () => this.#child.kill('SIGKILL'));
     this.#ended = once(this.#child, 'exit').then(([code]) => {

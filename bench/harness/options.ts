@@ -1,6 +1,6 @@
 // The options that the benches share on their command line.
 import { parseArgs } from 'node:util';
-import { findBase, findPeers, type Peer } from './peers.js';
+import { findBase, findPeers, type Peer, type Side } from './peers.js';
 
 export interface BenchOptions {
   /** Cases whose name it matches; all of the default ones if absent. */
@@ -17,7 +17,9 @@ export interface BenchOptions {
  * Reads `--case`, `--peer` (regular expressions), `--rounds`, `--milliseconds`, `--all`, and `--base`: the folder of
  * another checkout of this library that takes part too.
  */
-export function parseBenchOptions(defaults: { readonly rounds?: number; readonly milliseconds?: number } = {}) {
+export function parseBenchOptions(
+  defaults: { readonly rounds?: number; readonly milliseconds?: number; readonly side?: Side } = {},
+) {
   const { values } = parseArgs({
     args: process.argv.slice(3),
     options: {
@@ -30,9 +32,11 @@ export function parseBenchOptions(defaults: { readonly rounds?: number; readonly
     },
   });
   const peer = new RegExp(values.peer);
-  const peers = findPeers().filter(({ name }) => peer.test(name));
+  const peers = findPeers(defaults.side).filter(({ name }) => peer.test(name));
   const styles = new Set(peers.flatMap(({ style }) => style ?? []));
-  if (values.base !== undefined) peers.push(...Array.from(styles, (style) => findBase(values.base!, style)));
+  if (values.base !== undefined) {
+    peers.push(...Array.from(styles, (style) => findBase(values.base!, style, defaults.side ?? 'server')));
+  }
   const options: BenchOptions = {
     case: values.case === undefined ? null : new RegExp(values.case),
     peers,

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Outcome } from './duel.js';
 import { benchPath } from '../packages.js';
-import { describeMachine } from './peers.js';
+import { describeMachine, type Side } from './peers.js';
 import { formatRatio } from './statistics.js';
 
 const UNITS = { message: 'messages', delivery: 'deliveries', handshake: 'handshakes' };
@@ -40,11 +40,16 @@ export function printTable(header: readonly string[], rows: readonly (readonly (
   console.log(formatTable(header, rows));
 }
 
-/** @param unit what is counted. */
-export function printOutcomes(title: string, outcomes: readonly Outcome[], unit: Unit = 'message'): void {
+/** @param unit what is counted. @param side whose cost it is. */
+export function printOutcomes(
+  title: string,
+  outcomes: readonly Outcome[],
+  unit: Unit = 'message',
+  side: Side = 'server',
+): void {
   console.log(`${title}\n`);
-  const header = ['server', `µs of CPU per ${unit}`, 'first ÷ this (rounds)', `${UNITS[unit]}/s`, 'p50 ms', 'p99 ms'];
-  printTable([...header, 'core busy: server', 'load'], outcomes.map((outcome, index) => [
+  const header = [side, `µs of CPU per ${unit}`, 'first ÷ this (rounds)', `${UNITS[unit]}/s`, 'p50 ms', 'p99 ms'];
+  printTable([...header, 'core busy: server', side === 'client' ? 'client' : 'load'], outcomes.map((outcome, index) => [
     `${outcome.peer} ${outcome.version}`,
     outcome.cpuPerMessage.toFixed(2),
     index === 0 ? '1' : formatRatio(outcome.ratio),
