@@ -121,12 +121,18 @@ export class HttpConnection implements StreamOwner {
   }
 
   #release(): void {
-    const held = this.#held;
+    this.#socket.resume();
+    // In one piece: an upgrade within takes what is behind it along.
+    const held = this.#takeHeld();
+    if (held.length > 0) this.receive(held);
+    if (this.#isEndHeld) this.receiveEnd();
+  }
+
+  #takeHeld(): Buffer {
+    const held = Buffer.concat(this.#held);
     this.#held = [];
     this.#heldBytes = 0;
-    this.#socket.resume();
-    for (const bytes of held) this.receive(bytes);
-    if (this.#isEndHeld) this.receiveEnd();
+    return held;
   }
 
   receiveEnd(): void {
@@ -252,8 +258,7 @@ export class HttpConnection implements StreamOwner {
   #finish(): void {
     if (this.#socket.destroyed) return;
     this.#isLingering = true;
-    this.#held = [];
-    this.#heldBytes = 0;
+    this.#takeHeld();
     const cut = (): void => void this.#socket.destroy();
     this.#setTimer(Math.max(this.#context.idleTimeout, LINGER_TIME), cut);
     this.#socket.once('finish', () => this.#setTimer(LINGER_TIME, cut));
@@ -275,7 +280,9 @@ export class HttpConnection implements StreamOwner {
     }
     this.#context.httpConnections.delete(this);
     this.#exchange!.upgrade();
-    return { socket: this.#socket, firstBytes: Buffer.concat(this.#held) };
+    // The new owner of the socket sees for itself that it has ended.
+    this.#isEndHeld = false;
+    return { socket: this.#socket, firstBytes: this.#takeHeld() };
   }
 }
 

@@ -467,6 +467,33 @@ authorization('frames that come while it is pending are kept, and a flood of the
   }
 });
 
+for (const isEnding of [false, true]) {
+  const end = isEnding ? ', and the end,' : '';
+  authorization(`an upgrade and frames${end} that come piece by piece while a handler works`, async () => {
+    const slow = gate();
+    const seen = gate<unknown[]>();
+    const handler: WebSocketHandler = async ({ webSocket }) => {
+      seen.open([await webSocket.wait(), await webSocket.wait(), isEnding ? await webSocket.wait() : 'open']);
+      await webSocket.closed;
+    };
+    await using served = await serve({ '/slow': () => slow.promise.then(() => 'slow'), '/': requireWebSocket(handler) });
+    await using client = await RawClient.connect(served.port);
+    const server = await serverSide(client);
+    let length = 0;
+    for (const piece of [get('/slow'), upgradeRequest('/'), HELLO_MASKED, HELLO_MASKED]) {
+      client.write(piece);
+      length += piece.length;
+      await until('it has come', () => server.bytesRead === length);
+    }
+    if (isEnding) {
+      client.socket.end();
+      await until('the end has come', () => server.readableEnded);
+    }
+    slow.open();
+    assert.equal(await seen.promise, ['Hello', 'Hello', isEnding ? null : 'open']);
+  });
+}
+
 authorization('a client that ends behind a frame while it is pending is heard, then gone', async () => {
   const pending = gate<true>();
   const seen = gate<unknown[]>();
