@@ -35,6 +35,7 @@ const EVERY_LENGTH = Array.from({ length: 301 }, (_, length) => length);
 const LENGTHS: [name: string, lengths: number[]][] = [
   ['0 to 300', EVERY_LENGTH],
   ['about 1,024', [1021, 1022, 1023, 1024, 1025, 1026, 1027]],
+  ['about 8,192', [8190, 8191, 8192, 8193, 8194, 8223, 8224, 8225]],
   ['about 65,536', [65533, 65534, 65535, 65536, 65537]],
 ];
 
