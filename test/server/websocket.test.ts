@@ -476,7 +476,8 @@ for (const isEnding of [false, true]) {
       seen.open([await webSocket.wait(), await webSocket.wait(), isEnding ? await webSocket.wait() : 'open']);
       await webSocket.closed;
     };
-    await using served = await serve({ '/slow': () => slow.promise.then(() => 'slow'), '/': requireWebSocket(handler) });
+    const slowly = (): Promise<string> => slow.promise.then(() => 'slow');
+    await using served = await serve({ '/slow': slowly, '/': requireWebSocket(handler) });
     await using client = await RawClient.connect(served.port);
     const server = await serverSide(client);
     let length = 0;
