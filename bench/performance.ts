@@ -23,6 +23,10 @@ interface SlowOutcome {
   readonly samples: readonly { readonly seconds: number; readonly resident: number }[];
   readonly hasCrashed: boolean;
 }
+interface ProfileOutcome {
+  readonly peer: string;
+  readonly shares: Readonly<Record<string, number>>;
+}
 interface ScaleOutcome {
   readonly name: string;
   readonly connections: number;
@@ -138,6 +142,13 @@ function slow(outcomes: readonly SlowOutcome[]): string {
   ]));
 }
 
+function profile(cases: Cases<ProfileOutcome>): string {
+  const kinds = Object.keys(cases[0].outcomes[0].shares);
+  return formatTable(['case', 'server', ...kinds], cases.flatMap(({ name, outcomes }) => {
+    return outcomes.map(({ peer, shares }) => [name, peer, ...kinds.map((kind) => `${Math.round(shares[kind] * 100)} %`)]);
+  }));
+}
+
 function scale(outcomes: readonly ScaleOutcome[]): string {
   const header = ['server', 'connections', 'opened in s', 'MiB before', 'MiB with them', 'bytes for each'];
   return formatTable([...header, 'pings answered', 'p50 ms', 'p99 ms'], outcomes.map((outcome) => [
@@ -196,6 +207,7 @@ part<Cases>('broadcast', 'broadcast', (cases) => `${ratios(cases)}\n${costs(case
 part<Cases<MemoryOutcome>>('memory', 'memory', memory);
 part<readonly SlowOutcome[]>('slow', 'slow', slow);
 part<readonly ScaleOutcome[]>('scale', 'scale', scale);
+part<Cases<ProfileOutcome>>('profile', 'profile', profile);
 part<DeflateResults>('deflate', 'deflate', deflate);
 
 const text = readFileSync(docPath, 'utf8');

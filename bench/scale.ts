@@ -54,8 +54,8 @@ async function measure(name: string, peer: Peer, connections: number, loads: Loa
       cpuPerPing: (server.cpu - cpuStart) / pings,
     };
   } finally {
-    await server.stop();
     await Promise.all(loads.map((load) => load.stop()));
+    await server.stop();
   }
 }
 

@@ -197,7 +197,25 @@ async function openBroadcast(options: BroadcastLoad): Promise<Load> {
 
 async function openPing(options: PingLoad): Promise<Load> {
   const clients = await openClients(options.connections, options);
-  const ping = encodeNaive({ opcode: 9, payload: Buffer.alloc(0), maskingKey: Buffer.from('37fa213d', 'hex') });
+  const maskingKey = Buffer.from('37fa213d', 'hex');
+  const control = (opcode: number): Buffer => encodeNaive({ opcode, payload: Buffer.alloc(0), maskingKey });
+  const [ping, pong] = [control(9), control(0xa)];
+  let isOver = false;
+  for (const { socket } of clients) {
+    socket.on('close', () => {
+      if (!isOver) throw new Error('the server has cut a connection');
+    });
+  }
+  // The server asks too who is alive. Neither its pings nor its pongs have a payload: two bytes each.
+  const listen = (client: RawClient, onPong: () => void): void => {
+    client.onBytes = (received, length) => {
+      for (let position = 0; position < length; position += 2) {
+        if (received[position] === 0x89) client.socket.write(pong);
+        else onPong();
+      }
+    };
+  };
+  for (const client of clients) listen(client, () => {});
   return {
     async run(milliseconds) {
       const run = new Run(milliseconds);
@@ -207,13 +225,16 @@ async function openPing(options: PingLoad): Promise<Load> {
         await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
         const begun = run.begin();
         client.socket.write(ping);
-        await new Promise<void>((resolve) => (client.onBytes = () => resolve()));
+        await new Promise<void>((resolve) => listen(client, resolve));
         run.end(begun, 1);
       });
       await Promise.all(pongs);
       return run.sum();
     },
-    close: () => close(clients),
+    close() {
+      isOver = true;
+      close(clients);
+    },
   };
 }
 

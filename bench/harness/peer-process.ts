@@ -49,6 +49,12 @@ export class PeerProcess {
     return residentBytes(this.child.pid!);
   }
 
+  /** Lets a program of Node end by itself, so that it can write what it has kept. */
+  async end(): Promise<void> {
+    this.child.disconnect();
+    await this.#ended.catch(() => {});
+  }
+
   async stop(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.#ended.catch(() => {});
