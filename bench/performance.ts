@@ -39,7 +39,7 @@ interface ScaleOutcome {
   readonly cpuPerPing: number;
 }
 
-const docPath = benchPath('../docs/performance.md');
+const DOCUMENTS = ['docs/performance.md', 'README.md'].map((path) => benchPath(`../${path}`));
 const MEBIBYTE = 2 ** 20;
 interface DeflateResults {
   readonly costs: Cases;
@@ -145,7 +145,9 @@ function slow(outcomes: readonly SlowOutcome[]): string {
 function profile(cases: Cases<ProfileOutcome>): string {
   const kinds = Object.keys(cases[0].outcomes[0].shares);
   return formatTable(['case', 'server', ...kinds], cases.flatMap(({ name, outcomes }) => {
-    return outcomes.map(({ peer, shares }) => [name, peer, ...kinds.map((kind) => `${Math.round(shares[kind] * 100)} %`)]);
+    return outcomes.map(({ peer, shares }) => {
+      return [name, peer, ...kinds.map((kind) => `${Math.round(shares[kind] * 100)} %`)];
+    });
   }));
 }
 
@@ -210,11 +212,13 @@ part<readonly ScaleOutcome[]>('scale', 'scale', scale);
 part<Cases<ProfileOutcome>>('profile', 'profile', profile);
 part<DeflateResults>('deflate', 'deflate', deflate);
 
-const text = readFileSync(docPath, 'utf8');
-writeFileSync(docPath, text.replace(/(<!-- results: (\w+) -->\n)[^]*?(<!-- end -->)/g, (all, start, name, end) => {
-  const part = parts[name as string];
-  return part === undefined ? all : `${start}\n${part}\n${end}`;
-}));
+for (const path of DOCUMENTS) {
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(path, text.replace(/(<!-- results: (\w+) -->\n)[^]*?(<!-- end -->)/g, (all, start, name, end) => {
+    const part = parts[name as string];
+    return part === undefined ? all : `${start}\n${part}\n${end}`;
+  }));
+}
 
 installPackages();
 const slowReport = load<readonly SlowOutcome[]>('slow');

@@ -22,7 +22,9 @@ interface Profile {
 }
 
 /** Where time goes, as parts of all that was not idle. */
-const KINDS = ['write calls', 'other native code', 'garbage collection', 'JavaScript of Node', 'of the library'] as const;
+const KINDS = [
+  'write calls', 'other native code', 'garbage collection', 'JavaScript of Node', 'of the library',
+] as const;
 type Kind = (typeof KINDS)[number];
 interface Outcome {
   readonly peer: string;

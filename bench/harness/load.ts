@@ -196,16 +196,9 @@ async function openBroadcast(options: BroadcastLoad): Promise<Load> {
 }
 
 async function openPing(options: PingLoad): Promise<Load> {
-  const clients = await openClients(options.connections, options);
   const maskingKey = Buffer.from('37fa213d', 'hex');
   const control = (opcode: number): Buffer => encodeNaive({ opcode, payload: Buffer.alloc(0), maskingKey });
   const [ping, pong] = [control(9), control(0xa)];
-  let isOver = false;
-  for (const { socket } of clients) {
-    socket.on('close', () => {
-      if (!isOver) throw new Error('the server has cut a connection');
-    });
-  }
   // The server asks too who is alive. Neither its pings nor its pongs have a payload: two bytes each.
   const listen = (client: RawClient, onPong: () => void): void => {
     client.onBytes = (received, length) => {
@@ -215,7 +208,13 @@ async function openPing(options: PingLoad): Promise<Load> {
       }
     };
   };
-  for (const client of clients) listen(client, () => {});
+  let isOver = false;
+  const clients = await openClients(options.connections, options, (client) => {
+    listen(client, () => {});
+    client.socket.on('close', () => {
+      if (!isOver) throw new Error('the server has cut a connection');
+    });
+  });
   return {
     async run(milliseconds) {
       const run = new Run(milliseconds);

@@ -59,15 +59,24 @@ export class RawClient {
   }
 }
 
-/** Opens many, some at a time, from as many addresses as their number needs. */
-export async function openClients(count: number, options: ClientOptions): Promise<RawClient[]> {
+/**
+ * Opens many, some at a time, from as many addresses as their number needs.
+ * @param prepare is given each that is open, while others are not yet.
+ */
+export async function openClients(
+  count: number,
+  options: ClientOptions,
+  prepare: (client: RawClient) => void = () => {},
+): Promise<RawClient[]> {
   const clients: RawClient[] = [];
   while (clients.length < count) {
     const batch = Array.from({ length: Math.min(64, count - clients.length) }, (_, index) => {
       const address = 1 + Math.floor((clients.length + index) / 10_000);
       return RawClient.open({ localAddress: `127.0.0.${address}`, ...options });
     });
-    clients.push(...(await Promise.all(batch)));
+    const opened = await Promise.all(batch);
+    opened.forEach(prepare);
+    clients.push(...opened);
   }
   return clients;
 }

@@ -31,6 +31,18 @@ test('§5.3 each byte has its own byte of the key, and a key with its highest bi
   assert.equal(target, hex('01 02 03 04 05 06 07 08'));
 });
 
+test('a key of zeros, as of a frame without a mask, leaves the bytes as they are', () => {
+  withRandom((random) => {
+    for (const length of [5, 159, 160, 1000, 20_000]) {
+      const source = random.bytes(length + 2);
+      const target = Buffer.alloc(length + 2 * MARGIN, FILLER);
+      copyMasked(source, 1, target, MARGIN, length, 0);
+      assert.ok(target.subarray(MARGIN, -MARGIN).equals(source.subarray(1, -1)), `${length} bytes`);
+      assert.equal([target[MARGIN - 1], target[MARGIN + length]], [FILLER, FILLER]);
+    }
+  });
+});
+
 const EVERY_LENGTH = Array.from({ length: 301 }, (_, length) => length);
 const LENGTHS: [name: string, lengths: number[]][] = [
   ['0 to 300', EVERY_LENGTH],
