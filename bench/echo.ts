@@ -1,5 +1,5 @@
 // What does an echo cost the server? Messages there and back, against every peer, in turn, in one run.
-import { chooseCases, combine, nameOf, SIZES, toCase, type Size } from './harness/cases.js';
+import { chooseCases, combine, goalCases, nameOf, SIZES, toCase, type Size } from './harness/cases.js';
 import { duel, type Outcome } from './harness/duel.js';
 import { CONTENTS } from './harness/frames.js';
 import { parseBenchOptions } from './harness/options.js';
@@ -7,10 +7,7 @@ import { printOutcomes, saveResults } from './harness/report.js';
 
 /** The four that there are goals for, and a few on every side of them. */
 const usual = [
-  toCase(100, 1, '32 B', 'binary'),
-  toCase(100, 16, '32 B', 'binary'),
-  toCase(10, 8, '16 KiB', 'binary'),
-  toCase(4, 2, '1 MiB', 'binary'),
+  ...goalCases,
   toCase(1, 1, '32 B', 'binary'),
   toCase(1000, 1, '32 B', 'binary'),
   toCase(100, 1, '1 KiB', 'binary'),

@@ -1,6 +1,7 @@
 // Puts what the benches have left in bench/results/ into docs/performance.md: its tables, and its charts.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { writeChart } from './chart.js';
+import { goalCases } from './harness/cases.js';
 import type { Outcome } from './harness/duel.js';
 import { formatTable, type Report } from './harness/report.js';
 import { formatRatio } from './harness/statistics.js';
@@ -46,8 +47,6 @@ interface DeflateResults {
   readonly memory: Cases<{ readonly peer: string; readonly resident: number }>;
 }
 
-/** The cases of the echo that there are goals for. */
-const GOAL_CASES = 4;
 /** Ours first. */
 const COLOURS = [
   '#2856c8', '#6b7688', '#c23d14', '#8f6200', '#0d766c', '#e0876a', '#7b4bb3', '#2f2f2f', '#e3a6c8', '#57a3d9',
@@ -200,8 +199,8 @@ function part<T>(name: string, bench: string, format: (results: T) => string): v
   if (report !== null) parts[name] = source(report) + format(report.results);
 }
 
-part<Cases>('goals', 'echo', (cases) => ratios(cases.slice(0, GOAL_CASES)));
-part<Cases>('echo', 'echo', (cases) => `${costs(cases)}\n${cases.slice(0, GOAL_CASES).map(details).join('\n')}`);
+part<Cases>('goals', 'echo', (cases) => ratios(cases.slice(0, goalCases.length)));
+part<Cases>('echo', 'echo', (cases) => `${costs(cases)}\n${cases.slice(0, goalCases.length).map(details).join('\n')}`);
 part<Cases>('client', 'client', (cases) => [ratios(cases), costs(cases), busyness(cases)].join('\n'));
 part<Parameters<typeof codec>[0]>('codec', 'codec', codec);
 part<Cases>('connect', 'connect', (cases) => `${ratios(cases)}\n${costs(cases)}`);
@@ -248,7 +247,7 @@ if (slowReport !== null) {
 }
 const echoReport = load<Cases>('echo');
 if (echoReport !== null) {
-  const values = echoReport.results.slice(0, GOAL_CASES).flatMap(({ name, outcomes }) => {
+  const values = echoReport.results.slice(0, goalCases.length).flatMap(({ name, outcomes }) => {
     return outcomes.map(({ peer, cpuPerMessage }) => ({ name, peer, cpuPerMessage }));
   });
   await writeChart(benchPath('../docs/echo.svg'), {

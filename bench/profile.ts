@@ -2,6 +2,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { goalCases, nameOf } from './harness/cases.js';
+import { WARM_UP_MILLISECONDS } from './harness/duel.js';
 import { LoadProcess } from './harness/load-process.js';
 import type { LoadOptions } from './harness/load.js';
 import { parseBenchOptions } from './harness/options.js';
@@ -9,7 +11,6 @@ import type { Peer, ServerOptions } from './harness/peers.js';
 import { printTable, saveResults } from './harness/report.js';
 import { ServerProcess } from './harness/server-process.js';
 
-const WARM_UP_MILLISECONDS = 1500;
 const INTERVAL_MICROSECONDS = 200;
 
 /** What `--cpu-prof` of Node writes. */
@@ -90,18 +91,8 @@ interface Case {
   readonly load: (port: number) => LoadOptions;
 }
 
-function echo(connections: number, inFlight: number, size: number, name: string): Case {
-  return {
-    name: `${connections} × ${inFlight}, ${name}`,
-    load: (port) => ({ kind: 'echo', port, connections, inFlight, size, content: 'binary' }),
-  };
-}
-
 const cases: readonly Case[] = [
-  echo(100, 1, 32, '32 B'),
-  echo(100, 16, 32, '32 B'),
-  echo(10, 8, 16_384, '16 KiB'),
-  echo(4, 2, 1_048_576, '1 MiB'),
+  ...goalCases.map((each): Case => ({ name: nameOf(each), load: (port) => ({ kind: 'echo', port, ...each }) })),
   {
     name: 'broadcast to 1000',
     server: { role: 'broadcast' },

@@ -24,6 +24,14 @@ export function toCase(connections: number, inFlight: number, size: Size, conten
   return { connections, inFlight, size: SIZES[size], content };
 }
 
+/** Those that there are goals for. */
+export const goalCases = [
+  toCase(100, 1, '32 B', 'binary'),
+  toCase(100, 16, '32 B', 'binary'),
+  toCase(10, 8, '16 KiB', 'binary'),
+  toCase(4, 2, '1 MiB', 'binary'),
+];
+
 /** Every combination that doesn't have too many bytes in flight. */
 export function combine(
   connections: readonly number[],

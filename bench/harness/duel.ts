@@ -48,7 +48,7 @@ interface Sample {
 }
 
 /** Enough for the just-in-time compilers, and never counted. */
-const WARM_UP_MILLISECONDS = 1500;
+export const WARM_UP_MILLISECONDS = 1500;
 
 /** One that is measured: the processes at both ends, and what makes them work. */
 export interface Contender {

@@ -88,6 +88,7 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   readonly extensions: string;
   /** The HTTP request that opened the connection. */
   readonly request: OpeningRequest;
+
   readonly #stream: Duplex;
   readonly #protocol: Protocol;
   readonly #queue = new WaitQueue<Message>();

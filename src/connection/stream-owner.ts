@@ -21,7 +21,7 @@ type OwnedStream = Duplex & { [OWNER]?: StreamOwner };
 
 /**
  * Makes `owner` the one who is told what happens on the stream, in place of the owner before. The listeners are the
- * same functions for all streams: with closures of its own for each event, an idle connection would be 0.5 KB larger.
+ * same functions for all streams: closures for each, with the read buffer's, were 0.8 KB of an idle connection.
  */
 export function own(stream: Duplex, owner: StreamOwner): void {
   const owned = stream as OwnedStream;

