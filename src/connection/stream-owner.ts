@@ -1,6 +1,7 @@
 // Tells the owner of a stream what happens on it: HTTP first, later the WebSocket connection.
 import type { Duplex } from 'node:stream';
 import { shareReadBuffer } from './read-buffer.js';
+import { holdWriteErrors } from './write-errors.js';
 
 /** Who is told what happens on a stream. */
 export interface StreamOwner {
@@ -29,6 +30,7 @@ export function own(stream: Duplex, owner: StreamOwner): void {
   owned[OWNER] = owner;
   if (!isNew) return;
   shareReadBuffer(stream);
+  holdWriteErrors(stream);
   stream.on('error', receiveError).on('close', conclude).on('end', receiveEnd).on('drain', drain).on('data', receive);
 }
 
