@@ -38,7 +38,7 @@ export interface ConnectOptions extends ConnectionOptions {
    * and port), and `wss:` is never left for `ws:`.
    */
   redirects?: number;
-  /** As for `createServer`. Default 30,000. */
+  /** As for `createServer`. Default 20,000. */
   keepAliveInterval?: number;
 }
 
@@ -115,7 +115,7 @@ interface Context {
 }
 
 function prepare(options: ConnectOptions): Context {
-  const interval = milliseconds('keepAliveInterval', options.keepAliveInterval ?? 30_000);
+  const interval = milliseconds('keepAliveInterval', options.keepAliveInterval ?? 20_000);
   const keepAlive = keepAlives.get(interval) ?? new KeepAlive(interval);
   keepAlives.set(interval, keepAlive);
   for (const name of Object.keys(options.headers ?? {})) {

@@ -1,6 +1,7 @@
 // One message to many connections: encoded once, and none of them waits for another.
 import { PreparedMessage } from '../frame/prepared.js';
-import { toPayload, type Connection, type Sendable, type SendOptions } from './connection.js';
+import type { Connection, SendOptions } from './connection.js';
+import { toPayload, type Sendable } from './sendable.js';
 
 /** Close code 1013, "Try Again Later", of IANA's registry. */
 const TRY_AGAIN_LATER = 1013;

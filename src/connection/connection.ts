@@ -1,7 +1,8 @@
 // One WebSocket connection: byte stream ↔ protocol ↔ wait queue, with batched writes and backpressure.
-import type { Duplex } from 'node:stream';
+import { finished, type Duplex } from 'node:stream';
 import { ConnectionClosed, TimeoutError, WebSocketError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
+import { BY_REFERENCE_FROM_BYTES } from '../frame/encode.js';
 import { MAX_CONTROL_PAYLOAD_BYTES } from '../frame/header.js';
 import type { Message } from '../frame/message.js';
 import type { Role } from '../frame/opcode.js';
@@ -9,17 +10,26 @@ import { PreparedMessage } from '../frame/prepared.js';
 import type { HeaderFields } from '../handshake/headers.js';
 import type { Deflate } from './deflate.js';
 import { flushSoon } from './flush.js';
-import type { KeepAlive } from './keep-alive.js';
+import { CHECKS_PER_INTERVAL, type KeepAlive } from './keep-alive.js';
 import type { ConnectionLimits } from './limits.js';
 import { Protocol } from './protocol.js';
+import { toPayload, type Sendable } from './sendable.js';
 import { own } from './stream-owner.js';
 import { WaitQueue, type WaitOptions } from './wait-queue.js';
 
 /** A paused socket is resumed when the queue is down to this part of its limits, as in Python's websockets. */
 const LOW_MARK = 1 / 4;
 
-/** What `send` takes: a text message, or the bytes of a binary one. */
-export type Sendable = string | ArrayBuffer | ArrayBufferView;
+/** Keep-alive intervals without a sign of life after which a peer counts as dead. */
+const INTERVALS_UNTIL_DEAD = 2;
+/** Those with a full queue from which nobody takes a message, after which nobody will. */
+const INTERVALS_UNTIL_UNREAD = 6;
+
+/**
+ * Milliseconds that a server has to end TCP after both Close frames (§7.1.1). If it doesn't "after a reasonable time
+ * period", the client may.
+ */
+const ENDING_TIME = 1000;
 
 export interface SendOptions {
   /**
@@ -70,8 +80,15 @@ interface PendingPing extends Deferred<number> {
   readonly sentAt: number;
 }
 
+interface PendingFlush extends Deferred<void> {
+  /** Whether the stream has all that it waits for. */
+  isGiven: boolean;
+}
+
 /** What `send` returns when the message was taken at once. */
 const taken = Promise.resolve();
+
+const NOTHING = Buffer.alloc(0);
 
 /**
  * A WebSocket connection that is pulled like a queue: messages wait in it, from the handshake on, until they are
@@ -105,16 +122,20 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   #isFlushScheduled = false;
   /** Settles when there is room again; present while a `send` waits for that. */
   #room: Deferred<void> | null = null;
+  /** Settles when all that was sent has been handed over; present while somebody waits for that. */
+  #flushed: PendingFlush | null = null;
+  /** Bytes sent while over `maxBufferedBytes` were waiting for the peer. */
+  #excess = 0;
   #isPaused = false;
-  /** Whether the stream is to end once nothing is being compressed any more. */
+  /** Whether the stream is to end once it was given all output. */
   #isEnding = false;
 
   #pings: PendingPing[] = [];
   #pingCount = 0;
-  /** Whether bytes arrived since the keep-alive timer last asked, and whether it has sent a ping since then. */
-  #isAlive = true;
-  #isProbed = false;
-  /** What `bufferedAmount` was then. */
+  /** Checks of the keep-alive timer since the last sign of life, and since this endpoint wrote last. */
+  #silentChecks = 0;
+  #idleChecks = 0;
+  /** What `bufferedAmount` was at the last check. */
   #unsent = 0;
 
   /** @internal */
@@ -157,9 +178,14 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     return this.#protocol.output.byteLength + this.#stream.writableLength;
   }
 
-  /** @internal Whether the socket takes another message at once. */
+  /**
+   * @internal Whether the socket takes another message at once. While one waits that is sent from where it lies, it
+   * doesn't: its bytes are not the caller's yet.
+   */
   get hasRoom(): boolean {
-    return !this.#protocol.isSaturated && this.bufferedAmount < this.#stream.writableHighWaterMark;
+    const { bufferedAmount } = this;
+    if (bufferedAmount >= BY_REFERENCE_FROM_BYTES || this.#protocol.isSaturated) return false;
+    return bufferedAmount < this.#stream.writableHighWaterMark;
   }
 
   /**
@@ -192,6 +218,16 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     return this.#queue.count > 0;
   }
 
+  /**
+   * Drops the messages that wait, and each that will come: for whoever only sends. Unread, they would fill the queue,
+   * and with the socket paused nobody would learn that the peer has gone. Control frames count as ever; `wait()` and
+   * iterations give nothing more, and end with the connection.
+   */
+  discardMessages(): void {
+    this.#queue.discard();
+    this.#resumeIfLow();
+  }
+
   /** Iterates over the messages until the connection has ended; leaving the loop early leaves the connection open. */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
     return this;
@@ -208,26 +244,73 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /**
-   * Sends a message: a string as text, bytes as binary, or what `prepare` has made of either. All that one tick of the
-   * event loop sends leaves in one write.
-   * Large bytes are not copied: don't change them before `bufferedAmount` is 0.
-   * @returns a promise that is fulfilled already if the socket takes the message, else once there is room again;
-   * awaiting it keeps memory flat. It rejects with `ConnectionClosed` if the connection is closing or has ended; that
-   * rejection is never reported as unhandled.
-   * @throws TypeError at once for anything else than a string, an `ArrayBuffer` or a view.
+   * Sends a message: a string as text, bytes as binary, or what `prepare` has made of either. All that one iteration of
+   * the event loop sends leaves in one write.
+   * @returns a promise that fulfils once the bytes are the caller's again and there is room, which mostly is at once;
+   * awaiting it keeps memory flat. Bytes may be sent from where they lie: don't change them before. It rejects with
+   * `ConnectionClosed` if the connection is closing or has ended; that rejection is never reported as unhandled.
+   * @throws TypeError at once for anything else than a string, an `ArrayBuffer`, a `SharedArrayBuffer` or a view, and
+   * for one whose memory was detached.
    */
   send(message: Sendable | PreparedMessage, options?: SendOptions): Promise<void> {
     const payload = message instanceof PreparedMessage ? null : toPayload(message);
-    if (!this.#protocol.isOpen) return this.#rejectClosed();
-    if (this.bufferedAmount > this.#limits.maxBufferedBytes) {
-      this.#destroy(new WebSocketError('PEER_NOT_READING', `over maxBufferedBytes (${this.#limits.maxBufferedBytes})`));
-      return this.#rejectClosed();
-    }
-    if (payload === null) this.#protocol.sendPrepared(message as PreparedMessage, options?.compress);
-    else this.#protocol.send(payload, options?.compress);
+    const protocol = this.#protocol;
+    if (!protocol.isOpen) return this.#rejectClosed();
+    const before = protocol.output.byteLength;
+    if (payload === null) protocol.sendPrepared(message as PreparedMessage, options?.compress);
+    else protocol.send(payload, options?.compress);
+    const isWaiting = this.#stream.writableLength > 0;
+    if (isWaiting && this.#isOverdrawn(protocol.output.byteLength - before)) return this.#rejectClosed();
     this.#scheduleFlush();
     if (this.hasRoom) return taken;
     return (this.#room ??= deferred<void>()).promise;
+  }
+
+  /**
+   * Cuts the connection if over `maxBufferedBytes` have waited for the peer while as many again were sent. One large
+   * message, or many in one iteration of the event loop, are no fault of the peer's.
+   */
+  #isOverdrawn(sentBytes: number): boolean {
+    const { maxBufferedBytes } = this.#limits;
+    if (this.bufferedAmount - sentBytes <= maxBufferedBytes) return false;
+    this.#excess += sentBytes;
+    if (this.#excess <= maxBufferedBytes) return false;
+    const message = `over maxBufferedBytes (${maxBufferedBytes}) wait for the peer; await send, or raise the limit`;
+    this.#destroy(new WebSocketError('PEER_NOT_READING', message));
+    return true;
+  }
+
+  /**
+   * Waits until all that was sent so far has been handed to the operating system: then neither `terminate()` nor the
+   * end of the process keeps any of it back.
+   * @returns a promise that rejects with `ConnectionClosed` (never unhandled) if the connection ends before.
+   */
+  flushed(): Promise<void> {
+    if (this.#close !== null) return this.#stream.writableFinished ? taken : this.#rejectClosed();
+    if (this.bufferedAmount === 0) return taken;
+    if (this.#flushed !== null) {
+      const later = this.#flushed.promise.then(() => this.flushed());
+      later.catch(ignore);
+      return later;
+    }
+    this.#flushed = { ...deferred<void>(), isGiven: false };
+    this.#awaitWritten();
+    return this.#flushed.promise;
+  }
+
+  /** Once the stream was given all output, it tells when it has written it. */
+  #awaitWritten(): void {
+    const flushed = this.#flushed;
+    if (flushed === null || flushed.isGiven || this.#protocol.output.byteLength > 0) return;
+    flushed.isGiven = true;
+    const settle = (error?: Error | null): void => {
+      // A stream that fails ends the connection, and that rejects the promise.
+      if (error) return;
+      this.#flushed = null;
+      flushed.resolve();
+    };
+    if (this.#stream.writableEnded) finished(this.#stream, { readable: false }, settle);
+    else this.#stream.write(NOTHING, settle);
   }
 
   /**
@@ -310,39 +393,52 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     this.#destroy(error);
   }
 
-  /** @internal Called at each interval of the keep-alive timer: any byte since the last is a sign of life. */
+  /**
+   * @internal Called `CHECKS_PER_INTERVAL` times in each keep-alive interval. Whoever has been silent for one is asked:
+   * the peer, or this endpoint itself, since a proxy may watch either direction.
+   */
   checkLife(): void {
-    // A peer that this endpoint stopped itself cannot give one; one that still reads a backlog will get to the ping.
-    const isReading = this.bufferedAmount < this.#unsent;
+    if (!this.#protocol.isOpen) return;
+    // A peer that reads a backlog will get to the ping.
+    if (this.bufferedAmount < this.#unsent) this.#silentChecks = 0;
     this.#unsent = this.bufferedAmount;
-    if (this.#isAlive || this.#isPaused || isReading || !this.#protocol.isOpen) {
-      this.#isAlive = this.#isProbed = false;
-    } else if (!this.#isProbed) {
-      this.#isProbed = true;
-      this.#protocol.ping(Buffer.alloc(0));
-      this.#scheduleFlush();
-    } else {
-      this.#destroy(new TimeoutError('the peer gave no sign of life'));
+    this.#silentChecks++;
+    this.#idleChecks++;
+    if (this.#isPaused) {
+      // A peer that this endpoint stopped itself can give no sign of life.
+      if (this.#silentChecks >= INTERVALS_UNTIL_UNREAD * CHECKS_PER_INTERVAL) return this.#giveUpReading();
+    } else if (this.#silentChecks >= INTERVALS_UNTIL_DEAD * CHECKS_PER_INTERVAL) {
+      const advice = 'if it never answers pings, set keepAliveInterval to 0';
+      return this.#destroy(new TimeoutError(`the peer gave no sign of life, and no pong; ${advice}`));
     }
+    if (this.#silentChecks !== CHECKS_PER_INTERVAL && this.#idleChecks !== CHECKS_PER_INTERVAL) return;
+    this.#protocol.ping(NOTHING);
+    this.#scheduleFlush();
+  }
+
+  #giveUpReading(): void {
+    const message = `${this.#queue.count} messages wait and nobody takes them; read them, or call discardMessages()`;
+    this.#protocol.close(CloseCode.POLICY_VIOLATION, 'messages are not read', new WebSocketError('NOT_READ', message));
+    this.#afterProtocol();
   }
 
   // ── Bytes in ──
 
   /** @internal */
   receive(chunk: Buffer): void {
-    this.#isAlive = true;
+    this.#silentChecks = 0;
     this.#protocol.receive(chunk);
     this.#afterReceive();
   }
 
   #afterReceive(): void {
-    // What came in front of a violation is answered as if it had come alone: its readers run before the immediate.
-    if (this.#protocol.mustFail) setImmediate(() => this.#fail());
+    // What came before a violation or a Close frame is answered as if it had come alone: its readers run before that.
+    if (this.#protocol.mustFinish) setImmediate(() => this.#finish());
     this.#afterProtocol();
   }
 
-  #fail(): void {
-    this.#protocol.fail();
+  #finish(): void {
+    this.#protocol.finish();
     this.#afterProtocol();
   }
 
@@ -366,11 +462,13 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
 
   #pause(): void {
     this.#isPaused = true;
+    this.#silentChecks = 0;
     this.#stream.pause();
   }
 
   #resumeIfLow(): void {
     if (!this.#isPaused) return;
+    this.#silentChecks = 0;
     const { maxQueuedMessages, maxQueuedBytes } = this.#limits;
     if (this.#queue.count > maxQueuedMessages * LOW_MARK || this.#queue.byteLength > maxQueuedBytes * LOW_MARK) return;
     this.#resume();
@@ -400,25 +498,49 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   /** @internal The one door for bytes: one write (or writev) for all that was sent since the last. */
   flush(): void {
     this.#isFlushScheduled = false;
-    const chunks = this.#protocol.output.take();
-    if (chunks.length === 0 || !this.#stream.writable) return;
-    if (chunks.length > 1) this.#stream.cork();
-    for (const chunk of chunks) this.#stream.write(chunk);
-    if (chunks.length > 1) this.#stream.uncork();
-    this.#protocol.isSaturated = this.#stream.writableNeedDrain;
-    if (!this.#protocol.isSaturated) this.#giveRoom();
+    // What a full stream was given would count as unsent until the last byte of it has left.
+    if (this.#protocol.isSaturated) return;
+    const { output } = this.#protocol;
+    if (!this.#stream.writable) return void output.take();
+    this.#write(output.take());
+    if (this.hasRoom) this.#giveRoom();
+    this.#awaitWritten();
+    if (this.#isEnding) this.#endStream();
+  }
+
+  #write(chunks: readonly Uint8Array[]): void {
+    if (chunks.length === 0) return;
+    const stream = this.#stream;
+    this.#idleChecks = 0;
+    if (chunks.length > 1) stream.cork();
+    let isWhole = true;
+    for (const chunk of chunks) {
+      isWhole = chunk.length > 0;
+      if (!isWhole) break;
+      stream.write(chunk);
+    }
+    if (chunks.length > 1) stream.uncork();
+    if (!isWhole) return this.#losePayload();
+    this.#protocol.isSaturated = stream.writableNeedDrain;
+    if (!stream.writableNeedDrain && this.#protocol.output.byteLength > 0) this.#scheduleFlush();
   }
 
   /** @internal */
   drain(): void {
     this.#protocol.drained();
-    if (this.#protocol.output.byteLength > 0) this.#scheduleFlush();
-    this.#giveRoom();
+    if (this.bufferedAmount <= this.#limits.maxBufferedBytes) this.#excess = 0;
+    this.flush();
   }
 
   #giveRoom(): void {
     this.#room?.resolve();
     this.#room = null;
+  }
+
+  /** The frame's header says how long it is, and the bytes are gone: only the missing end can tell the peer. */
+  #losePayload(): void {
+    const message = 'memory given to send was detached or resized before it was written; await send before that';
+    this.#destroy(new WebSocketError('PAYLOAD_LOST', message));
   }
 
   #rejectClosed(): Promise<never> {
@@ -441,13 +563,30 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     this.flush();
     // The rest must be read, be it only to find the peer's Close frame or the end behind it.
     if (this.#isPaused) this.#resume();
-    if (this.#protocol.isReceiving) return;
+    if (this.#protocol.isReceiving || this.#queue.isEnded) return;
     this.#queue.end();
     if (this.#protocol.endsStream) this.#endStream();
+    else if (!this.#stream.readableEnded) this.#awaitEnd();
+  }
+
+  /** The server is to end TCP now (§7.1.1); if it doesn't, the client does. */
+  #awaitEnd(): void {
+    const { closeTimeout } = this.#limits;
+    const end = (): void => {
+      this.#stream.once('finish', () => this.#stream.destroy());
+      this.#endStream();
+      this.#closeTimer = setTimeout(() => this.#stream.destroy(), closeTimeout);
+    };
+    clearTimeout(this.#closeTimer!);
+    this.#closeTimer = setTimeout(end, Math.min(ENDING_TIME, closeTimeout));
   }
 
   /** @internal */
   receiveEnd(): void {
+    if (this.isClosed() && this.#protocol.isReceiving) {
+      const message = 'the peer ended the connection instead of answering the Close frame';
+      this.#streamError ??= new WebSocketError('CLOSE_NOT_ANSWERED', message);
+    }
     this.#protocol.receiveEnd();
     this.#startClosing();
     this.#endStream();
@@ -455,9 +594,9 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
 
   #endStream(): void {
     if (this.#stream.writableEnded) return;
-    this.flush();
-    // What is still being compressed comes first.
-    this.#isEnding = this.#protocol.output.hasGap;
+    if (!this.#isEnding) this.flush();
+    // What is still being compressed, or waits for the peer, comes first.
+    this.#isEnding = this.#protocol.output.byteLength > 0;
     if (!this.#isEnding) this.#stream.end();
   }
 
@@ -482,6 +621,7 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     this.#connections?.delete(this);
     this.#queue.end();
     this.#room?.reject(new ConnectionClosed(close));
+    this.#flushed?.reject(new ConnectionClosed(close));
     for (const ping of this.#pings) ping.reject(new ConnectionClosed(close));
     this.#settleClosed?.(close);
     this.request.leave?.();
@@ -501,12 +641,3 @@ function deferred<T>(): Deferred<T> {
 }
 
 function ignore(): void {}
-
-/** @throws TypeError for anything else than a string, an `ArrayBuffer` or a view. */
-export function toPayload(message: Sendable): string | Uint8Array {
-  if (typeof message === 'string' || message instanceof Uint8Array) return message;
-  if (message instanceof ArrayBuffer) return new Uint8Array(message);
-  // A number must never become a length of uninitialised memory.
-  if (ArrayBuffer.isView(message)) return new Uint8Array(message.buffer, message.byteOffset, message.byteLength);
-  throw new TypeError(`a message is a string, an ArrayBuffer or a view of one, not ${typeof message}`);
-}

@@ -1,16 +1,24 @@
 // Watches for silence: one timer for all that could be silent too long, such as connections whose peer is dead.
 
-/** What is asked at each interval whether it is silent, and does something about it. */
+import { AsyncResource } from 'node:async_hooks';
+
+/** What is asked whether it is silent, `CHECKS_PER_INTERVAL` times in each interval, and does something about it. */
 export interface Watched {
   checkLife(): void;
 }
+
+/** Whoever is silent for so many checks in a row has been for at most one interval, and at least for three quarters. */
+export const CHECKS_PER_INTERVAL = 4;
+
+/** A timer runs in the async context in which it was started: that of the first connection would be held for all. */
+const startTimer = AsyncResource.bind((callback: () => void, delay: number) => setInterval(callback, delay).unref());
 
 export class KeepAlive {
   readonly #interval: number;
   readonly #watched = new Set<Watched>();
   #timer: NodeJS.Timeout | null = null;
 
-  /** @param interval milliseconds between two checks; 0 never. */
+  /** @param interval milliseconds; 0 watches nobody. */
   constructor(interval: number) {
     this.#interval = interval;
   }
@@ -19,7 +27,7 @@ export class KeepAlive {
     if (this.#interval === 0) return;
     this.#watched.add(watched);
     // It must not keep a process alive that has nothing else to do.
-    this.#timer ??= setInterval(() => this.#check(), this.#interval).unref();
+    this.#timer ??= startTimer(() => this.#check(), this.#interval / CHECKS_PER_INTERVAL);
   }
 
   delete(watched: Watched): void {

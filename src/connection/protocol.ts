@@ -44,8 +44,8 @@ export class Protocol implements FrameReceiver {
   readonly #deflater: Deflater | null;
   /** Whether the latest bytes held a message. */
   #hasMessage = false;
-  /** What is wrong with bytes behind a message, which is to be answered before the connection fails. */
-  #violation: Error | null = null;
+  /** What came after a message, and has to wait until that is answered: a violation, or a Close frame's payload. */
+  #ending: Error | Buffer | null = null;
   /** `null` once nothing more is to be decoded: after a Close frame, a failure, or the end of the stream. */
   #decoder: FrameDecoder | null;
   /** Bytes that arrived, and are to be decoded once the receiver has room. */
@@ -64,7 +64,7 @@ export class Protocol implements FrameReceiver {
 
   /** Whether messages may still arrive. */
   get isReceiving(): boolean {
-    return this.#decoder !== null || this.#violation !== null;
+    return this.#decoder !== null || this.#ending !== null;
   }
 
   /** Whether this endpoint is to end the TCP connection: the server does (§7.1.1), and whoever failed it (§7.1.7). */
@@ -72,12 +72,15 @@ export class Protocol implements FrameReceiver {
     return !this.isReceiving && (this.#role === 'server' || this.error !== null);
   }
 
-  /** Whether `fail` is to be called, once those who waited for the latest messages had their turn. */
-  get mustFail(): boolean {
-    return this.#violation !== null;
+  /** Whether `finish` is to be called, once those who waited for the latest messages had their turn. */
+  get mustFinish(): boolean {
+    return this.#ending !== null;
   }
 
-  /** Takes the bytes that arrived. If they break a rule, the connection fails at once, or by `fail` if `mustFail`. */
+  /**
+   * Takes the bytes that arrived. A violation or a Close frame among them ends the connection at once; or by `finish`,
+   * if `mustFinish`.
+   */
   receive(chunk: Buffer): void {
     this.#hasMessage = false;
     if (this.#decoder === null) return;
@@ -86,9 +89,9 @@ export class Protocol implements FrameReceiver {
       if (taken < chunk.length) this.#held = Buffer.from(chunk.subarray(taken));
     } catch (error) {
       this.#decoder = null;
-      this.#violation = error as Error;
-      if (!this.#hasMessage) this.fail();
+      this.#ending = error as Error;
     }
+    if (!this.#hasMessage || !this.isOpen) this.finish();
   }
 
   /** Whether bytes are held; until `receiveHeld` has taken them all, `receive` must not be called. */
@@ -103,13 +106,18 @@ export class Protocol implements FrameReceiver {
     if (held !== null) this.receive(held);
   }
 
-  /** Fails the connection (§7.1.7) if it must; the one place where an exception becomes a close code. */
-  fail(): void {
-    const error = this.#violation;
-    if (error === null) return;
-    this.#violation = null;
+  /** Answers what has ended the connection, if anything has: the peer's Close frame, or a violation. */
+  finish(): void {
+    const ending = this.#ending;
+    this.#ending = null;
+    // §5.5.1: "it typically echos the status code it received"
+    if (ending instanceof Uint8Array) this.#sendClose(ending.subarray(0, 2));
+    else if (ending !== null) this.#fail(ending);
+  }
+
+  /** Fails the connection (§7.1.7): the one place where an exception becomes a close code. */
+  #fail(error: Error): void {
     this.error = error;
-    if (!this.isOpen) return;
     // A ProtocolError's message is about the peer's bytes; any other stays here.
     const isViolation = error instanceof ProtocolError;
     this.#sendClose(
@@ -122,7 +130,7 @@ export class Protocol implements FrameReceiver {
 
   /** The peer ended the stream, or it broke. */
   receiveEnd(): void {
-    this.fail();
+    this.finish();
     this.isOpen = false;
     this.#decoder = null;
     this.#held = null;
@@ -163,10 +171,12 @@ export class Protocol implements FrameReceiver {
       const deflated = deflater.deflate(bytes);
       this.output.encode(opcode, deflated ?? bytes, deflated !== null);
     } else {
-      const place = this.output.encodeLater(opcode, bytes.length);
-      deflater.deflateLater(bytes, (error, deflated) => {
+      // The caller may write to its bytes while they are being compressed.
+      const copy = bytes === message ? Buffer.from(bytes) : bytes;
+      const place = this.output.encodeLater(opcode, copy.length);
+      deflater.deflateLater(copy, (error, deflated) => {
         if (error !== null) return this.#receiver.outputFailed(error);
-        place(deflated ?? bytes, deflated !== null);
+        place(deflated ?? copy, deflated !== null);
         this.#receiver.outputReady();
       });
     }
@@ -179,11 +189,14 @@ export class Protocol implements FrameReceiver {
 
   /**
    * Begins the closing handshake (§7.1.2), unless it has begun.
+   * @param error why this endpoint gives the connection up; `null` if it has merely done with it.
    * @throws RangeError, TypeError for a code or reason that may not be sent.
    */
-  close(code: number, reason: string): void {
+  close(code: number, reason: string, error: Error | null = null): void {
     const payload = serializeClosePayload(code, reason);
-    if (this.isOpen) this.#sendClose(payload);
+    if (!this.isOpen) return;
+    this.error = error;
+    this.#sendClose(payload);
   }
 
   /** The peer has read what was written: the ping that waited for it is answered. */
@@ -199,12 +212,13 @@ export class Protocol implements FrameReceiver {
     const received = this.#closeReceived;
     // §7.1.4: "cleanly" asks for both Close frames; a received one was answered, or was the answer.
     const wasClean = received !== null;
-    const error = this.error ?? streamError;
+    // What breaks the stream after both Close frames is nobody's concern any more.
+    const error = this.error ?? (wasClean ? null : streamError);
     return {
       code: received?.code ?? CloseCode.ABNORMAL, // §7.1.5
       reason: received?.reason ?? '',
       wasClean,
-      ...(error !== null && !wasClean && { error }),
+      ...(error !== null && { error }),
     };
   }
 
@@ -233,11 +247,12 @@ export class Protocol implements FrameReceiver {
     const { code, reason } = parseClosePayload(payload);
     this.#closeReceived = { code, reason };
     this.#decoder = null;
-    // §5.5.1: "it typically echos the status code it received"
-    if (this.isOpen) this.#sendClose(payload.subarray(0, 2));
+    this.#ending = payload;
   }
 
+  /** Only one Close frame may be sent (§5.5.1). */
   #sendClose(payload: Uint8Array): void {
+    if (!this.isOpen) return;
     this.isOpen = false;
     this.output.encode(Opcode.CLOSE, payload);
   }

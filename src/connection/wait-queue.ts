@@ -34,10 +34,13 @@ export class WaitQueue<T> {
   /** Who has waited longest is served first; nobody waits while there are items. */
   #firstWaiter: Waiter<T> | null = null;
   #lastWaiter: Waiter<T> | null = null;
-  #isEnded = false;
+  /** Whether no item will come any more. */
+  isEnded = false;
+  #isDiscarding = false;
 
   /** Hands the item to the first waiter, or keeps it. */
   put(item: T, byteLength: number): void {
+    if (this.#isDiscarding) return;
     if (this.#firstWaiter !== null) {
       this.#wake(this.#firstWaiter, item);
       return;
@@ -71,7 +74,7 @@ export class WaitQueue<T> {
     const signal = options?.signal;
     if (timeout !== undefined) milliseconds('timeout', timeout);
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.count > 0 || this.#isEnded) return Promise.resolve(this.take());
+    if (this.count > 0 || this.isEnded) return Promise.resolve(this.take());
     if (timeout === undefined && signal === undefined) {
       return new Promise((resolve) => this.#join(resolve, false));
     }
@@ -80,13 +83,20 @@ export class WaitQueue<T> {
 
   /** The same as the result of an iterator. */
   next(): Promise<IteratorResult<T, undefined>> {
-    if (this.count > 0 || this.#isEnded) return Promise.resolve(toResult(this.take()));
+    if (this.count > 0 || this.isEnded) return Promise.resolve(toResult(this.take()));
     return new Promise((resolve) => this.#join(resolve, true));
+  }
+
+  /** Drops all items, and from now on each that is put. */
+  discard(): void {
+    this.#isDiscarding = true;
+    this.#oldest = this.#newest = null;
+    this.count = this.byteLength = 0;
   }
 
   /** No item will come any more: whoever waits gets `null`. */
   end(): void {
-    this.#isEnded = true;
+    this.isEnded = true;
     while (this.#firstWaiter !== null) this.#wake(this.#firstWaiter, null);
   }
 

@@ -12,6 +12,7 @@ export const CloseCode = {
   /** Never on the wire: there was no Close frame. */
   ABNORMAL: 1006,
   INVALID_PAYLOAD: 1007,
+  POLICY_VIOLATION: 1008,
   TOO_LARGE: 1009,
   INTERNAL_ERROR: 1011,
 } as const;

@@ -69,6 +69,7 @@ export class Deflater {
   /**
    * Compresses one message off the event loop; the next may be compressed meanwhile. With a context it is part of that
    * from now on, so it has to be sent compressed; without one, the result is `null` if it would not be shorter.
+   * @param message nobody may write to it before `done` is called.
    * @param done called later, unless the deflater was abandoned; the error is one of zlib's, such as no memory.
    */
   deflateLater(message: Uint8Array, done: (error: Error | null, deflated: Buffer | null) => void): void {

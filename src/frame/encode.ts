@@ -3,8 +3,14 @@ import { FIN, headerLengthFor, RSV1, writeHeader } from './header.js';
 import { copyMasked, createMaskingKey } from './mask.js';
 import type { Role } from './opcode.js';
 
-/** An unmasked binary payload of at least this many bytes is sent from where it lies instead of being copied. */
-const BY_REFERENCE_FROM_BYTES = 4096;
+/**
+ * An unmasked binary payload of at least this many bytes is sent from where it lies. A smaller one is copied: its bytes
+ * are the caller's again at once.
+ */
+export const BY_REFERENCE_FROM_BYTES = 65_536;
+
+/** What one `take` gives at most, but for a frame's rest: a stream tells of progress when it has written all it has. */
+const MAX_TAKEN_BYTES = 1 << 20;
 
 /**
  * Small frames are written one behind the other into a slab that all encoders share, so that a hundred frames of a
@@ -89,7 +95,8 @@ export class FrameEncoder {
       const offset = this.#claim(headerLength);
       writeHeader(this.#run!, offset, first, payloadLength, null);
       this.#endRun();
-      this.#chunks.push(payload);
+      // A view of its own: the caller's may grow or shrink with its memory. One that is lost becomes empty.
+      this.#chunks.push(Buffer.from(payload.buffer, payload.byteOffset, payloadLength));
       return;
     }
     let target: Buffer;
@@ -148,26 +155,41 @@ export class FrameEncoder {
     return this.#gapCount > 0;
   }
 
-  /** The bytes encoded since the last call, in order; they are the caller's, and never written again. */
+  /**
+   * The oldest bytes that no other call has taken, up to the first gap, and about 1 MiB at most; they are the caller's,
+   * and never written again. An empty chunk is a payload whose memory was detached or has shrunk since.
+   */
   take(): Uint8Array[] {
     this.#endRun();
-    if (this.#gapCount > 0) return this.#takeToGap();
+    if (this.#gapCount > 0 || this.byteLength > MAX_TAKEN_BYTES) return this.#takeSome();
     const chunks = this.#chunks as Uint8Array[];
     this.#chunks = [];
     this.byteLength = 0;
     return chunks;
   }
 
-  #takeToGap(): Uint8Array[] {
+  #takeSome(): Uint8Array[] {
     const chunks: Uint8Array[] = [];
-    for (const chunk of this.#chunks) {
+    let taken = 0;
+    let count = 0;
+    while (count < this.#chunks.length && taken < MAX_TAKEN_BYTES) {
+      const chunk = this.#chunks[count]!;
       const bytes = chunk instanceof Uint8Array ? chunk : chunk.frame;
       if (bytes === null) break;
       if (bytes !== chunk) this.#gapCount--;
+      // What is left of a payload is as long as one that is referred to: `send` waits for it in the same way.
+      if (bytes.length > MAX_TAKEN_BYTES + BY_REFERENCE_FROM_BYTES) {
+        chunks.push(bytes.subarray(0, MAX_TAKEN_BYTES));
+        this.#chunks[count] = bytes.subarray(MAX_TAKEN_BYTES);
+        taken += MAX_TAKEN_BYTES;
+        break;
+      }
       chunks.push(bytes);
-      this.byteLength -= bytes.length;
+      taken += bytes.length;
+      count++;
     }
-    this.#chunks.splice(0, chunks.length);
+    this.#chunks.splice(0, count);
+    this.byteLength -= taken;
     return chunks;
   }
 

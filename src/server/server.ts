@@ -38,8 +38,10 @@ export interface ServerOptions extends ConnectionOptions {
   /** Milliseconds that a client may idle between requests, or not read on in a reply. Default 5,000, as Node. */
   idleTimeout?: number;
   /**
-   * Milliseconds without a byte from a WebSocket's peer until it is sent a ping, and again until it counts as dead and
-   * TCP is cut. 0 never. Default 30,000: proxies often cut after 60 s of silence.
+   * Milliseconds after which a WebSocket is sent a ping at the latest: from the last byte of its peer on, and from the
+   * last that was sent to it. After twice that time without a byte, the peer counts as dead and TCP is cut. A queue
+   * that stays full six times as long, without a message being taken, closes the connection with 1008. Default 20,000,
+   * as proxies often cut after 50 or 60 s of silence in either direction. 0 watches nobody.
    */
   keepAliveInterval?: number;
   /** Told what a handler throws, with its request; the client gets 500 or close code 1011. Default `console.error`. */
@@ -92,7 +94,7 @@ export class Server {
       router: this.#router,
       connections: this.#connections,
       httpConnections: this.#httpConnections,
-      keepAlive: new KeepAlive(time('keepAliveInterval', 30_000)),
+      keepAlive: new KeepAlive(time('keepAliveInterval', 20_000)),
       headTimeout: time('headTimeout', 10_000),
       bodyTimeout: time('bodyTimeout', 30_000),
       idleTimeout: time('idleTimeout', 5000),

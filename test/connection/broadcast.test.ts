@@ -110,10 +110,12 @@ test('wait: drained does not reject when a slow one ends instead', async () => {
   await drained;
 });
 
-test('wait: one over maxBufferedBytes is cut, and told as ended', () => {
+test('wait: one over maxBufferedBytes is cut, and told as ended', async () => {
   const slow = open({ stream: smallStream(), limits: { maxBufferedBytes: 150 } });
   slow.stream.hold();
   void slow.connection.send('x'.repeat(200));
+  await nextTurn();
+  void slow.connection.send('x'.repeat(148));
   const result = broadcast([slow.connection], 'a');
   assert.is(result.sent, 0);
   assert.is(result.ended[0], slow.connection);

@@ -1,6 +1,6 @@
 // Every way in which a connection ends: who begins, timeouts, resets, and what stays readable.
 import * as assert from 'uvu/assert';
-import { ConnectionClosed, ProtocolError, TimeoutError, type Close } from '../../src/errors.js';
+import { ConnectionClosed, ProtocolError, TimeoutError, type Close, type WebSocketError } from '../../src/errors.js';
 import { FakeStream } from '../support/fake-stream.js';
 import { suite } from '../support/suite.js';
 import {
@@ -148,7 +148,9 @@ for (const role of roles) {
     void opened.connection.close();
     await opened.receiveEnd();
     await opened.assertSent(CLOSE_1000);
-    await assertClosed(opened, ABNORMAL);
+    const { error, ...close } = await opened.connection.closed;
+    assert.equal(close, ABNORMAL);
+    assert.is((error as WebSocketError).code, 'CLOSE_NOT_ANSWERED');
   });
 
   test('who waits is told by the last frame, before the TCP connection has ended', async () => {

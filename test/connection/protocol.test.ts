@@ -253,17 +253,17 @@ for (const role of roles) {
   test('OPEN, a violation behind a message in the same bytes: nothing is decoded, and it fails when told to', () => {
     const endpoint = open();
     endpoint.receive('81 01 61  83 00');
-    assert.is(endpoint.protocol.mustFail, true);
+    assert.is(endpoint.protocol.mustFinish, true);
     endpoint.assertState(OPEN);
     endpoint.receive('81 01 62  89 00');
     endpoint.assertSent('');
     endpoint.protocol.send('answer');
-    endpoint.protocol.fail();
-    assert.is(endpoint.protocol.mustFail, false);
+    endpoint.protocol.finish();
+    assert.is(endpoint.protocol.mustFinish, false);
     endpoint.assertState(FAILED);
     endpoint.assertSent(`81 06 616e73776572  88 12 03ea ${Buffer.from('unknown opcode 3').toString('hex')}`);
     assert.equal(endpoint.messages, ['a']);
-    endpoint.protocol.fail();
+    endpoint.protocol.finish();
     endpoint.assertSent('');
   });
 

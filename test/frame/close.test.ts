@@ -71,6 +71,7 @@ test('§7.4.1 the named codes have their numbers', () => {
     NO_CODE: 1005,
     ABNORMAL: 1006,
     INVALID_PAYLOAD: 1007,
+    POLICY_VIOLATION: 1008,
     TOO_LARGE: 1009,
     INTERNAL_ERROR: 1011,
   });

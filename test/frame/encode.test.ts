@@ -188,9 +188,9 @@ test('byteLength is what take() will bring, which empties the encoder', () => {
   }
 });
 
-test('a large binary payload of a server is referred to, not copied, in its place among the others', () => {
-  const large = Buffer.alloc(4096, 0xaa);
-  const larger = new Uint8Array(100_000).fill(0xbb);
+test('a binary payload of 64 KiB of a server is referred to, a smaller one copied, each in its place among the others', () => {
+  const large = Buffer.alloc(65_535, 0xaa);
+  const larger = new Uint8Array(65_536).fill(0xbb);
   const originals = [Buffer.from(large), Buffer.from(larger)];
   const encoder = new FrameEncoder('server');
   encoder.encode(TEXT, 'before');
@@ -200,18 +200,64 @@ test('a large binary payload of a server is referred to, not copied, in its plac
   encoder.encode(BINARY, larger);
   encoder.encode(TEXT, 'behind');
   const chunks = encoder.take();
-  assert.is(chunks.filter((chunk) => chunk === large).length, 1);
-  assert.is(chunks.filter((chunk) => chunk === larger).length, 2);
+  assert.is(chunks.filter((chunk) => chunk.buffer === large.buffer).length, 0);
+  assert.is(chunks.filter((chunk) => chunk.buffer === larger.buffer).length, 2);
   assertSame(large, originals[0]!);
   assertSame(Buffer.from(larger), originals[1]!);
   assertSame(Buffer.concat(chunks), Buffer.concat([
     hex('81 06'), Buffer.from('before'),
-    hex('82 7e 1000'), originals[0]!,
+    hex('82 7e ffff'), originals[0]!,
     hex('81 07'), Buffer.from('between'),
-    hex('82 7f 00000000000186a0'), originals[1]!,
-    hex('82 7f 00000000000186a0'), originals[1]!,
+    hex('82 7f 0000000000010000'), originals[1]!,
+    hex('82 7f 0000000000010000'), originals[1]!,
     hex('81 06'), Buffer.from('behind'),
   ]));
+});
+
+test('what is taken at a time is about 1 MiB; no payload is cut that is hardly larger, and no piece is small', () => {
+  const MiB = 1 << 20;
+  const cases: [length: number, pieces: number[]][] = [
+    [MiB - 10, [MiB]], [MiB + 65_536, [MiB + 65_546]], [MiB + 65_537, [10 + MiB, 65_537]],
+    [3 * MiB, [10 + MiB, MiB, MiB]], [3 * MiB + 1, [10 + MiB, MiB, MiB + 1]],
+  ];
+  for (const [length, pieces] of cases) {
+    const payload = Buffer.alloc(length, 'abc');
+    const encoder = new FrameEncoder('server');
+    encoder.encode(BINARY, payload);
+    const taken: Buffer[] = [];
+    for (let left = encoder.byteLength; left > 0; left = encoder.byteLength) {
+      taken.push(Buffer.concat(encoder.take()));
+      assert.is(encoder.byteLength, left - taken.at(-1)!.length);
+    }
+    assert.equal(taken.map((bytes) => bytes.length), pieces, `${length}`);
+    assertSame(Buffer.concat(taken).subarray(10), payload);
+    assert.equal(encoder.take(), []);
+  }
+});
+
+test('of many frames about 1 MiB is taken at a time, in order', () => {
+  const encoder = new FrameEncoder('server');
+  const payloads = Array.from({ length: 100 }, (_, index) => Buffer.alloc(60_000, index));
+  for (const payload of payloads) encoder.encode(BINARY, payload);
+  const sizes: number[] = [];
+  const taken: Buffer[] = [];
+  while (encoder.byteLength > 0) {
+    taken.push(Buffer.concat(encoder.take()));
+    sizes.push(taken.at(-1)!.length);
+  }
+  assert.ok(sizes.slice(0, -1).every((size) => size >= 1 << 20 && size < (1 << 20) + 60_004), `${sizes}`);
+  assertSame(Buffer.concat(taken), Buffer.concat(payloads.flatMap((payload) => [hex('82 7e ea60'), payload])));
+});
+
+test('memory that was detached is an empty chunk, in place of the payload', () => {
+  const encoder = new FrameEncoder('server');
+  const payload = new Uint8Array(2 << 20);
+  encoder.encode(TEXT, 'a');
+  encoder.encode(BINARY, payload);
+  const first = encoder.take();
+  assert.is(first.at(-1)!.length, 1 << 20);
+  structuredClone(payload, { transfer: [payload.buffer] });
+  assert.equal(encoder.take().map((chunk) => chunk.length), [0]);
 });
 
 test('a small binary payload is copied: what the caller does with it later does no harm', () => {

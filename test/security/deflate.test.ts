@@ -59,7 +59,7 @@ function receive(chunks: readonly Buffer[], maxMessageBytes = MEBIBYTE): { sizes
   };
   const protocol = new Protocol(receiver, { role: 'server', maxMessageBytes, deflate });
   for (const chunk of chunks) protocol.receive(chunk);
-  protocol.fail();
+  protocol.finish();
   return { sizes, error: protocol.error };
 }
 

@@ -1,0 +1,249 @@
+// What a promise of `send` and of `flushed` stands for, and what becomes of bytes that change or go away.
+import * as assert from 'uvu/assert';
+import { ConnectionClosed, WebSocketError } from '../../src/errors.js';
+import { createFakePair } from '../support/fake-stream.js';
+import { suite } from '../support/suite.js';
+import {
+  ABNORMAL, assertClosed, CLOSE_1000, collect, isPending, nextTurn, open, rejectionOf, smallStream, terminateAll,
+} from './harness.js';
+
+/** From here on bytes are sent from where they lie. */
+const LARGE = 65_536;
+
+/** An `ArrayBuffer` that can be resized, which the types of this language level don't know. */
+function resizable(length: number, maxByteLength: number): ArrayBuffer & { resize(length: number): void } {
+  return Reflect.construct(ArrayBuffer, [length, { maxByteLength }]);
+}
+
+function detach(bytes: Uint8Array): void {
+  structuredClone(bytes, { transfer: [bytes.buffer as ArrayBuffer] });
+}
+
+{
+  const test = suite('send, whose bytes they are');
+  test.after.each(terminateAll);
+
+  for (const length of [1, 4096, LARGE - 1, LARGE, 3 << 20]) {
+    test(`${length} bytes are the caller's again once send() is fulfilled`, async () => {
+      const [near, far] = createFakePair();
+      const server = open({ stream: near });
+      const client = open({ role: 'client', stream: far, limits: { maxMessageBytes: 4 << 20 } });
+      const bytes = Buffer.alloc(length);
+      const received = collect(client.connection);
+      for (const value of [1, 2, 3]) {
+        await server.connection.send(bytes.fill(value));
+        bytes.fill(0xff);
+      }
+      await server.connection.close();
+      const messages = await received;
+      assert.is(messages.length, 3);
+      for (const [index, message] of messages.entries()) {
+        assert.ok((message as Buffer).equals(Buffer.alloc(length, index + 1)), `message ${index}`);
+      }
+    });
+  }
+
+  test('large bytes are not the caller\'s while the peer does not read, however much room there is', async () => {
+    const { connection, stream } = open({ stream: smallStream() });
+    stream.hold();
+    const sent = connection.send(Buffer.alloc(LARGE));
+    assert.is(await isPending(sent), true);
+    stream.release();
+    await sent;
+  });
+
+  for (const length of [8192, LARGE - 1]) {
+    test(`${length} bytes may go away in the same turn`, async () => {
+      const opened = open();
+      const bytes = new Uint8Array(length).fill(0x61);
+      await opened.connection.send(bytes);
+      detach(bytes);
+      await opened.connection.send('b');
+      await nextTurn();
+      assert.is(opened.stream.written.length, 4 + length + 3);
+      assert.is(opened.connection.isClosed(), false);
+    });
+  }
+
+  test('memory that goes away unsent ends this connection only, within the frame', async () => {
+    const [victim, before, after] = [open(), open(), open()];
+    const bytes = new Uint8Array(LARGE);
+    void before.connection.send('a');
+    void victim.connection.send('a');
+    void victim.connection.send(bytes);
+    void after.connection.send('a');
+    detach(bytes);
+    await nextTurn();
+    assert.is(victim.stream.written.toString('hex'), '810161' + '827f0000000000010000');
+    await assertClosed(victim, ABNORMAL, WebSocketError);
+    assert.is(((await victim.connection.closed).error as WebSocketError).code, 'PAYLOAD_LOST');
+    for (const opened of [before, after]) {
+      await opened.connection.send('b');
+      await opened.assertSent('81 01 61  81 01 62');
+    }
+  });
+
+  test('memory that has grown after send() is sent as it was', async () => {
+    const opened = open();
+    const memory = resizable(LARGE, 2 * LARGE);
+    void opened.connection.send(new Uint8Array(memory));
+    memory.resize(2 * LARGE);
+    await nextTurn();
+    assert.is(opened.stream.written.length, 10 + LARGE);
+  });
+
+  test('memory that has shrunk after send() ends the connection', async () => {
+    const opened = open();
+    const memory = resizable(LARGE, LARGE);
+    void opened.connection.send(new Uint8Array(memory));
+    memory.resize(10);
+    await assertClosed(opened, ABNORMAL, WebSocketError);
+  });
+
+  test('bytes are the caller\'s while they are being compressed', async () => {
+    const settings = { windowBits: 15, contextTakeover: false };
+    const [near, far] = createFakePair();
+    const deflate = { outgoing: { ...settings, level: 6, threshold: 0 }, incoming: settings };
+    const server = open({ stream: near, deflate });
+    const client = open({ role: 'client', stream: far, deflate });
+    const bytes = Buffer.alloc(2 * LARGE, 'abc');
+    void server.connection.send(bytes);
+    bytes.fill(0);
+    assert.ok((await client.connection.wait() as Buffer).equals(Buffer.alloc(2 * LARGE, 'abc')));
+  });
+
+  test.run();
+}
+
+{
+  const test = suite('flushed');
+  test.after.each(terminateAll);
+
+  test('it is fulfilled at once where nothing waits', async () => {
+    assert.is(await isPending(open().connection.flushed()), false);
+  });
+
+  test('it waits for the flush', async () => {
+    const opened = open();
+    void opened.connection.send('a');
+    await opened.connection.flushed();
+    await opened.assertSent('81 01 61');
+  });
+
+  for (const count of [1, 30]) {
+    test(`it waits for the peer to take all, ${count * 50} bytes`, async () => {
+      const { connection, stream } = open({ stream: smallStream() });
+      stream.hold();
+      for (let number = 0; number < count; number++) void connection.send('x'.repeat(48));
+      const early = connection.flushed();
+      await nextTurn();
+      const late = connection.flushed();
+      assert.equal([await isPending(early), await isPending(late)], [true, true]);
+      stream.release();
+      await Promise.all([early, late]);
+      assert.is(stream.written.length, count * 50);
+    });
+  }
+
+  test('what was flushed has left, when terminate() is called', async () => {
+    const opened = open();
+    void opened.connection.send(Buffer.alloc(5 << 20));
+    await opened.connection.flushed();
+    opened.connection.terminate();
+    assert.is(opened.stream.written.length, (5 << 20) + 10);
+  });
+
+  test('it waits for what is being compressed', async () => {
+    const settings = { windowBits: 15, contextTakeover: false };
+    const opened = open({ deflate: { outgoing: { ...settings, level: 6, threshold: 0 }, incoming: settings } });
+    void opened.connection.send('a');
+    void opened.connection.send(Buffer.alloc(LARGE));
+    void opened.connection.send('b');
+    await opened.connection.flushed();
+    assert.is(opened.stream.written.subarray(-3).toString('hex'), '810162');
+    assert.is(opened.connection.bufferedAmount, 0);
+  });
+
+  test('after close() it waits for the Close frame', async () => {
+    const { connection, stream } = open({ stream: smallStream() });
+    stream.hold();
+    void connection.send('x'.repeat(110));
+    void connection.close();
+    const flushed = connection.flushed();
+    assert.is(await isPending(flushed), true);
+    stream.release();
+    await flushed;
+    assert.is(stream.written.subarray(-4).toString('hex'), CLOSE_1000.replaceAll(' ', ''));
+  });
+
+  test('after the stream has been ended too', async () => {
+    const opened = open({ stream: smallStream() });
+    opened.stream.hold();
+    void opened.connection.send('x'.repeat(90));
+    await nextTurn();
+    await opened.receive(CLOSE_1000);
+    assert.is(opened.stream.writableEnded, true);
+    const flushed = opened.connection.flushed();
+    assert.is(await isPending(flushed), true);
+    opened.stream.release();
+    await flushed;
+    await opened.receiveEnd();
+    await opened.connection.closed;
+    await opened.connection.flushed();
+  });
+
+  const ends: [name: string, cut: (opened: ReturnType<typeof open>) => unknown][] = [
+    ['before the flush', ({ connection }) => connection.terminate()],
+    ['after it', async ({ connection }) => {
+      await nextTurn();
+      connection.terminate();
+    }],
+  ];
+  for (const [name, cut] of ends) {
+    test(`it rejects if the connection ends ${name}`, async () => {
+      const opened = open({ stream: smallStream() });
+      opened.stream.hold();
+      void opened.connection.send('x'.repeat(110));
+      const flushed = opened.connection.flushed();
+      await cut(opened);
+      const error = await rejectionOf(flushed);
+      assert.instance(error, ConnectionClosed);
+      await opened.connection.closed;
+      assert.instance(await rejectionOf(opened.connection.flushed()), ConnectionClosed);
+    });
+  }
+
+  test.run();
+}
+
+{
+  const test = suite('discardMessages');
+  test.after.each(terminateAll);
+
+  test('what waits and what comes is dropped, control frames count, and the end is told', async () => {
+    const opened = open({ limits: { maxQueuedMessages: 2 } });
+    const { connection, stream } = opened;
+    await opened.receive('81 01 61  81 01 62');
+    assert.is(stream.isPaused(), true);
+    connection.discardMessages();
+    assert.is(stream.isPaused(), false);
+    assert.is(connection.countMessages(), 0);
+    const wait = connection.wait();
+    for (let count = 0; count < 10; count++) await opened.receive('81 01 63  82 01 00  89 01 70');
+    await opened.assertSent('8a 01 70'.repeat(10));
+    assert.equal([connection.hasMessages(), connection.read(), await isPending(wait)], [false, null, true]);
+    await opened.receive(`81 01 64 ${CLOSE_1000}`);
+    await opened.receiveEnd();
+    assert.is(await wait, null);
+    assert.equal(await connection.closed, { code: 1000, reason: '', wasClean: true });
+  });
+
+  test('the rules hold for messages that nobody wants', async () => {
+    const opened = open({ limits: { maxMessageBytes: 3 } });
+    opened.connection.discardMessages();
+    await opened.receive('81 04 61616161');
+    assert.is(opened.connection.isClosed(), true);
+  });
+
+  test.run();
+}
