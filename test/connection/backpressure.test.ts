@@ -322,7 +322,7 @@ import {
     await opened.assertSent('81 05 48656c6c6f');
   });
 
-  test('what one turn sends is no reason to cut a connection, and counts no more once the peer has caught up', async () => {
+  test('what one turn sends cuts nobody, and counts no more once the peer has caught up', async () => {
     const opened = open({ limits: { maxBufferedBytes: 1000 } });
     const { connection, stream } = opened;
     stream.hold();

@@ -43,7 +43,8 @@ for (const [name, message] of [
   ['an ArrayBuffer', detach(new ArrayBuffer(8))], ['a view', detach(new Uint8Array(8))],
 ] as const) {
   test(`${name} that was detached is a TypeError that says so`, () => {
-    assert.throws(() => toPayload(message), (error: unknown) => error instanceof TypeError && /detached/.test(error.message));
+    const isTold = (error: unknown): boolean => error instanceof TypeError && /detached/.test(error.message);
+    assert.throws(() => toPayload(message), isTold);
   });
 }
 

@@ -188,7 +188,7 @@ test('byteLength is what take() will bring, which empties the encoder', () => {
   }
 });
 
-test('a binary payload of 64 KiB of a server is referred to, a smaller one copied, each in its place among the others', () => {
+test('the server: a binary payload of 64 KiB is referred to, a smaller one copied, each in its place', () => {
   const large = Buffer.alloc(65_535, 0xaa);
   const larger = new Uint8Array(65_536).fill(0xbb);
   const originals = [Buffer.from(large), Buffer.from(larger)];

@@ -171,7 +171,8 @@ floods('one that does not wait is cut off at maxBufferedBytes, and nobody else n
   await client.upgrade('/flood');
   client.socket.pause();
   const { code, error } = await (await ended.promise).closed;
-  assert.equal([code, String(error)], [1006, 'WebSocketError: over maxBufferedBytes (1048576) wait for the peer; await send, or raise the limit']);
+  assert.is(code, 1006);
+  assert.match(String(error), /^WebSocketError: over maxBufferedBytes \(1048576\) wait for the peer; await send/);
   await until('it is removed', () => served.server.connections.size === 0);
   await served.assertWorking();
 });
