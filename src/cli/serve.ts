@@ -2,6 +2,7 @@
 import { createServer, type Server } from '../index.js';
 import { addEchoRoutes } from '../server/echo.js';
 import { addRaceRoutes } from '../server/race.js';
+import { describeRefusal } from '../server/refusal.js';
 import { CommandError, messageLimit, parse, wholeNumber, type Command } from './arguments.js';
 import { closeOnSignal } from './signals.js';
 
@@ -31,7 +32,11 @@ async function run(args: string[]): Promise<void> {
   if (values.host === '') throw new CommandError('the host must not be empty');
   const port = wholeNumber('the port', values.port, 65_535);
 
-  const server = createServer({ deflate: true, maxMessageBytes: messageLimit(values['max-message-bytes']) });
+  const server = createServer({
+    deflate: true,
+    maxMessageBytes: messageLimit(values['max-message-bytes']),
+    onRefuse: (error, request) => console.error(describeRefusal(error, request)),
+  });
   addEchoRoutes(server);
   addRaceRoutes(server);
   await listen(server, port, values.host);

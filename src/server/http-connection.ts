@@ -8,6 +8,7 @@ import { isUpgrade } from '../handshake/upgrade.js';
 import { withoutKnownContent } from './condition.js';
 import { Exchange } from './exchange.js';
 import { toRefusal, toResponse, type Reply, type Response } from './reply.js';
+import { unreadRequest, type OnRefuse } from './refusal.js';
 import { isAbort, Request } from './request.js';
 import { writeResponse } from './response.js';
 import type { Router } from './router.js';
@@ -32,6 +33,7 @@ export interface HttpContext extends WebSocketContext {
   readonly bodyTimeout: number;
   readonly idleTimeout: number;
   readonly maxBodyBytes: number;
+  readonly onRefuse: OnRefuse;
   /** All that still speak HTTP; each adds and removes itself. */
   readonly httpConnections: Set<HttpConnection>;
 }
@@ -158,7 +160,18 @@ export class HttpConnection implements StreamOwner {
   // ── Requests and replies, one at a time ──
 
   async #serve(exchange: Exchange): Promise<void> {
+    const { handlers } = this.#context;
+    handlers.enter();
+    try {
+      await this.#answer(exchange);
+    } finally {
+      handlers.leave();
+    }
+  }
+
+  async #answer(exchange: Exchange): Promise<void> {
     const { head } = exchange;
+    let isHandshake = isUpgrade(head);
     let request: Request<never> | null = null;
     let response: Response;
     try {
@@ -169,13 +182,19 @@ export class HttpConnection implements StreamOwner {
       if (match === null) throw new HandshakeError('NOT_FOUND', 404, 'there is nothing at this path');
       request = new Request<never>(head, match.params, exchange);
       const route = match.target;
-      if (route.webSocket === 'required' || isUpgrade(head)) {
+      isHandshake ||= route.webSocket === 'required';
+      if (isHandshake) {
         const opening = openWebSocket(route, head, request, this.#context, () => this.#takeSocket());
         if (opening !== undefined) await opening;
         return;
       }
       response = withoutKnownContent(toResponse((await route.handler(request)) as Reply), head);
     } catch (error) {
+      if (error instanceof HandshakeError) {
+        const { method, path, headers } = head;
+        const remoteAddress = this.#remoteAddress;
+        this.#context.onRefuse(error, { remoteAddress, method, path, headers, isHandshake });
+      }
       response = this.#toErrorResponse(error, request);
       // A client that wanted a WebSocket may have sent frames already.
       if (isUpgrade(head)) this.#isLast = true;
@@ -226,6 +245,7 @@ export class HttpConnection implements StreamOwner {
   async #refuse(error: HandshakeError): Promise<void> {
     clearTimeout(this.#timer);
     this.#isLingering = true;
+    this.#context.onRefuse(error, unreadRequest(this.#remoteAddress));
     await writeResponse(this.#socket, toRefusal(error), {
       isHead: false,
       isChunked: true,

@@ -6,11 +6,15 @@ import { KeepAlive } from '../connection/keep-alive.js';
 import {
   milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
 } from '../connection/limits.js';
-import { CloseCode } from '../frame/close.js';
+import { HandshakeError, type Close } from '../errors.js';
+import { CloseCode, serializeClosePayload } from '../frame/close.js';
 import { serializeResponseHead } from '../handshake/http.js';
+import { RunningHandlers } from './handlers.js';
 import { HttpConnection, type HttpContext } from './http-connection.js';
-import type { Request } from './request.js';
+import { unreadRequest, warnOfHandshakes, type RefusedRequest } from './refusal.js';
+import type { Request, WebSocketRequest } from './request.js';
 import { Router } from './router.js';
+import { spreadEvenly } from './spread.js';
 import { acceptWebSocket, WebSocketRoute, type Handler, type Route } from './websocket.js';
 
 /**
@@ -46,6 +50,33 @@ export interface ServerOptions extends ConnectionOptions {
   keepAliveInterval?: number;
   /** Told what a handler throws, with its request; the client gets 500 or close code 1011. Default `console.error`. */
   onError?: (error: unknown, request: Request<unknown>) => void;
+  /**
+   * Told of every request that is answered with a `HandshakeError`, be it the server's own or one that `authorize` or a
+   * handler has thrown, and of connections over `maxConnections`. By default `console.warn` gets a line for the first
+   * refused opening handshake of each `code`: browsers don't tell a page why its WebSocket was refused, so whoever
+   * forgets an origin must find it here, yet a stranger must not be able to fill the log. `() => {}` for silence.
+   */
+  onRefuse?: (error: HandshakeError, request: RefusedRequest) => void;
+  /**
+   * Told how each WebSocket ended, once its TCP connection has: `close.error` is a `ProtocolError` if the peer broke a
+   * rule, `PEER_NOT_READING` if it didn't read, a `TimeoutError` if it was silent. Default: nobody is told.
+   */
+  onClose?: (close: Close, request: WebSocketRequest<unknown>) => void;
+}
+
+/** How a server closes. */
+export interface CloseOptions {
+  /** Milliseconds after which everything left is cut. Default 10,000. */
+  timeout?: number;
+  /** The close code for WebSockets. Default 1001; 1012, "Service Restart", tells clients to come back. */
+  code?: number;
+  /** The close reason for them. Default `the server is closing`. */
+  reason?: string;
+  /**
+   * Milliseconds over which they are closed, one after another at even distances, so that clients that connect again
+   * don't all do so in the same instant. At most `timeout`. Default 0: all at once.
+   */
+  spread?: number;
 }
 
 /**
@@ -71,6 +102,7 @@ export class Server {
   readonly #router = new Router<Route>();
   readonly #connections = new Set<Connection>();
   readonly #httpConnections = new Set<HttpConnection>();
+  readonly #handlers = new RunningHandlers();
   /** Listens to all sockets, which saves each a closure. */
   readonly #forget: (this: Socket) => void;
   #isClosing = false;
@@ -79,6 +111,7 @@ export class Server {
   /** @internal */
   constructor(options: ServerOptions) {
     const { maxConnections = Infinity, onError = (error) => console.error(error) } = options;
+    const { onRefuse = warnOfHandshakes(), onClose } = options;
     type Time = 'headTimeout' | 'bodyTimeout' | 'idleTimeout' | 'keepAliveInterval';
     const time = (name: Time, byDefault: number): number => milliseconds(name, options[name] ?? byDefault);
     this.#options = options;
@@ -99,7 +132,10 @@ export class Server {
       bodyTimeout: time('bodyTimeout', 30_000),
       idleTimeout: time('idleTimeout', 5000),
       maxBodyBytes: wholeNumber('maxBodyBytes', options.maxBodyBytes ?? 1 << 20, 0, Number.MAX_SAFE_INTEGER),
+      handlers: this.#handlers,
       onError,
+      onRefuse,
+      onClose,
       get isClosing() {
         return server.#isClosing;
       },
@@ -155,22 +191,33 @@ export class Server {
   }
 
   /**
-   * Closes in an orderly way: no new connections, requests under way get their reply, WebSockets are closed with 1001.
-   * @param options `timeout`: milliseconds after which everything left is cut. Default 10,000.
-   * @returns when the last connection has ended. Calling it again waits too, with its own timeout.
+   * Closes in an orderly way: no new connections, requests under way get their reply, WebSockets are closed, and their
+   * handlers finish what waits in the queue. What is left after `timeout` is cut; handlers that still run then are told
+   * by `request.signal`, and not waited for: one that hangs must not keep the process.
+   * @returns when the last connection has ended and the last handler has returned. Calling it again waits too, with its
+   * own options: the shorter timeout counts.
+   * @throws RangeError, TypeError (as rejection) for a time out of range, or a code or reason that may not be sent;
+   * nothing is closed then.
    */
-  async close({ timeout = 10_000 }: { timeout?: number } = {}): Promise<void> {
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { timeout = 10_000, code = CloseCode.GOING_AWAY, reason = 'the server is closing', spread = 0 } = options;
     milliseconds('timeout', timeout);
+    wholeNumber('spread', spread, 0, timeout);
+    serializeClosePayload(code, reason);
     this.#isClosing = true;
     const closed = new Promise<void>((resolve) => this.#netServer.close(() => resolve()));
-    for (const connection of this.#httpConnections) connection.close();
-    for (const connection of this.#connections) void connection.close(CloseCode.GOING_AWAY, 'the server is closing');
+    const returned = this.#handlers.returned();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
+      this.#handlers.release();
     }, timeout);
+    for (const connection of this.#httpConnections) connection.close();
+    const stop = spreadEvenly([...this.#connections], spread, (connection) => void connection.close(code, reason));
     await closed;
+    stop();
     // `node:net` counts a socket as closed a moment before the connection on it learns of that.
     await Promise.all(Array.from(this.#connections, (connection) => connection.closed));
+    await returned;
     clearTimeout(timer);
   }
 
@@ -204,7 +251,10 @@ export class Server {
   #admit(socket: Socket): boolean {
     this.#sockets.add(socket);
     socket.on('close', this.#forget);
-    return this.#sockets.size <= this.#maxConnections;
+    if (this.#sockets.size <= this.#maxConnections) return true;
+    const error = new HandshakeError('TOO_MANY_CONNECTIONS', 503, `there are ${this.#maxConnections} (maxConnections)`);
+    this.#context.onRefuse(error, unreadRequest(socket.remoteAddress ?? ''));
+    return false;
   }
 
   #serve(socket: Socket): void {

@@ -4,13 +4,14 @@ import { Connection } from '../connection/connection.js';
 import { toDeflate } from '../connection/deflate.js';
 import type { KeepAlive } from '../connection/keep-alive.js';
 import type { ConnectionLimits, ConnectionOptions } from '../connection/limits.js';
-import { ConnectionClosed, HandshakeError } from '../errors.js';
+import { ConnectionClosed, HandshakeError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import type { RequestHead } from '../handshake/http.js';
 import { acceptDeflate } from '../handshake/deflate.js';
 import {
   checkOrigin, selectSubprotocol, upgradeResponse, validateUpgrade, type UpgradeOffer,
 } from '../handshake/upgrade.js';
+import type { RunningHandlers } from './handlers.js';
 import type { Reply } from './reply.js';
 import { isAbort, type Granted, type Request, type WebSocketRequest } from './request.js';
 
@@ -99,7 +100,10 @@ export interface WebSocketContext {
   readonly connections: Set<Connection>;
   /** Whether the server is closing: no WebSocket is opened, and each reply is its connection's last. */
   readonly isClosing: boolean;
+  /** All that are running, for WebSocket and HTTP. */
+  readonly handlers: RunningHandlers;
   onError(error: unknown, request: Request<never>): void;
+  readonly onClose: ((close: Close, request: WebSocketRequest<unknown>) => void) | undefined;
 }
 
 /** @internal A socket that HTTP gives away. */
@@ -179,18 +183,25 @@ function serve(
   request: Request<never>,
   connection: Connection,
   authorized: Granted<never> | undefined,
-  { onError }: WebSocketContext,
+  context: WebSocketContext,
 ): void {
   const finish = (): void => {
     if (!connection.isClosed()) void connection.close(CloseCode.NORMAL);
+    context.handlers.leave();
   };
   const fail = (error: unknown): void => {
     // That the peer has gone while the handler was sending or waiting is no fault of the handler's.
     const isConsequence = error instanceof ConnectionClosed ? connection.isClosed() : isAbort(error, request.signal);
     void connection.close(CloseCode.INTERNAL_ERROR);
-    if (!isConsequence) onError(error, request);
+    context.handlers.leave();
+    if (!isConsequence) context.onError(error, request);
   };
   request.upgrade(connection, authorized);
+  const { onClose } = context;
+  if (onClose !== undefined) {
+    void connection.closed.then((close) => onClose(close, request as WebSocketRequest<unknown>));
+  }
+  context.handlers.enter();
   // An async function around the handler would live as long as the connection, and cost each 200 bytes more.
   call(handler, request).then(finish, fail);
 }

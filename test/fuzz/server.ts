@@ -10,6 +10,7 @@ import type { Connection } from '../../src/connection/connection.js';
 import { KeepAlive } from '../../src/connection/keep-alive.js';
 import { resolveLimits } from '../../src/connection/limits.js';
 import type { Close } from '../../src/errors.js';
+import { RunningHandlers } from '../../src/server/handlers.js';
 import { HttpConnection, type HttpContext } from '../../src/server/http-connection.js';
 import { Router } from '../../src/server/router.js';
 import {
@@ -107,6 +108,9 @@ class Conversation {
       idleTimeout: NEVER,
       maxBodyBytes: MAX_BODY_BYTES,
       isClosing: false,
+      handlers: new RunningHandlers(),
+      onRefuse: () => {},
+      onClose: undefined,
       onError: (error) => void this.#errors.push(error),
     };
     conversations.set(this.#address, this);

@@ -49,7 +49,7 @@ export async function serve(
   options: ServerOptions = {},
 ): Promise<Served> {
   const errors: unknown[] = [];
-  const server = createServer({ onError: (error) => void errors.push(error), ...options });
+  const server = createServer({ onError: (error) => void errors.push(error), onRefuse: () => {}, ...options });
   if (!('/' in routes)) server.route('/', () => 'hello');
   for (const [path, handler] of Object.entries(routes)) server.route(path, handler);
   await server.listen(0, '127.0.0.1');

@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { HandshakeError } from '../../src/errors.js';
+import { RunningHandlers } from '../../src/server/handlers.js';
 import { HttpConnection, type HttpContext } from '../../src/server/http-connection.js';
 import type { Request } from '../../src/server/request.js';
 import { Router } from '../../src/server/router.js';
@@ -591,7 +592,10 @@ badInputs('a client that goes on sending is refused once', async () => {
 
 badInputs('what follows a refused head is ignored, up to the end', async () => {
   const { fake, socket } = FakeSocket.create();
-  const context = { httpConnections: new Set(), headTimeout: 60_000, idleTimeout: 60_000 } as unknown as HttpContext;
+  const context = {
+    httpConnections: new Set(), headTimeout: 60_000, idleTimeout: 60_000,
+    handlers: new RunningHandlers(), onRefuse: () => {},
+  } as unknown as HttpContext;
   new HttpConnection(socket, context);
   fake.receive(Buffer.from('nonsense\r\n\r\n'));
   await nextTurn();
@@ -605,7 +609,10 @@ badInputs('what follows a refused head is ignored, up to the end', async () => {
 
 badInputs('a client that reads slowly gets all of the last reply, if it does so within idleTimeout', async () => {
   const { fake, socket } = FakeSocket.create();
-  const context = { httpConnections: new Set(), headTimeout: 60_000, idleTimeout: 60_000 } as unknown as HttpContext;
+  const context = {
+    httpConnections: new Set(), headTimeout: 60_000, idleTimeout: 60_000,
+    handlers: new RunningHandlers(), onRefuse: () => {},
+  } as unknown as HttpContext;
   new HttpConnection(socket, context);
   fake.hold();
   fake.receive(Buffer.from('nonsense\r\n\r\n'));
@@ -628,8 +635,8 @@ badInputs('and also once while it reads nothing', async () => {
   const bytes = Buffer.alloc(16_200);
   router.add('/', { handler: () => bytes, webSocket: 'refused' } as unknown as Route);
   const context = {
-    router, httpConnections: new Set(), isClosing: false, headTimeout: 300, bodyTimeout: 60_000, idleTimeout: 60_000,
-    maxBodyBytes: 1000,
+    router, httpConnections: new Set(), isClosing: false, handlers: new RunningHandlers(),
+    headTimeout: 300, bodyTimeout: 60_000, idleTimeout: 60_000, maxBodyBytes: 1000, onRefuse: () => {},
   } as unknown as HttpContext;
   const { fake, socket } = FakeSocket.create();
   new HttpConnection(socket, context);

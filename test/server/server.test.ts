@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { Connection } from '../../src/connection/connection.js';
-import { createServer, type ServerOptions } from '../../src/server/server.js';
+import { createServer, type CloseOptions, type ServerOptions } from '../../src/server/server.js';
 import { acceptWebSocket, requireWebSocket, type WebSocketHandler } from '../../src/server/websocket.js';
 import { hex } from '../support/cuts.js';
 import { httpRequest, RawClient, upgradeRequest } from '../support/raw-client.js';
@@ -408,6 +408,167 @@ closing('RFC 6455 §7.4.1: WebSockets are closed with 1001; what was sent before
   assert.equal(handlers, ['ended', 'ended']);
   assert.is(served.server.connections.size, 0);
 });
+
+closing('a handler works through its queue before the server has closed, though its peer is gone', async () => {
+  const work = gate();
+  const done: string[] = [];
+  const handler: WebSocketHandler = async ({ webSocket }) => {
+    for await (const message of webSocket) {
+      await work.promise;
+      await nextTurn();
+      done.push(String(message));
+    }
+  };
+  await using served = await serve({ '/': requireWebSocket(handler) });
+  await using client = await RawClient.connect(served.port);
+  await client.upgrade('/');
+  const messages = Array.from({ length: 20 }, (_, index) => `work ${index}`);
+  for (const message of messages) client.sendFrame(1, message);
+  const [connection] = served.server.connections;
+  await until('the first is taken', () => connection!.countMessages() === 19);
+  let isClosed = false;
+  const closed = served.server.close({ timeout: 60_000 }).then(() => (isClosed = true));
+  assert.equal(await client.readBytes(GOING_AWAY.length), GOING_AWAY);
+  client.sendFrame(8, hex('03 e9'));
+  await client.readToEnd();
+  client.socket.end();
+  await until('its connection has ended', () => served.server.connections.size === 0);
+  await nextTurn();
+  assert.is(isClosed, false);
+  work.open();
+  await closed;
+  assert.equal(done, messages);
+});
+
+closing('a handler of plain HTTP whose client has gone is waited for, too', async () => {
+  const work = gate();
+  const begun = gate();
+  let isDone = false;
+  const handler = async (): Promise<string> => {
+    begun.open();
+    await work.promise;
+    await nextTurn();
+    isDone = true;
+    return 'nobody reads this';
+  };
+  await using served = await serve({ '/': handler });
+  await using client = await RawClient.connect(served.port);
+  const server = await serverSide(client);
+  client.write(get('/'));
+  await begun.promise;
+  client.socket.resetAndDestroy();
+  await until('it is gone', () => server.closed);
+  const closed = served.server.close({ timeout: 60_000 });
+  await nextTurn();
+  work.open();
+  await closed;
+  assert.is(isDone, true);
+});
+
+closing('a handler that hangs is not waited for any longer than the timeout', async () => {
+  const before = countTimers();
+  const signals: AbortSignal[] = [];
+  const handler: WebSocketHandler = ({ signal }) => {
+    signals.push(signal);
+    return new Promise(() => {});
+  };
+  await using served = await serve({ '/': requireWebSocket(handler) });
+  await using client = await RawClient.connect(served.port);
+  await client.upgrade('/');
+  await served.server.close({ timeout: 20 });
+  assert.equal(signals.map(({ aborted }) => aborted), [true]);
+  assert.ok(countTimers() <= before);
+});
+
+closing("a handler that fails by the close is waited for, and its error is nobody's", async () => {
+  const handler: WebSocketHandler = async ({ webSocket }) => {
+    while ((await webSocket.wait()) !== null);
+    await webSocket.send('late');
+  };
+  await using served = await serve({ '/': requireWebSocket(handler) });
+  await using client = await RawClient.connect(served.port);
+  await client.upgrade('/');
+  const closed = served.server.close({ timeout: 60_000 });
+  await client.readBytes(GOING_AWAY.length);
+  client.sendFrame(8, hex('03 e9'));
+  await client.readToEnd();
+  client.socket.end();
+  await closed;
+});
+
+closing('RFC 6455 §7.4: with another code and reason', async () => {
+  await using served = await serve({ '/': requireWebSocket(echo) });
+  await using client = await RawClient.connect(served.port);
+  await client.upgrade('/');
+  const closed = served.server.close({ code: 1012, reason: 'update' });
+  assert.equal(await client.readBytes(10), hex('88 08 03 f4 75 70 64 61 74 65'));
+  client.sendFrame(8, hex('03 f4'));
+  await client.readToEnd();
+  client.socket.end();
+  await closed;
+});
+
+closing('spread: those whose turn has not come go on, and a second call closes them at once', async () => {
+  const before = countTimers();
+  await using served = await serve({ '/': requireWebSocket(echo) }, { keepAliveInterval: 0 });
+  await using one = await RawClient.connect(served.port);
+  await using two = await RawClient.connect(served.port);
+  await using three = await RawClient.connect(served.port);
+  for (const client of [one, two, three]) await client.upgrade('/');
+  const order: string[] = [];
+  const spread = served.server.close({ timeout: 60_000, spread: 60_000 }).then(() => order.push('spread'));
+  assert.equal(await one.readBytes(GOING_AWAY.length), GOING_AWAY);
+  for (const client of [two, three]) {
+    client.sendFrame(1, 'Hello');
+    assert.equal(await client.readBytes(7), hex('81 05 48 65 6c 6c 6f'));
+  }
+  const atOnce = served.server.close({ timeout: 60_000 }).then(() => order.push('at once'));
+  for (const client of [two, three]) assert.equal(await client.readBytes(GOING_AWAY.length), GOING_AWAY);
+  for (const client of [one, two, three]) {
+    client.sendFrame(8, hex('03 e9'));
+    client.socket.end();
+  }
+  await Promise.all([spread, atOnce]);
+  assert.equal(order.sort(), ['at once', 'spread']);
+  assert.ok(countTimers() <= before);
+});
+
+closing('spread over a time: all are closed', async () => {
+  await using served = await serve({ '/': requireWebSocket(echo) });
+  const clients: RawClient[] = [];
+  for (let count = 0; count < 5; count++) clients.push(await RawClient.connect(served.port));
+  for (const client of clients) await client.upgrade('/');
+  const closed = served.server.close({ timeout: 60_000, spread: 20, code: 1012, reason: '' });
+  for (const client of clients) {
+    assert.equal(await client.readBytes(4), hex('88 02 03 f4'));
+    client.sendFrame(8, hex('03 f4'));
+    client.socket.end();
+  }
+  await closed;
+});
+
+const unfit: readonly [options: CloseOptions, name: string, message: RegExp][] = [
+  [{ code: 1006 }, 'RangeError', /^1006 is no close code to send/],
+  [{ code: 999 }, 'RangeError', /^999 is no close code to send/],
+  [{ code: '1012' as unknown as number }, 'TypeError', /^the close code must be a number/],
+  [{ reason: 'x'.repeat(124) }, 'RangeError', /^the close reason has 124 bytes/],
+  [{ reason: 1 as unknown as string }, 'TypeError', /^the close reason must be a string/],
+  [{ spread: -1 }, 'RangeError', /^spread must be/],
+  [{ spread: 0.5 }, 'RangeError', /^spread must be/],
+  [{ spread: 10_001 }, 'RangeError', /^spread must be a whole number from 0 to 10000/],
+  [{ spread: 2, timeout: 1 }, 'RangeError', /^spread must be a whole number from 0 to 1, not 2/],
+];
+
+for (const [unfitOptions, name, message] of unfit) {
+  closing(`${JSON.stringify(unfitOptions)} is refused with a ${name}, and nothing is closed`, async () => {
+    await using served = await serve({ '/echo/': requireWebSocket(echo) });
+    await rejects(served.server.close(unfitOptions), { name, message });
+    await using client = await RawClient.connect(served.port);
+    await client.upgrade('/echo/');
+    client.sendFrame(1, 'Hello');
+    assert.equal(await client.readBytes(7), hex('81 05 48 65 6c 6c 6f'));
+  });
+}
 
 closing('a handshake under way is refused with 503', async () => {
   const pending = gate<true>();

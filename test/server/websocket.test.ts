@@ -1,13 +1,14 @@
 // WebSocket routes over real sockets: the opening handshake to the byte, who is let in, and how a handler's end closes.
 import * as assert from 'uvu/assert';
-import { HandshakeError, type ConnectionClosed } from '../../src/errors.js';
+import { HandshakeError, type Close, type ConnectionClosed } from '../../src/errors.js';
 import { acceptWebSocket, requireWebSocket, type WebSocketHandler } from '../../src/server/websocket.js';
-import type { Request } from '../../src/server/request.js';
+import type { Request, WebSocketRequest } from '../../src/server/request.js';
+import type { ServerOptions } from '../../src/server/server.js';
 import { hex } from '../support/cuts.js';
 import { httpRequest, RawClient, SAMPLE_KEY, upgradeRequest, type FieldChanges } from '../support/raw-client.js';
 import { suite } from '../support/suite.js';
 import {
-  assertRefusal, assertResponse, gate, get, PLAIN_REFUSAL, request, serve, serverSide, until, type Served,
+  assertRefusal, assertResponse, gate, get, nextTurn, PLAIN_REFUSAL, request, serve, serverSide, until, type Served,
 } from './harness.js';
 
 const echo: WebSocketHandler<unknown> = async ({ webSocket }) => {
@@ -721,6 +722,60 @@ endings('messages that came before a handler ends are not answered, and do no ha
 });
 
 endings.run();
+
+const ends = suite('websocket: onClose');
+
+/** What `onClose` is told of a connection that the client brings to its end. */
+async function closeToldOf(
+  act: (client: RawClient) => unknown,
+  options: ServerOptions = {},
+  handler: WebSocketHandler = echo,
+): Promise<string> {
+  const told = gate<[Close, WebSocketRequest<unknown>]>();
+  let count = 0;
+  await using served = await serve({ '/:name': requireWebSocket(handler) }, {
+    ...options,
+    onClose: (...values) => {
+      count++;
+      told.open(values);
+    },
+  });
+  await using client = await RawClient.connect(served.port);
+  await client.upgrade('/a');
+  await act(client);
+  const [close, request] = await told.promise;
+  assert.is(close, await request.webSocket.closed);
+  assert.equal([request.params['name'], request.remoteAddress, count], ['a', '127.0.0.1', 1]);
+  const { code, reason, wasClean, error } = close;
+  return [code, reason, wasClean, (error as NodeJS.ErrnoException | undefined)?.code].join(' ');
+}
+
+const endCases: readonly [name: string, told: string, ...Parameters<typeof closeToldOf>][] = [
+  ['a closing handshake', '4000 bye true ', (client) => client.sendFrame(8, hex('0f a0 62 79 65'))],
+  ['TCP ends without one', '1006  false ', (client) => client.socket.end()],
+  ['a reset', '1006  false ECONNRESET', (client) => client.socket.resetAndDestroy()],
+  ['a broken rule', '1006  false FRAME_NOT_MASKED', (client) => client.sendFrame(1, '', { maskingKey: null })],
+  ['a message that is too long', '1006  false MESSAGE_TOO_LARGE', (client) => client.sendFrame(1, 'Hello'),
+    { maxMessageBytes: 4 }],
+  ['a peer that gives no sign of life', '1006  false TIMEOUT', () => {}, { keepAliveInterval: 20 }],
+  ['a Close that is not answered', '1006  false TIMEOUT', () => {}, { closeTimeout: 20 }, () => {}],
+  ['a peer that does not read', '1006  false PEER_NOT_READING', (client) => client.socket.pause(),
+    { maxBufferedBytes: 1 << 20 }, async ({ webSocket }) => {
+      while (!webSocket.isClosed()) {
+        void webSocket.send(Buffer.alloc(1 << 20));
+        await nextTurn();
+      }
+    }],
+  ['terminate()', '1006  false ', () => {}, {}, ({ webSocket }) => webSocket.terminate()],
+];
+
+for (const [name, expected, ...how] of endCases) {
+  ends(`it is told of ${name}`, async () => {
+    assert.is(await closeToldOf(...how), expected);
+  });
+}
+
+ends.run();
 
 const regressions = suite('websocket: what dwebsocket got wrong');
 

@@ -1,0 +1,46 @@
+// What a server tells of the requests that it refuses: whose they were and, unless it is told otherwise, the first few.
+import type { HandshakeError } from '../errors.js';
+import { HeaderFields, quote } from '../handshake/headers.js';
+
+/** A request that was refused, as far as it is known: of a head that can't be read, only from where it came. */
+export interface RefusedRequest {
+  /** The client's IP address; empty on a Unix socket. */
+  readonly remoteAddress: string;
+  /** The method as sent; empty if the head could not be read. */
+  readonly method: string;
+  /** The path of the target as sent, without the query, which may hold secrets; empty if the head could not be read. */
+  readonly path: string;
+  readonly headers: HeaderFields;
+  /** Whether it was an opening handshake (RFC 6455 §4.1): it asked for a WebSocket, or its route requires one. */
+  readonly isHandshake: boolean;
+}
+
+/** Told what was refused, and why. */
+export type OnRefuse = (error: HandshakeError, request: RefusedRequest) => void;
+
+const NO_FIELDS = new HeaderFields('\r\n', 0);
+
+/** What is known of a request whose head was not read. */
+export function unreadRequest(remoteAddress: string): RefusedRequest {
+  return { remoteAddress, method: '', path: '', headers: NO_FIELDS, isHandshake: false };
+}
+
+/** The refusal in one line of printable text. */
+export function describeRefusal(error: HandshakeError, { remoteAddress, method, path }: RefusedRequest): string {
+  const what = method === '' ? 'a connection' : `${method} ${quote(path)}`;
+  const where = remoteAddress === '' ? '' : ` from ${remoteAddress}`;
+  return `refused ${what}${where} with ${error.status} ${error.code}: ${error.message}`;
+}
+
+/** The codes of the library's own are fewer; an `authorize` may make up any number. */
+const MAX_CODES = 64;
+
+/** Makes what `onRefuse` is by default: a line for the first refused handshake of each code. */
+export function warnOfHandshakes(): OnRefuse {
+  const told = new Set<string>();
+  return (error, request) => {
+    if (!request.isHandshake || told.has(error.code) || told.size >= MAX_CODES) return;
+    told.add(error.code);
+    console.warn(`${describeRefusal(error, request)} (the only line about this code; onRefuse is told of all)`);
+  };
+}
