@@ -72,6 +72,37 @@ export class ConnectionClosed extends WebSocketError {
   }
 }
 
+/** What signals were aborted with because a client had gone. */
+const departures = new WeakSet<object>();
+
+/** @internal Why a signal is aborted when the client has gone: an `AbortError`, as in `AbortController`. */
+export function clientGone(): Error {
+  const reason = new DOMException('the client has gone', 'AbortError');
+  departures.add(reason);
+  return reason;
+}
+
+/**
+ * A listener that lets no peer end the process by leaving: of unhandled rejections it ignores those by
+ * `ConnectionClosed` or an abort of `request.signal`, and throws all others, as Node.js does without a listener.
+ * What `send` returns is never reported as unhandled, but what an async function returns that awaits it and that nobody
+ * awaits is, such as the callback of a timer; JavaScript lets only the owner of a promise mark it as handled.
+ *
+ * ```ts
+ * process.on('unhandledRejection', ignoreConnectionClosed);
+ * ```
+ */
+export function ignoreConnectionClosed(reason: unknown): void {
+  if (reason instanceof ConnectionClosed || isDeparture(reason)) return;
+  // Node's own functions, such as those of `node:timers/promises`, tell the signal's reason as the cause.
+  if (reason instanceof Error && isDeparture(reason.cause)) return;
+  throw reason;
+}
+
+function isDeparture(reason: unknown): boolean {
+  return departures.has(reason as object);
+}
+
 function describe({ code, reason, error }: Close): string {
   const cause = reason || error?.message;
   return `the connection has ended with close code ${code}${cause ? `: ${cause}` : ''}`;

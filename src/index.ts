@@ -1,5 +1,7 @@
 // The public names, nothing else.
-export { ConnectionClosed, HandshakeError, ProtocolError, TimeoutError, WebSocketError } from './errors.js';
+export {
+  ConnectionClosed, HandshakeError, ignoreConnectionClosed, ProtocolError, TimeoutError, WebSocketError,
+} from './errors.js';
 export type { Close, Refusal } from './errors.js';
 export type { Message } from './frame/message.js';
 export type { PreparedMessage } from './frame/prepared.js';

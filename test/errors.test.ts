@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import {
-  ConnectionClosed, HandshakeError, ProtocolError, TimeoutError, WebSocketError, type Close,
+  clientGone, ConnectionClosed, HandshakeError, ignoreConnectionClosed, ProtocolError, TimeoutError, WebSocketError,
+  type Close,
 } from '../src/errors.js';
+import { Run } from './cli/harness.js';
 import { suite } from './support/suite.js';
 
 const errors = suite('errors');
@@ -59,3 +62,102 @@ errors('ConnectionClosed carries how the connection ended, once it has', () => {
 });
 
 errors.run();
+
+const ignoring = suite('errors: ignoreConnectionClosed');
+
+ignoring('it ignores that a connection has closed, and an abort by that', async () => {
+  ignoreConnectionClosed(new ConnectionClosed(close));
+  const controller = new AbortController();
+  const slept = sleep(60_000, null, { signal: controller.signal }).catch((error: unknown) => error);
+  controller.abort(clientGone());
+  assert.is((controller.signal.reason as Error).name, 'AbortError');
+  ignoreConnectionClosed(controller.signal.reason);
+  const wrapped = await slept;
+  assert.is.not(wrapped, controller.signal.reason);
+  ignoreConnectionClosed(wrapped);
+});
+
+for (const [name, reason] of [
+  ['another error', new TypeError('mine')],
+  ['an error of the library', new TimeoutError('too late')],
+  ['an abort by somebody else', AbortSignal.abort().reason],
+  ['an error with another cause', new Error('mine', { cause: new Error('yours') })],
+  ['nothing', undefined],
+  ['null', null],
+  ['text', 'mine'],
+] as const) {
+  ignoring(`it throws ${name}`, () => {
+    let thrown: unknown = 'nothing was thrown';
+    try {
+      ignoreConnectionClosed(reason);
+    } catch (error) {
+      thrown = error;
+    }
+    assert.is(thrown, reason);
+  });
+}
+
+const index = new URL('../src/index.js', import.meta.url).href;
+const hook = "process.on('unhandledRejection', ignoreConnectionClosed);";
+
+/** A server whose handler runs this beside its connection, until its peer has gone and it was run once more. */
+function serverWith(callback: string, setUp = ''): string {
+  return `
+    import { connect, createServer, ignoreConnectionClosed, requireWebSocket } from '${index}';
+    import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+    ${setUp}
+    let late = 0;
+    const server = createServer();
+    server.route('/', requireWebSocket(async ({ webSocket, signal }) => {
+      setInterval(() => { if (webSocket.isClosed()) late++; }, 1);
+      ${callback}
+      await webSocket.closed;
+    }));
+    await server.listen(0, '127.0.0.1');
+    const client = await connect('ws://127.0.0.1:' + server.address().port + '/');
+    await client.wait();
+    await client.close();
+    while (late < 2) await nextTurn();
+    await nextTurn();
+    console.log('alive');
+    process.exit();`;
+}
+
+async function run(program: string): Promise<{ code: number | null; output: string; errors: string }> {
+  await using process_ = new Run(['--input-type=module', '--eval', program], {}, process.execPath);
+  process_.child.stdin!.end();
+  return await process_.end();
+}
+
+const processes = suite('errors: a server whose peer leaves while a timer sends');
+
+const awaited = "setInterval(async () => { await webSocket.send('tick'); }, 1);";
+const survivors: readonly [name: string, callback: string, setUp?: string][] = [
+  ['a send that is not awaited', "setInterval(() => void webSocket.send('tick'), 1);"],
+  ['a send that is returned', "setInterval(() => webSocket.send('tick'), 1);"],
+  ['an awaited send, with ignoreConnectionClosed', awaited, hook],
+  ['an abort of the signal, with ignoreConnectionClosed',
+    `${awaited} void (async () => { await sleep(60_000, null, { signal }); })();`, hook],
+];
+
+for (const [name, callback, setUp] of survivors) {
+  processes(`it lives: ${name}`, async () => {
+    const { code, output, errors } = await run(serverWith(callback, setUp));
+    assert.equal([code, output, errors], [0, 'alive\n', '']);
+  });
+}
+
+processes('it ends: an awaited send that nobody awaits, which the documents warn of', async () => {
+  const { code, output, errors } = await run(serverWith(awaited));
+  assert.equal([code, output], [1, '']);
+  assert.match(errors, /^ConnectionClosed: the connection (?:is closing|has ended)/m);
+});
+
+processes('it ends: another rejection, with ignoreConnectionClosed, as Node.js does', async () => {
+  const { code, output, errors } = await run(serverWith("void Promise.reject(new TypeError('mine'));", hook));
+  assert.equal([code, output], [1, '']);
+  assert.match(errors, 'TypeError: mine');
+});
+
+processes.run();
+ignoring.run();

@@ -20,6 +20,7 @@ const publicValues: readonly string[] = [
   'createFeed',
   'createServer',
   'eventStream',
+  'ignoreConnectionClosed',
   'prepare',
   'reconnect',
   'requireWebSocket',

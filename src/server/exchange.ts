@@ -1,5 +1,5 @@
 // One request on its way to its reply: reads the body when it is asked for, and knows when the client has gone.
-import { HandshakeError } from '../errors.js';
+import { clientGone, HandshakeError } from '../errors.js';
 import type { RequestHead } from '../handshake/http.js';
 import { BodyDecoder } from '../handshake/body.js';
 
@@ -75,7 +75,7 @@ export class Exchange {
   /** Aborted when the client leaves before it has its reply. Made on demand: most handlers never look. */
   get signal(): AbortSignal {
     this.#abortController ??= new AbortController();
-    if (this.#hasLeft && this.#after === null) this.#abortController.abort();
+    if (this.#hasLeft && this.#after === null) this.#abortController.abort(clientGone());
     return this.#abortController.signal;
   }
 
@@ -154,7 +154,7 @@ export class Exchange {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
     this.#stopReading()?.reject(new HandshakeError('BODY_INCOMPLETE', 400, 'the request ended before its body did'));
-    if (this.#after === null) this.#abortController?.abort();
+    if (this.#after === null) this.#abortController?.abort(clientGone());
   }
 
   #startReading(isDiscarding: boolean): Promise<Buffer> {

@@ -245,7 +245,8 @@ export class HttpConnection implements StreamOwner {
   async #refuse(error: HandshakeError): Promise<void> {
     clearTimeout(this.#timer);
     this.#isLingering = true;
-    this.#context.onRefuse(error, unreadRequest(this.#remoteAddress));
+    // Browsers connect in advance: where nothing was asked, nothing is refused.
+    if (this.#socket.bytesRead > 0) this.#context.onRefuse(error, unreadRequest(this.#remoteAddress));
     await writeResponse(this.#socket, toRefusal(error), {
       isHead: false,
       isChunked: true,

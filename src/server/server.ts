@@ -194,8 +194,8 @@ export class Server {
    * Closes in an orderly way: no new connections, requests under way get their reply, WebSockets are closed, and their
    * handlers finish what waits in the queue. What is left after `timeout` is cut; handlers that still run then are told
    * by `request.signal`, and not waited for: one that hangs must not keep the process.
-   * @returns when the last connection has ended and the last handler has returned. Calling it again waits too, with its
-   * own options: the shorter timeout counts.
+   * @returns when the last connection has ended and the last handler has returned, so a handler must not await it.
+   * Calling it again waits too, with its own options: the shorter timeout counts.
    * @throws RangeError, TypeError (as rejection) for a time out of range, or a code or reason that may not be sent;
    * nothing is closed then.
    */

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import * as assert from 'uvu/assert';
 import { origin } from '../../src/cli/serve.js';
-import { httpRequest, RawClient } from '../support/raw-client.js';
+import { httpRequest, RawClient, upgradeRequest } from '../support/raw-client.js';
 import { suite } from '../support/suite.js';
 import { Run, run, type Environment } from './harness.js';
 
@@ -112,6 +112,20 @@ served('--max-message-bytes', async () => {
   const { opcode, payload } = await client.readFrame();
   assert.is(opcode, 0x8);
   assert.is(payload.readUInt16BE(0), 1009);
+});
+
+served('what it refuses is a line on the standard error', async () => {
+  await using program = new Run(['serve', '--port', '0']);
+  const port = Number((await program.address()).port);
+  const origin = { Origin: 'http://evil.example' };
+  assert.is((await httpRequest(port, upgradeRequest('/echo/', origin))).status, 403);
+  assert.is((await httpRequest(port, 'GET /none HTTP/1.1\r\nHost: a\r\n\r\n')).status, 404);
+  assert.is((await httpRequest(port, upgradeRequest('/echo/', origin))).status, 403);
+  await program.until(() => program.errors.split('\n').length > 3);
+  const [first, second, third, end] = program.errors.split('\n');
+  assert.match(first!, /^refused GET "\/echo\/" from 127\.0\.0\.1 with 403 ORIGIN_REFUSED: /);
+  assert.match(second!, /^refused GET "\/none" from 127\.0\.0\.1 with 404 NOT_FOUND: /);
+  assert.equal([third, end], [first, '']);
 });
 
 served.run();

@@ -96,6 +96,14 @@ telling('a head that is too slow', async () => {
   assert.equal(told, ['408 HEAD_TIMEOUT 127.0.0.1   false']);
 });
 
+telling('not of a connection that nothing came on, though it gets 408', async () => {
+  const { served, told } = await serveTelling({ headTimeout: 20 });
+  await using _ = served;
+  await using client = await RawClient.connect(served.port);
+  assert.is((await client.readResponse()).status, 408);
+  assert.equal(told, []);
+});
+
 telling('a handshake while the server closes', async () => {
   const pending = gate<true>();
   const begun = gate();
