@@ -122,10 +122,11 @@ served('what it refuses is a line on the standard error', async () => {
   assert.is((await httpRequest(port, 'GET /none HTTP/1.1\r\nHost: a\r\n\r\n')).status, 404);
   assert.is((await httpRequest(port, upgradeRequest('/echo/', origin))).status, 403);
   await program.until(() => program.errors.split('\n').length > 3);
-  const [first, second, third, end] = program.errors.split('\n');
+  program.child.kill('SIGTERM');
+  const [first, second, third, end] = (await program.end()).errors.split('\n');
   assert.match(first!, /^refused GET "\/echo\/" from 127\.0\.0\.1 with 403 ORIGIN_REFUSED: /);
   assert.match(second!, /^refused GET "\/none" from 127\.0\.0\.1 with 404 NOT_FOUND: /);
-  assert.equal([third, end], [first, '']);
+  assert.equal([third, end], [first, 'closing; press Ctrl-C again to stop at once']);
 });
 
 served.run();

@@ -18,7 +18,7 @@ export interface ExchangeServer extends AsyncDisposable {
 export async function startExchangeServer(options: ServerOptions = {}): Promise<ExchangeServer> {
   const errors: unknown[] = [];
   const closes: Promise<Close>[] = [];
-  const server = createServer({ onError: (error) => errors.push(error), ...options });
+  const server = createServer({ onError: (error) => errors.push(error), onRefuse: () => {}, ...options });
 
   server.route('/echo/', requireWebSocket(async ({ webSocket }) => {
     closes.push(webSocket.closed);

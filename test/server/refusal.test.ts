@@ -1,5 +1,8 @@
 // What onRefuse is told of, what it is told, and the few lines that are written where nobody has set it.
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { HandshakeError } from '../../src/errors.js';
 import { describeRefusal, unreadRequest, warnOfHandshakes, type RefusedRequest } from '../../src/server/refusal.js';
@@ -130,6 +133,21 @@ telling('a connection over maxConnections', async () => {
   await using _ = served;
   assert.is((await httpRequest(served.port, get('/'))).status, 503);
   assert.equal(told, ['503 TOO_MANY_CONNECTIONS 127.0.0.1   false']);
+});
+
+telling('and over it on a Unix socket', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'twobyte-'));
+  const path = join(folder, 'socket');
+  const addresses: string[] = [];
+  const server = createServer({ maxConnections: 0, onRefuse: (_, { remoteAddress }) => addresses.push(remoteAddress) });
+  try {
+    await server.listen(path);
+    assert.is((await httpRequest({ path }, get('/'))).status, 503);
+    assert.equal(addresses, ['']);
+  } finally {
+    await server.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 telling('not of what is served, and not of a fault, which is for onError', async () => {

@@ -19,7 +19,7 @@ export interface Demo extends AsyncDisposable {
  */
 export async function startDemo(options: ServerOptions = {}, port = 0, limits: RaceLimits = {}): Promise<Demo> {
   const errors: unknown[] = [];
-  const server = createServer({ onError: (error) => errors.push(error), ...options });
+  const server = createServer({ onError: (error) => errors.push(error), onRefuse: () => {}, ...options });
   addEchoRoutes(server);
   const races = addRaceRoutes(server, limits);
   await server.listen(port, '127.0.0.1');
