@@ -280,10 +280,10 @@ footer { max-width: 58rem; margin-top: 1.5rem; color: var(--muted); font-size: 0
 @media (max-width: 40rem) {
   #verdict { min-height: 3em; margin-top: 0.5rem; }
   form { gap: 0.5rem; margin-top: 1.25rem; }
-  fieldset { display: flex; flex: 1 1 100%; align-items: center; }
-  /* A floating legend is an item like any other. */
-  legend { float: left; flex: 1 1 7.5rem; padding: 0 0.5rem 0 0; }
-  .options { flex: 0 0 15rem; }
+  fieldset { position: relative; flex: 1 1 100%; }
+  /* WebKit lays out a legend in its own way, unless it is out of the flow. */
+  legend { position: absolute; inset: 0 15.5rem 0 0; display: grid; align-items: center; padding: 0; }
+  .options { width: 15rem; margin-left: auto; }
   .options label { flex: 1 1 0; }
   .options span { min-width: 0; padding: 0; font-size: 0.875rem; }
   .name p { display: none; }

@@ -44,6 +44,12 @@ page('each choice has a legend and one value that is chosen', () => {
   assert.equal(all(html, /value="(\d+)" checked/g), ['1000', '500', '50']);
 });
 
+page('no legend floats: WebKit would put it above what it names', () => {
+  const rules = all(textOf({ files: pageFiles }, paths.style), /^ *legend \{([^}]+)\}/gm);
+  assert.is(rules.length, 2);
+  for (const rule of rules) assert.not.match(rule, 'float');
+});
+
 page('each value of a choice is in a label', () => {
   const count = (pattern: RegExp): number => html.match(pattern)!.length;
   assert.is(count(/<input /g), count(/<label><input [^>]*><span>[^<]+<\/span><\/label>/g));
