@@ -3,14 +3,14 @@ import { PreparedMessage } from '../frame/prepared.js';
 import type { Connection, SendOptions } from './connection.js';
 import { toPayload, type Sendable } from './sendable.js';
 
-/** Close code 1013, "Try Again Later", of IANA's registry. */
-const TRY_AGAIN_LATER = 1013;
+/** RFC 6455 §7.4.1. WebKitGTK takes "Try Again Later", 1013 of IANA's registry, for a protocol error. */
+const POLICY_VIOLATION = 1008;
 
 export interface BroadcastOptions extends SendOptions {
   /**
    * What becomes of a connection that has not read what it was sent before, so that a `send` would have to wait:
    * `'wait'` sends it the message all the same, up to its `maxBufferedBytes`; `'drop'` does not send it this one;
-   * `'close'` closes it with 1013. Default `'wait'`.
+   * `'close'` closes it with 1008; to choose the code, drop, and close those that `slow` lists. Default `'wait'`.
    */
   slow?: 'wait' | 'drop' | 'close';
 }
@@ -68,7 +68,7 @@ export function broadcast(
     }
     if (!connection.hasRoom) {
       slow.push(connection);
-      if (policy === 'close') void connection.close(TRY_AGAIN_LATER, 'reading too slowly');
+      if (policy === 'close') void connection.close(POLICY_VIOLATION, 'reading too slowly');
       if (policy !== 'wait') continue;
     }
     const room = connection.send(prepared, options);

@@ -32,8 +32,9 @@ export interface WebSocketOptions<Authorized = undefined> extends ConnectionOpti
   subprotocols?: readonly string[];
   /**
    * Asked before the connection is accepted. What it returns is the handler's `request.authorized`; `undefined`, `null`
-   * and `false` refuse with 403. To refuse with a reply of its own it throws a `HandshakeError`. Write the type of its
-   * parameter, `(request: Request)`: TypeScript needs that to find the type of `request.authorized`.
+   * and `false` refuse with 403. To refuse with a reply of its own it throws a `HandshakeError`, but no redirect:
+   * WebKit follows it to whatever route takes WebSockets there. Write the type of its parameter, `(request: Request)`:
+   * TypeScript needs that to find the type of `request.authorized`.
    */
   authorize?: (request: Request) => Authorized | Promise<Authorized>;
 }

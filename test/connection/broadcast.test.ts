@@ -134,14 +134,14 @@ test('drop: a slow one is not sent this message, but the next when it has room',
   await slow.assertSent(textFrames('x'.repeat(200), 'b'));
 });
 
-test('close: a slow one is closed with 1013', async () => {
+test('close: a slow one is closed with 1008', async () => {
   const slow = openSlow();
   const result = broadcast([slow.connection], 'a', { slow: 'close' });
   assert.is(result.sent, 0);
   assert.is(result.slow[0], slow.connection);
   assert.is(slow.connection.isClosed(), true);
   slow.stream.release();
-  const close = `88 14 03f5 ${Buffer.from('reading too slowly').toString('hex')}`;
+  const close = `88 14 03f0 ${Buffer.from('reading too slowly').toString('hex')}`;
   await slow.assertSent(`${textFrames('x'.repeat(200))} ${close}`);
 });
 
