@@ -1,5 +1,5 @@
 // The page of the demo, as the files a browser asks for: hand-written HTML, CSS and script, nothing from elsewhere.
-import { pageFile } from './page-file.js';
+import { askOverHttp, pageFile } from './page-file.js';
 import type { ReplyParts } from './reply.js';
 
 const html = /* html */ `<!doctype html>
@@ -192,22 +192,25 @@ const meanings = { 1000: 'normal closure', 1001: 'going away', 1009: 'message to
 const url = new URL('/echo/', location);
 url.protocol = url.protocol.replace('http', 'ws');
 
-let socket;
+/** The WebSocket of the moment; null while there is none. */
+let socket = null;
 
 function show(name, text) {
   state.dataset.state = name;
   state.textContent = text;
-  connect.disabled = name !== 'closed' && name !== 'away';
+  connect.disabled = socket !== null;
   close.disabled = send.disabled = name !== 'open';
 }
 
-function describeClose(wasOpen, { code, reason }) {
-  if (code === 1006 && wasOpen) return 'The connection broke off (1006): connect again once the server is back.';
-  if (code === 1006) return 'The server is away (1006): start it, then connect again.';
+async function describeClose(wasOpen, { code, reason }) {
   const meaning = meanings[code] ? ' (' + meanings[code] + ')' : '';
-  return 'Closed with ' + code + meaning + (reason ? ': ' + reason : '');
+  if (code !== 1006) return 'Closed with ' + code + meaning + (reason ? ': ' + reason : '');
+  if (wasOpen) return 'The connection broke off (1006): connect again.';
+  const answer = await askOverHttp(url);
+  if (answer === null) return 'The server is away (1006): start it, then connect again.';
+  return 'The server is there, but opened no WebSocket (1006): it answers HTTP with ' + answer + '.';
 }
-
+${askOverHttp}
 function hex(bytes) {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
 }
@@ -233,7 +236,7 @@ function list(direction, data) {
 
 connect.addEventListener('click', () => {
   let wasOpen = false;
-  socket = new WebSocket(url);
+  const mine = socket = new WebSocket(url);
   socket.binaryType = 'arraybuffer';
   show('connecting', 'Connecting to ' + url + ' …');
   socket.addEventListener('open', () => {
@@ -242,8 +245,13 @@ connect.addEventListener('click', () => {
     message.focus();
   });
   socket.addEventListener('message', ({ data }) => list('received', data));
-  socket.addEventListener('close', (event) => {
-    show(event.code === 1006 ? 'away' : 'closed', describeClose(wasOpen, event));
+  socket.addEventListener('close', async (event) => {
+    // Once the page was left, this one is over for it.
+    if (socket !== mine) return;
+    const text = await describeClose(wasOpen, event);
+    if (socket !== mine) return;
+    socket = null;
+    show(event.code === 1006 ? 'away' : 'closed', text);
     // The button that had the focus may be disabled now; whoever is typing goes on.
     if (document.activeElement !== message) connect.focus();
   });
@@ -261,6 +269,14 @@ form.addEventListener('submit', (event) => {
   list('sent', data);
   message.value = '';
   message.focus();
+});
+
+// A browser may keep a page that was left, with its socket open, but without running its script.
+addEventListener('pagehide', () => {
+  if (socket === null) return;
+  socket.close();
+  socket = null;
+  show('closed', 'Closed when you left this page: connect again.');
 });
 
 show('closed', 'Not connected');

@@ -21,6 +21,21 @@ export function pageFile(type: string, body: string): ReplyParts {
   return { headers: type === 'text/html' ? { ...headers, 'Content-Security-Policy': POLICY } : headers, body };
 }
 
+/** The part of a page's script that asks why a WebSocket did not open: scripts are told 1006, whatever the reason. */
+export const askOverHttp = /* js */ `
+/** What the server answers to plain HTTP at a WebSocket's URL; null if it is away. */
+async function askOverHttp({ href }) {
+  // A redirect is not followed: it may lead to another host, where the page's policy ends it.
+  const options = { cache: 'no-store', redirect: 'manual', signal: AbortSignal.timeout(5000) };
+  try {
+    const { status } = await fetch(href.replace('ws', 'http'), options);
+    return status === 0 ? 'a redirect' : String(status);
+  } catch {
+    return null;
+  }
+}
+`;
+
 /** Adds a route for each file, by its path. */
 export function addPageFiles(server: Server, files: Readonly<Record<string, ReplyParts>>): void {
   for (const [path, file] of Object.entries(files)) server.route(path, (request) => toReader(request, file));

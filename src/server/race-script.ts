@@ -1,4 +1,5 @@
 // What runs in the browser on the page of the race.
+import { askOverHttp } from './page-file.js';
 
 export const script = /* js */ `// Four lanes that get the same updates, each in its own way, and a picture of it.
 const controls = document.getElementById('controls');
@@ -9,6 +10,9 @@ const verdict = document.getElementById('verdict');
 /** Milliseconds that a picture shows, and updates over which the delay is taken. */
 const SHOWN = 8000;
 const DELAYS = 50;
+
+/** The close code of a race too many. */
+const TOO_MANY_RACES = 4013;
 
 const names = {
   polling: 'polling', 'long-polling': 'long polling', streaming: 'streaming', websocket: 'the WebSocket',
@@ -21,6 +25,9 @@ const question = verdict.textContent;
 /** The race of the moment; null while none is under way. */
 let race = null;
 let lanes = [];
+
+/** Whether a race is to start as soon as the page is in sight. */
+let isResting = true;
 
 /** Milliseconds since 1970 by the clock of this machine. */
 function now() {
@@ -151,18 +158,18 @@ function startStreaming(lane) {
   };
 }
 
-/** Closing one that is not open yet would be an error to the browser. */
-function closeSocket(socket) {
-  if (socket.readyState === WebSocket.CONNECTING) socket.addEventListener('open', () => socket.close());
-  else socket.close();
+/** To close one that is not open yet is an error to the browser; but a page that was left can't wait until it is. */
+function closeSocket(socket, isLeft) {
+  if (socket.readyState !== WebSocket.CONNECTING || isLeft) socket.close();
+  else socket.addEventListener('open', () => socket.close());
 }
 
 function startWebSocket(lane) {
   const request = lane.open(true);
   const socket = new WebSocket(race.address('websocket').href.replace('http', 'ws'));
   socket.addEventListener('message', ({ data }) => lane.take(JSON.parse(data)));
-  lane.stop = () => {
-    closeSocket(socket);
+  lane.stop = (isLeft) => {
+    closeSocket(socket, isLeft);
     lane.close(request, true);
   };
 }
@@ -171,6 +178,7 @@ function startWebSocket(lane) {
 
 function start() {
   stop();
+  isResting = false;
   const settings = new FormData(controls);
   const control = new URL('/race/control', location);
   control.search = 'interval=' + settings.get('interval') + '&size=' + settings.get('size');
@@ -189,14 +197,27 @@ function start() {
   socket.addEventListener('message', ({ data }) => {
     if (race === mine) receive(JSON.parse(data));
   });
-  socket.addEventListener('close', ({ code }) => {
+  let wasOpen = false;
+  socket.addEventListener('open', () => (wasOpen = true));
+  socket.addEventListener('close', async ({ code }) => {
+    if (race !== mine) return;
+    const text = await describeClose(code, wasOpen, control);
     if (race !== mine) return;
     stop();
-    if (code === 1013) show('away', 'Too many races: try again later', 'Start');
-    else show('away', 'The server is away', 'Start');
+    show('away', text, 'Start');
   });
 }
 
+async function describeClose(code, wasOpen, url) {
+  if (code === TOO_MANY_RACES) return 'Too many races: try again later';
+  if (code === 1001) return 'The server is away';
+  if (code !== 1006) return 'The server closed with ' + code;
+  if (wasOpen) return 'The connection broke off';
+  const answer = await askOverHttp(url);
+  if (answer === null) return 'The server is away';
+  return 'The server is there, but opened no WebSocket: it answers HTTP with ' + answer;
+}
+${askOverHttp}
 function receive({ over, race: name, lanes: counts, time, now: serverTime }) {
   if (over) {
     stop();
@@ -229,10 +250,10 @@ function begin() {
   for (const lane of lanes) lane.start(lane);
 }
 
-function stop() {
+function stop(isLeft = false) {
   if (race === null) return;
-  for (const lane of lanes) lane.stop();
-  closeSocket(race.socket);
+  for (const lane of lanes) lane.stop(isLeft);
+  closeSocket(race.socket, isLeft);
   race = null;
 }
 
@@ -369,21 +390,25 @@ toggle.addEventListener('click', () => {
   show('stopped', 'Stopped', 'Start');
 });
 
-// A page that nobody sees needs no updates.
-let isResting = false;
-document.addEventListener('visibilitychange', () => {
-  if (document.hidden && race !== null) {
-    isResting = true;
-    stop();
-    show('stopped', 'Stopped while out of sight', 'Start');
-  } else if (!document.hidden && isResting) {
-    isResting = false;
-    start();
-  }
-});
+// A page that nobody sees needs no updates, nor one that was left and that the browser keeps.
+function rest(isLeft) {
+  if (race === null) return;
+  isResting = true;
+  stop(isLeft);
+  show('stopped', 'Stopped while out of sight', 'Start');
+}
+
+function wake() {
+  if (isResting && !document.hidden) start();
+}
+
+document.addEventListener('visibilitychange', () => (document.hidden ? rest(false) : wake()));
+addEventListener('pagehide', () => rest(true));
+// The first time, too: not before it does the browser fill in the settings of an earlier visit.
+addEventListener('pageshow', wake);
 
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', readColours);
 readColours();
-start();
+show('stopped', 'Not started', 'Start');
 requestAnimationFrame(drawAll);
 `;

@@ -28,8 +28,8 @@ const GRACE_TIME = 2000;
 const INTERVAL = { lowest: 100, highest: 10_000, byDefault: 1000 };
 const SIZE = { lowest: 50, highest: 10_000, byDefault: 50 };
 
-/** Close codes: the registry's "Try Again Later", and RFC 6455 §7.4.1 for a message that makes no sense. */
-const TRY_AGAIN_LATER = 1013;
+/** Close codes: one of our own, and that of RFC 6455 §7.4.1 for a message that makes no sense. */
+const TOO_MANY_RACES = 4013;
 const POLICY_VIOLATION = 1008;
 
 const answers = { polling, 'long-polling': longPolling, streaming };
@@ -97,7 +97,7 @@ export function addRaceRoutes(
 
   server.route('/race/control', requireWebSocket(async ({ webSocket, query }) => {
     if (races.size >= maxRaces) {
-      void webSocket.close(TRY_AGAIN_LATER, 'too many races at the moment');
+      void webSocket.close(TOO_MANY_RACES, 'too many races at the moment');
       return;
     }
     const race = new Race(query);

@@ -25,6 +25,8 @@ export interface Context {
 export interface Page {
   readonly keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> };
   goto(url: string): Promise<unknown>;
+  goBack(options: { waitUntil: 'commit' }): Promise<unknown>;
+  reload(): Promise<unknown>;
   url(): string;
   click(selector: string): Promise<void>;
   fill(selector: string, text: string): Promise<void>;
@@ -41,7 +43,11 @@ export interface Page {
 
 interface Playwright {
   readonly chromium: {
-    launch(options: { executablePath: string; args: readonly string[] }): Promise<Browser>;
+    launch(options: {
+      executablePath: string;
+      args: readonly string[];
+      ignoreDefaultArgs: readonly string[];
+    }): Promise<Browser>;
   };
 }
 
@@ -53,12 +59,19 @@ const FLAGS = [
   '--disable-component-update', '--disable-sync',
 ];
 
-/** Starts a browser with a fresh profile; ends the test if there is none. */
-export async function launchBrowser(): Promise<Browser> {
+/** Playwright's own: pages that are left end at once. */
+const NO_PAGE_CACHE = '--disable-back-forward-cache';
+
+/**
+ * Starts a browser with a fresh profile; ends the test if there is none.
+ * @param keepsPages whether it keeps a page that is left as it is, in its back/forward cache
+ */
+export async function launchBrowser(keepsPages = false): Promise<Browser> {
   requirePeer(existsSync(EXECUTABLE), `${EXECUTABLE} is missing: apt-get install chromium`);
   const playwright = findPlaywright();
   requirePeer(playwright, 'playwright-core is missing: npm ci --prefix test/interop');
-  return await playwright.chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
+  const ignoreDefaultArgs = keepsPages ? [NO_PAGE_CACHE] : [];
+  return await playwright.chromium.launch({ executablePath: EXECUTABLE, args: FLAGS, ignoreDefaultArgs });
 }
 
 function findPlaywright(): Playwright | null {

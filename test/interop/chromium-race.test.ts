@@ -1,6 +1,10 @@
 // A real browser on the page of the race: four transports at once, and the server's count of what each of them costs.
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
+import { createServer, requireWebSocket, type Request, type Server } from '../../src/index.js';
+import { pageFiles as homeFiles } from '../../src/server/echo-page.js';
+import { addPageFiles } from '../../src/server/page-file.js';
+import { pageFiles } from '../../src/server/race-page.js';
 import type { Race } from '../../src/server/race.js';
 import { startDemo, type Demo } from '../support/demo.js';
 import { suite } from '../support/suite.js';
@@ -193,6 +197,99 @@ race('it says when the server goes away, and the server does not wait for it', a
     const others = complaints.splice(0).filter((text) => !lost.test(text));
     assert.equal(others, []);
   });
+});
+
+race('it says when the connection breaks off', async () => {
+  await using demo = await startDemo();
+  await withRace(demo, async (page) => {
+    await page.waitForSelector('#state[data-state="running"]');
+    for (const connection of demo.server.connections) connection.terminate();
+    await page.waitForSelector('#state[data-state="away"]');
+    assert.is(await page.textContent('#state'), 'The connection broke off');
+  });
+});
+
+/** Serves the pages, and of what they talk to only what is added. */
+async function servePages(add: (server: Server) => void, use: (url: string) => Promise<void>): Promise<void> {
+  const server = createServer();
+  addPageFiles(server, { ...homeFiles, ...pageFiles });
+  add(server);
+  await server.listen(0, '127.0.0.1');
+  try {
+    await use(`http://127.0.0.1:${(server.address() as { port: number }).port}/race/`);
+  } finally {
+    await server.close({ timeout: 0 });
+  }
+}
+
+race('it says that the server is there where it refuses the handshake', async () => {
+  await servePages((server) => server.route('/race/control', () => ({ status: 403 })), async (url) => {
+    await openPage(browser!, url, async (page, { complaints }) => {
+      await page.waitForSelector('#state[data-state="away"]');
+      const text = 'The server is there, but opened no WebSocket: it answers HTTP with 403';
+      assert.is(await page.textContent('#state'), text);
+      assert.is(await page.textContent('#toggle'), 'Start');
+      // The browser complains of both.
+      assert.is(complaints.splice(0).length, 2);
+    });
+  });
+});
+
+for (const keepsPages of [false, true]) {
+  race(`what runs is what is shown, ${keepsPages ? 'with' : 'without'} a cache of pages`, async () => {
+    const fresh = await launchBrowser(keepsPages);
+    try {
+      await using demo = await startDemo();
+      await openPage(fresh, `http://127.0.0.1:${demo.port}/race/`, async (page) => {
+        /** The settings as they are shown, and what races by them. */
+        async function settings(): Promise<string> {
+          await page.waitForSelector('#state[data-state="running"]');
+          const shown = await page.evaluate<string>('String(new URLSearchParams(new FormData(controls)))');
+          const { interval, size } = only(demo);
+          assert.match(shown, new RegExp(`^interval=${interval}&.*&size=${size}$`));
+          return shown;
+        }
+
+        assert.is(await settings(), 'interval=1000&poll=500&size=50');
+        await choose(page, 'interval', 100);
+        await choose(page, 'size', 1000);
+        await until(() => demo.races.size === 1 && only(demo).size === 1000);
+        await page.click('a[href="/home/"]');
+        await until(() => demo.races.size === 0 && demo.server.connections.size === 0);
+        await page.goBack({ waitUntil: 'commit' });
+        assert.is(await settings(), 'interval=100&poll=500&size=1000');
+        const before = only(demo);
+        await page.reload();
+        await until(() => demo.races.size === 1 && only(demo) !== before);
+        await settings();
+      });
+      assert.equal(demo.errors, []);
+    } finally {
+      await fresh.close();
+    }
+  });
+}
+
+race('a page that is left does not go on connecting', async () => {
+  const keeping = await launchBrowser(true);
+  try {
+    const asking: Request[] = [];
+    const authorize = async (request: Request): Promise<boolean> => {
+      asking.push(request);
+      await new Promise((resolve) => request.signal.addEventListener('abort', resolve));
+      return false;
+    };
+    const add = (server: Server): void => server.route('/race/control', requireWebSocket(() => {}, { authorize }));
+    await servePages(add, async (url) => {
+      await openPage(keeping, url, async (page) => {
+        await until(() => asking.length === 1);
+        await page.click('a[href="/home/"]');
+        await until(() => asking[0]!.signal.aborted);
+      });
+    });
+  } finally {
+    await keeping.close();
+  }
 });
 
 for (const [width, colorScheme] of [[360, 'light'], [390, 'dark'], [700, 'light'], [1280, 'dark']] as const) {

@@ -1,5 +1,9 @@
 // A real browser on the demo's page: what a person does there, and what they see.
 import * as assert from 'uvu/assert';
+import { createServer } from '../../src/index.js';
+import { pageFiles } from '../../src/server/echo-page.js';
+import { addPageFiles } from '../../src/server/page-file.js';
+import type { Reply } from '../../src/server/reply.js';
 import { startDemo } from '../support/demo.js';
 import { suite } from '../support/suite.js';
 import { launchBrowser, openPage, type Browser, type ContextOptions, type Page, type Use } from './browser.js';
@@ -122,9 +126,63 @@ chromium('says when the connection breaks off', async () => {
   await withPage(`http://127.0.0.1:${demo.port}/home/`, async (page) => {
     await connect(page);
     for (const connection of demo.server.connections) connection.terminate();
-    assert.is(await state(page, 'away'), 'The connection broke off (1006): connect again once the server is back.');
+    assert.is(await state(page, 'away'), 'The connection broke off (1006): connect again.');
     await connect(page);
   });
+});
+
+for (const [reply, answer] of [
+  ['plain HTTP only', '200'],
+  [{ status: 403 }, '403'],
+  [{ status: 503 }, '503'],
+  [{ status: 302, headers: { Location: '/login/' } }, 'a redirect'],
+] satisfies [Reply, string][]) {
+  chromium(`says that the server is there where it answers a handshake otherwise: ${answer}`, async () => {
+    const server = createServer();
+    addPageFiles(server, pageFiles);
+    server.route('/echo/', () => reply);
+    await server.listen(0, '127.0.0.1');
+    const { port } = server.address() as { port: number };
+    try {
+      await withPage(`http://127.0.0.1:${port}/home/`, async (page, { complaints }) => {
+        await page.click('#connect');
+        const text = `The server is there, but opened no WebSocket (1006): it answers HTTP with ${answer}.`;
+        assert.is(await state(page, 'away'), text);
+        assert.equal(await enabledButtons(page), ['connect']);
+        // What the browser says to each of the two requests, if it wasn't answered with 101 or 200.
+        const expected = /failed: Error during WebSocket handshake|^error: Failed to load resource: .* status of [45]/;
+        assert.equal(complaints.splice(0).filter((complaint) => !expected.test(complaint)), []);
+      });
+    } finally {
+      await server.close({ timeout: 0 });
+    }
+  });
+}
+
+chromium('a page that is left closes its connection, and says so to who comes back', async () => {
+  const keeping = await launchBrowser(true);
+  try {
+    await using demo = await startDemo();
+    await openPage(keeping, `http://127.0.0.1:${demo.port}/home/`, async (page) => {
+      await connect(page);
+      await send(page, 'before');
+      const [connection] = demo.server.connections;
+      await page.click('a[href="/race/"]');
+      assert.equal(await connection!.closed, { code: 1005, reason: '', wasClean: true });
+      await page.waitForSelector('#state[data-state="running"]');
+      await page.goBack({ waitUntil: 'commit' });
+      assert.is(await state(page, 'closed'), 'Closed when you left this page: connect again.');
+      assert.equal(await enabledButtons(page), ['connect']);
+      await connect(page);
+      await send(page, 'after');
+      assert.equal(await messages(page), ['after', 'before'].flatMap((text) => {
+        const size = `${text.length} bytes`;
+        return [`received | text | ${size} | ${text}`, `sent | text | ${size} | ${text}`];
+      }));
+    });
+  } finally {
+    await keeping.close();
+  }
 });
 
 chromium('says when a message was too long', async () => {

@@ -1,6 +1,6 @@
 // The files of a page: their types and policy, and who may read them.
 import * as assert from 'uvu/assert';
-import { addPageFiles, pageFile } from '../../src/server/page-file.js';
+import { addPageFiles, askOverHttp, pageFile } from '../../src/server/page-file.js';
 import { httpRequest } from '../support/raw-client.js';
 import { suite } from '../support/suite.js';
 import { assertResponse, get, request, serve } from './harness.js';
@@ -33,6 +33,17 @@ files('each is served at its path, to GET and HEAD only', async () => {
   assertResponse(await httpRequest(served.port, request('HEAD', '/a.css')), lines, '');
   const refused = await httpRequest(served.port, request('DELETE', '/a.css'));
   assert.equal([refused.status, refused.headers.get('allow')], [405, 'GET, HEAD']);
+});
+
+files('a page asks over HTTP why no WebSocket was opened: the status, or null', async () => {
+  const ask = new Function(`${askOverHttp} return askOverHttp;`)() as (url: URL) => Promise<string | null>;
+  const { server, port } = await serve();
+  server.route('/a', () => 'a');
+  const url = new URL(`ws://127.0.0.1:${port}/a`);
+  assert.is(await ask(url), '200');
+  assert.is(await ask(new URL('b', url)), '404');
+  await server.close();
+  assert.is(await ask(url), null);
 });
 
 files.run();

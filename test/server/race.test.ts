@@ -106,12 +106,12 @@ control('a long message closes it with 1009', async () => {
   assert.is(await readClose(client), 1009);
 });
 
-control('one race too many is turned away with 1013, until another ends', async () => {
+control('one race too many is turned away with 4013, until another ends', async () => {
   await using running = await run({ maxRaces: 1 });
   const first = await start(running);
   await using second = await RawClient.connect(running.served.port);
   await second.upgrade('/race/control');
-  assert.is(await readClose(second), 1013);
+  assert.is(await readClose(second), 4013);
   await first.control[Symbol.asyncDispose]();
   await until('the race is over', () => running.races.size === 0);
   await using third = (await start(running)).control;
