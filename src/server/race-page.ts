@@ -199,7 +199,7 @@ button {
 button:hover { border-color: var(--accent); color: var(--accent); }
 
 .run { display: flex; align-items: center; gap: 1rem; }
-#state { color: var(--muted); font-size: 0.9375rem; }
+#state { padding-left: 1rem; text-indent: -1rem; color: var(--muted); font-size: 0.9375rem; }
 
 .lanes { display: grid; gap: 0.75rem; margin-top: 1.5rem; padding: 0; list-style: none; }
 .lane {
