@@ -12,12 +12,16 @@ export interface Close {
 
 /** The base of every error of twobyte's own; `code` is stable, the message is for people. */
 export class WebSocketError extends Error {
+  // On the prototype as the language's own errors have it, and in full: a minifier renames classes.
+  static {
+    this.prototype.name = 'WebSocketError';
+  }
+
   /** A stable name of the cause, such as `INVALID_UTF8`; safe to compare with. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
-    this.name = new.target.name;
     this.code = code;
   }
 }
@@ -35,6 +39,10 @@ export interface Refusal {
  * `throw new HandshakeError('NO_SESSION', 401, 'sign in first', { headers: { 'WWW-Authenticate': 'Basic' } })`.
  */
 export class HandshakeError extends WebSocketError {
+  static {
+    this.prototype.name = 'HandshakeError';
+  }
+
   /** The HTTP status code to answer with; for a client, the one it was answered with, 0 if there was none. */
   readonly status: number;
   /** Header fields that the status asks for, such as `Allow` with 405; for a client, those of the answer. */
@@ -52,6 +60,10 @@ export class HandshakeError extends WebSocketError {
 
 /** Bytes from the peer that break RFC 6455, or a message over the limit; the connection is failed (§7.1.7). */
 export class ProtocolError extends WebSocketError {
+  static {
+    this.prototype.name = 'ProtocolError';
+  }
+
   /** The close code sent to the peer: 1002, 1007 or 1009 (§7.4.1). */
   readonly closeCode: number;
 
@@ -63,6 +75,10 @@ export class ProtocolError extends WebSocketError {
 
 /** Something was asked of a connection that has ended or is closing. */
 export class ConnectionClosed extends WebSocketError {
+  static {
+    this.prototype.name = 'ConnectionClosed';
+  }
+
   /** How the connection ended; `null` while its closing handshake is still under way. */
   readonly close: Close | null;
 
@@ -110,6 +126,10 @@ function describe({ code, reason, error }: Close): string {
 
 /** Something did not happen within its time: a `wait({ timeout })`, a closing handshake, a sign of life. */
 export class TimeoutError extends WebSocketError {
+  static {
+    this.prototype.name = 'TimeoutError';
+  }
+
   constructor(message: string) {
     super('TIMEOUT', message);
   }

@@ -61,6 +61,13 @@ errors('ConnectionClosed carries how the connection ended, once it has', () => {
   assert.is(new ConnectionClosed(null).close, null);
 });
 
+errors('a name is the class\'s as published, whatever a minifier or an heir calls the class', () => {
+  class a extends HandshakeError {}
+  assert.is(new a('NO_KEY', 401, 'bring a key').name, 'HandshakeError');
+  const published = { WebSocketError, HandshakeError, ProtocolError, ConnectionClosed, TimeoutError };
+  for (const [name, { prototype }] of Object.entries(published)) assert.is(prototype.name, name);
+});
+
 errors.run();
 
 const ignoring = suite('errors: ignoreConnectionClosed');
