@@ -1,4 +1,4 @@
-// Installs the dev packages if they are missing, then compiles src, test and bench into dist/.
+// Installs the dev packages if they are missing, then compiles src, test and bench into dist/; `-p src` src alone.
 import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,9 +12,12 @@ function run(command, args, options) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-// `npm` is a script with another name on Windows, which only a shell finds.
-if (!existsSync(compiler)) run('npm', ['ci', '--no-audit', '--no-fund'], { shell: process.platform === 'win32' });
+if (!existsSync(compiler)) {
+  // `npm` is a script with another name on Windows, which only a shell finds. Its own would call this one: `prepare`.
+  const parameters = ['ci', '--ignore-scripts', '--no-audit', '--no-fund'];
+  run('npm', parameters, { shell: process.platform === 'win32' });
+}
 
 // A test that was deleted or renamed must not live on as its compiled file.
 rmSync(new URL('dist', import.meta.url), { recursive: true, force: true });
-run(process.execPath, [compiler]);
+run(process.execPath, [compiler, ...process.argv.slice(2)]);

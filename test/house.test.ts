@@ -167,9 +167,12 @@ house('the index only re-exports', () => {
   assert.is(rest.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '').trim(), '');
 });
 
-house('nothing is needed at run time, and three packages for development', () => {
+house('nothing is needed at run time, and three packages for development; a peer is for its types only', () => {
   const description = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, object>;
-  assert.equal(Object.keys(description).filter((key) => /dependencies$/i.test(key)), ['devDependencies']);
+  const lists = Object.keys(description).filter((key) => /dependencies$/i.test(key));
+  assert.equal(lists.sort(), ['devDependencies', 'peerDependencies']);
+  assert.equal(Object.keys(description['peerDependencies']!), ['@types/node']);
+  assert.equal(description['peerDependenciesMeta'], { '@types/node': { optional: true } });
   assert.equal(Object.keys(description['devDependencies']!).sort(), ['@types/node', 'typescript', 'uvu']);
 });
 

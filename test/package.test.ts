@@ -1,8 +1,10 @@
 // A stranger installs the tarball into an empty project, and every program of the documents does there what they say.
 import { rejects } from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import * as twobyte from '../src/index.js';
 import { extractSnippets } from './support/snippets.js';
@@ -10,6 +12,7 @@ import { Stranger } from './support/stranger.js';
 import { suite } from './support/suite.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
+const run = promisify(execFile);
 
 function listDocuments(): string[] {
   const guides = existsSync(join(root, 'docs')) ? readdirSync(join(root, 'docs')) : [];
@@ -91,17 +94,34 @@ project.before(async () => {
 
 project.after(() => stranger?.[Symbol.asyncDispose]());
 
-project('the tarball holds the compiled and the written sources, and the documents', () => {
+project('the tarball holds what is compiled, for import and for require, and the documents', () => {
   const paths = readdirSync(join(stranger.folder, 'node_modules/twobyte'), { recursive: true, encoding: 'utf8' });
   const files = paths.map((path) => path.replaceAll('\\', '/')).filter((path) => /\.[a-z]+$|^[A-Z]+$/.test(path));
-  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'src/index.ts']) {
+  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/api.md']) {
     assert.ok(files.includes(path), path);
   }
-  for (const path of ['dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/index.js.map', 'dist/src/cli.js']) {
+  for (const path of ['dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/cli.js', 'index.cjs', 'index.d.cts']) {
     assert.ok(files.includes(path), path);
   }
-  const known = /^(?:package\.json|[A-Z]+(?:\.md)?|docs\/.*|src\/.*\.ts|dist\/src\/.*\.(?:js|js\.map|d\.ts))$/;
+  const known = /^(?:package\.json|[A-Z]+(?:\.md)?|docs\/.*\.md|index\.(?:cjs|d\.cts)|dist\/src\/.*\.(?:js|d\.ts))$/;
   assert.equal(files.filter((path) => !known.test(path)), []);
+});
+
+project('the tarball has at most 250 kB', () => {
+  const { size } = statSync(stranger.tarball);
+  assert.ok(size <= 250_000, `${size} bytes`);
+});
+
+project('no file points to a source map that is not there', () => {
+  const index = readFileSync(join(stranger.folder, 'node_modules/twobyte/dist/src/index.js'), 'utf8');
+  assert.not.match(index, 'sourceMappingURL');
+});
+
+project('require gives what import gives, and no warning', async () => {
+  const path = join(stranger.folder, 'require.cjs');
+  const program = "import('twobyte').then((imported) => console.log(imported === require('twobyte')));";
+  writeFileSync(path, program);
+  assert.equal(await run(process.execPath, [path]), { stdout: 'true\n', stderr: '' });
 });
 
 project('nothing else was installed', () => {

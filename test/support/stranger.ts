@@ -2,7 +2,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,9 @@ import { performStep, type Snippet } from './snippets.js';
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const compiler = join(root, 'node_modules/typescript/bin/tsc');
 const run = promisify(execFile);
+
+/** What the package is made of, beside what is compiled. */
+const parts = ['package.json', 'index.cjs', 'index.d.cts', 'README.md', 'CHANGELOG.md', 'LICENSE', 'docs'];
 
 /** How long a program may take to print all, or to listen, in milliseconds. */
 const PATIENCE = 20_000;
@@ -58,14 +61,21 @@ export class Stranger {
   }
 
   async #install(): Promise<void> {
-    // `prepack` would build anew, and take away the files that run here.
-    await npm(root, 'pack', '--ignore-scripts', '--pack-destination', this.folder);
-    const tarball = readdirSync(this.folder).find((name) => name.endsWith('.tgz'))!;
+    // As `prepare` does, which would take away the files that run here.
+    const source = join(this.folder, 'source');
+    await run(process.execPath, [compiler, '-p', 'src', '--outDir', join(source, 'dist')], { cwd: root });
+    for (const part of parts) await cp(join(root, part), join(source, part), { recursive: true });
+    await npm(source, 'pack', '--ignore-scripts', '--pack-destination', this.folder);
     writeFileSync(join(this.folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
     writeFileSync(join(this.folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
-    await npm(this.folder, 'install', '--offline', '--no-audit', '--no-fund', `./${tarball}`);
+    await npm(this.folder, 'install', '--offline', '--no-audit', '--no-fund', this.tarball);
     mkdirSync(join(this.folder, 'node_modules/@types'));
     symlinkSync(join(root, 'node_modules/@types/node'), join(this.folder, 'node_modules/@types/node'));
+  }
+
+  /** The path of the package as it would be published. */
+  get tarball(): string {
+    return join(this.folder, readdirSync(this.folder).find((name) => name.endsWith('.tgz'))!);
   }
 
   /** Type-checks and compiles the programs, all at once; `runSnippet` then rejects those that are wrong. */
@@ -168,7 +178,8 @@ class Program {
   }
 }
 
-async function npm(folder: string, ...parameters: string[]): Promise<void> {
+/** Runs npm in a folder, quietly; rejects if it fails. */
+export async function npm(folder: string, ...parameters: string[]): Promise<void> {
   // Not those that an outer `npm test` has set for its own package.
   const environment = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
   await run('npm', parameters, {
