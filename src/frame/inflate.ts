@@ -18,7 +18,7 @@ export interface Context {
  * message"; then a last, empty block, which zlib finds only if all before it was whole. Behind an empty payload it is
  * not: the four are a block's but for its first byte, which every sender leaves (§7.2.1).
  */
-export const TAIL = Buffer.from('0000ffff0300', 'hex');
+export const TAIL: Buffer = Buffer.from('0000ffff0300', 'hex');
 
 /**
  * A block may be the last of its stream, and another stream follow (§7.2.3.4). Each costs a call of zlib's, 8 µs: a

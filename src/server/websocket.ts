@@ -34,10 +34,14 @@ export interface WebSocketOptions<Authorized = undefined> extends ConnectionOpti
    * Asked before the connection is accepted. What it returns is the handler's `request.authorized`; `undefined`, `null`
    * and `false` refuse with 403. To refuse with a reply of its own it throws a `HandshakeError`, but no redirect:
    * WebKit follows it to whatever route takes WebSockets there. Write the type of its parameter, `(request: Request)`:
-   * TypeScript needs that to find the type of `request.authorized`.
+   * TypeScript needs that to find the type of `request.authorized`; before 6, it finds the type of an arrow function
+   * only, and that of a method is `any`.
    */
   authorize?: (request: Request) => Authorized | Promise<Authorized>;
 }
+
+/** In an overload of its own, so that with `authorize` the type it gives is `any` where TypeScript doesn't find it. */
+type WithoutAuthorize = WebSocketOptions & { authorize?: never };
 
 /** A handler that `acceptWebSocket` or `requireWebSocket` has marked; for `server.route`. */
 export class WebSocketRoute {
@@ -78,20 +82,26 @@ export interface Route {
  * }));
  * ```
  */
-export function acceptWebSocket<Authorized = undefined>(
+export function acceptWebSocket(handler: Handler, options?: WithoutAuthorize): WebSocketRoute;
+export function acceptWebSocket<Authorized = any>(
   handler: Handler<Authorized>,
-  options: WebSocketOptions<Authorized> = {},
-): WebSocketRoute {
+  options?: WebSocketOptions<Authorized>,
+): WebSocketRoute;
+export function acceptWebSocket(handler: Route['handler'], options: WebSocketOptions<unknown> = {}): WebSocketRoute {
   return new WebSocketRoute(handler, 'accepted', options);
 }
 
 /** A route for WebSocket only: plain HTTP is answered with 426 and `Upgrade: websocket` (RFC 9110 §15.5.22). */
-export function requireWebSocket<Authorized = undefined>(
+export function requireWebSocket(handler: WebSocketHandler, options?: WithoutAuthorize): WebSocketRoute;
+export function requireWebSocket<Authorized = any>(
   handler: WebSocketHandler<Authorized>,
-  options: WebSocketOptions<Authorized> = {},
+  options?: WebSocketOptions<Authorized>,
+): WebSocketRoute;
+export function requireWebSocket(
+  handler: WebSocketHandler<never>,
+  options: WebSocketOptions<unknown> = {},
 ): WebSocketRoute {
-  const serve = (request: Request<Authorized>): unknown => handler(request as WebSocketRequest<Authorized>);
-  return new WebSocketRoute(serve, 'required', options);
+  return new WebSocketRoute(handler as Route['handler'], 'required', options);
 }
 
 /** @internal What the WebSocket routes of a server share. */
