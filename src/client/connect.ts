@@ -5,8 +5,9 @@ import { Connection } from '../connection/connection.js';
 import { toDeflate } from '../connection/deflate.js';
 import { KeepAlive } from '../connection/keep-alive.js';
 import {
-  milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
+  connectionDefaults, milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
 } from '../connection/limits.js';
+import { checkNames, type OptionNames } from '../connection/options.js';
 import { HandshakeError, TimeoutError } from '../errors.js';
 import { createKey } from '../handshake/accept.js';
 import { HeaderFields, quote } from '../handshake/headers.js';
@@ -42,6 +43,21 @@ export interface ConnectOptions extends ConnectionOptions {
   keepAliveInterval?: number;
 }
 
+/** @internal */
+export const connectOptions: OptionNames<ConnectOptions> = {
+  ...connectionDefaults,
+  subprotocols: true,
+  headers: true,
+  origin: true,
+  timeout: true,
+  signal: true,
+  tls: true,
+  socketPath: true,
+  proxy: true,
+  redirects: true,
+  keepAliveInterval: true,
+};
+
 const MAX_REDIRECTS = 20;
 const REDIRECTS = [301, 302, 303, 307, 308];
 
@@ -62,11 +78,12 @@ const keepAlives = new Map<number, KeepAlive>();
  * console.log(await connection.wait());
  * ```
  * @param url `ws:` or `wss:`, without a fragment; a user name and password in it become `Authorization: Basic`.
- * @throws TypeError or RangeError for an option that can't be used; as rejections also `HandshakeError` if the server
- * refuses or answers wrongly, with its status, headers and up to 64 KiB of its body; `TimeoutError`; the signal's
- * reason; the error of the socket or of TLS.
+ * @throws TypeError or RangeError for an option that is not known or can't be used; as rejections also
+ * `HandshakeError` if the server refuses or answers wrongly, with its status, headers and up to 64 KiB of its body;
+ * `TimeoutError`; the signal's reason; the error of the socket or of TLS.
  */
 export async function connect(url: string | URL, options: ConnectOptions = {}): Promise<Connection> {
+  checkNames('connect', options, connectOptions);
   const { timeout = 10_000, signal } = options;
   milliseconds('timeout', timeout);
   const context = prepare(options);

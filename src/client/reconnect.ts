@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '../connection/connection.js';
 import { milliseconds } from '../connection/limits.js';
+import { checkNames, type OptionNames } from '../connection/options.js';
 import { HandshakeError, TimeoutError } from '../errors.js';
-import { connect, type ConnectOptions } from './connect.js';
+import { connect, connectOptions, type ConnectOptions } from './connect.js';
 
 export interface ReconnectOptions extends ConnectOptions {
   /** Milliseconds of the first pause; it doubles with each failure. Default 500. */
@@ -11,6 +12,8 @@ export interface ReconnectOptions extends ConnectOptions {
   /** Milliseconds that a pause has at most. Default 60,000. */
   maxDelay?: number;
 }
+
+const reconnectOptions: OptionNames<ReconnectOptions> = { ...connectOptions, minDelay: true, maxDelay: true };
 
 /** Answers that another attempt may change, though they are 4xx: too slow, too early, too many. */
 const TEMPORARY = [408, 425, 429];
@@ -32,11 +35,13 @@ export async function* reconnect(
   url: string | URL,
   options: ReconnectOptions = {},
 ): AsyncGenerator<Connection, void, undefined> {
-  const { minDelay = 500, maxDelay = 60_000, signal } = options;
+  checkNames('reconnect', options, reconnectOptions);
+  const { minDelay = 500, maxDelay = 60_000, ...forConnect } = options;
+  const { signal } = options;
   milliseconds('minDelay', minDelay);
   milliseconds('maxDelay', maxDelay);
   for (let delay = minDelay; ; delay = Math.min(delay * 2, maxDelay)) {
-    const connection = await connect(url, options).catch(rethrowFatal);
+    const connection = await connect(url, forConnect).catch(rethrowFatal);
     if (connection !== null) {
       const openedAt = performance.now();
       const close = (): void => void connection.close();

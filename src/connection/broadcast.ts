@@ -1,10 +1,13 @@
 // One message to many connections: encoded once, and none of them waits for another.
 import { PreparedMessage } from '../frame/prepared.js';
 import type { Connection, SendOptions } from './connection.js';
+import { checkNames } from './options.js';
 import { toPayload, type Sendable } from './sendable.js';
 
 /** RFC 6455 §7.4.1. WebKitGTK takes "Try Again Later", 1013 of IANA's registry, for a protocol error. */
 const POLICY_VIOLATION = 1008;
+
+const POLICIES = ['wait', 'drop', 'close'];
 
 export interface BroadcastOptions extends SendOptions {
   /**
@@ -48,14 +51,16 @@ export function prepare(message: Sendable): PreparedMessage {
  * ```ts
  * const { slow } = broadcast(server.connections, 'news', { slow: 'drop' });
  * ```
- * @throws TypeError at once for a message that is none.
+ * @throws TypeError at once for a message that is none, or an option that is not known.
  */
 export function broadcast(
   connections: Iterable<Connection>,
   message: Sendable | PreparedMessage,
   options: BroadcastOptions = {},
 ): BroadcastResult {
+  checkNames<BroadcastOptions>('broadcast', options, { slow: true, compress: true });
   const policy = options.slow ?? 'wait';
+  if (!POLICIES.includes(policy)) throw new TypeError(`slow is one of ${POLICIES.join(', ')}, not ${policy}`);
   const prepared = message instanceof PreparedMessage ? message : prepare(message);
   const slow: Connection[] = [];
   const ended: Connection[] = [];

@@ -1,5 +1,6 @@
 // The limits and other options of a connection: names, defaults, and the check that a given one makes sense.
 import { constants } from 'node:buffer';
+import { checkNames } from './options.js';
 
 /** How messages are compressed (RFC 7692) where both sides agree to it. */
 export interface DeflateOptions {
@@ -47,7 +48,8 @@ export interface ConnectionLimits extends Required<Omit<ConnectionOptions, 'defl
   readonly deflate: ResolvedDeflateOptions | null;
 }
 
-const defaults: ConnectionLimits = {
+/** Whoever takes further options adds their names to these. */
+export const connectionDefaults: ConnectionLimits = {
   maxMessageBytes: 1 << 20,
   maxQueuedMessages: 1024,
   maxQueuedBytes: 1 << 20,
@@ -60,7 +62,7 @@ const defaults: ConnectionLimits = {
  * The given options over those of `base`.
  * @throws RangeError naming the option that is no whole number in its range, TypeError for one of another type.
  */
-export function resolveLimits(options: ConnectionOptions, base: ConnectionLimits = defaults): ConnectionLimits {
+export function resolveLimits(options: ConnectionOptions, base = connectionDefaults): ConnectionLimits {
   const limit = (name: Exclude<keyof ConnectionLimits, 'deflate'>, lowest: number, highest: number): number =>
     wholeNumber(name, options[name] ?? base[name], lowest, highest);
   return {
@@ -78,7 +80,7 @@ const deflateDefaults: ResolvedDeflateOptions = { threshold: 1024, level: 6, win
 
 /**
  * @returns `null` for no compression.
- * @throws TypeError for another type, RangeError naming the option that is no whole number in its range.
+ * @throws TypeError for another type or name, RangeError naming the option that is no whole number in its range.
  */
 function resolveDeflate(option: boolean | DeflateOptions): ResolvedDeflateOptions | null {
   if (option === false) return null;
@@ -86,6 +88,7 @@ function resolveDeflate(option: boolean | DeflateOptions): ResolvedDeflateOption
     throw new TypeError('deflate is true, false, or its options');
   }
   const given = option === true ? {} : option;
+  checkNames('deflate', given, deflateDefaults);
   const number = (name: 'threshold' | 'level' | 'windowBits', lowest: number, highest: number): number =>
     wholeNumber(`deflate.${name}`, given[name] ?? deflateDefaults[name], lowest, highest);
   return {

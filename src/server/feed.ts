@@ -1,5 +1,6 @@
 // Numbered updates for many readers: each asks for what came after the last number it has, now or when there is news.
 import { milliseconds, wholeNumber } from '../connection/limits.js';
+import { checkNames } from '../connection/options.js';
 
 /** One update of a feed. */
 export interface Update<T> {
@@ -26,9 +27,10 @@ export interface FeedOptions {
  * });
  * prices.publish(42);
  * ```
- * @throws RangeError if `keep` is not a whole number of at least 1.
+ * @throws TypeError for an option that is not known, RangeError if `keep` is not a whole number of at least 1.
  */
 export function createFeed<T>(options: FeedOptions = {}): Feed<T> {
+  checkNames<FeedOptions>('createFeed', options, { keep: true });
   return new Feed(options);
 }
 

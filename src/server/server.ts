@@ -4,8 +4,9 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Connection } from '../connection/connection.js';
 import { KeepAlive } from '../connection/keep-alive.js';
 import {
-  milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
+  connectionDefaults, milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
 } from '../connection/limits.js';
+import { checkNames, type OptionNames } from '../connection/options.js';
 import { HandshakeError, type Close } from '../errors.js';
 import { CloseCode, serializeClosePayload } from '../frame/close.js';
 import { serializeResponseHead } from '../handshake/http.js';
@@ -79,6 +80,24 @@ export interface CloseOptions {
   spread?: number;
 }
 
+const serverOptions: OptionNames<ServerOptions> = {
+  ...connectionDefaults,
+  acceptAll: true,
+  origins: true,
+  tls: true,
+  maxConnections: true,
+  maxBodyBytes: true,
+  headTimeout: true,
+  bodyTimeout: true,
+  idleTimeout: true,
+  keepAliveInterval: true,
+  onError: true,
+  onRefuse: true,
+  onClose: true,
+};
+
+const closeOptions: OptionNames<CloseOptions> = { timeout: true, code: true, reason: true, spread: true };
+
 /**
  * Makes a server of HTTP/1.1 and WebSocket.
  *
@@ -87,7 +106,7 @@ export interface CloseOptions {
  * server.route('/', () => 'hello');
  * await server.listen(8000, '127.0.0.1');
  * ```
- * @throws RangeError for an option out of its range.
+ * @throws TypeError for an option that is not known, RangeError for one out of its range.
  */
 export function createServer(options: ServerOptions = {}): Server {
   return new Server(options);
@@ -110,6 +129,7 @@ export class Server {
 
   /** @internal */
   constructor(options: ServerOptions) {
+    checkNames('createServer', options, serverOptions);
     const { maxConnections = Infinity, onError = (error) => console.error(error) } = options;
     const { onRefuse = warnOfHandshakes(), onClose } = options;
     type Time = 'headTimeout' | 'bodyTimeout' | 'idleTimeout' | 'keepAliveInterval';
@@ -200,6 +220,7 @@ export class Server {
    * nothing is closed then.
    */
   async close(options: CloseOptions = {}): Promise<void> {
+    checkNames('server.close', options, closeOptions);
     const { timeout = 10_000, code = CloseCode.GOING_AWAY, reason = 'the server is closing', spread = 0 } = options;
     milliseconds('timeout', timeout);
     wholeNumber('spread', spread, 0, timeout);

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net';
 import { Connection } from '../connection/connection.js';
 import { toDeflate } from '../connection/deflate.js';
 import type { KeepAlive } from '../connection/keep-alive.js';
-import type { ConnectionLimits, ConnectionOptions } from '../connection/limits.js';
+import { connectionDefaults, type ConnectionLimits, type ConnectionOptions } from '../connection/limits.js';
+import { checkNames, type OptionNames } from '../connection/options.js';
 import { ConnectionClosed, HandshakeError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import type { RequestHead } from '../handshake/http.js';
@@ -39,6 +40,13 @@ export interface WebSocketOptions<Authorized = undefined> extends ConnectionOpti
    */
   authorize?: (request: Request) => Authorized | Promise<Authorized>;
 }
+
+const webSocketOptions: OptionNames<WebSocketOptions> = {
+  ...connectionDefaults,
+  origins: true,
+  subprotocols: true,
+  authorize: true,
+};
 
 /** In an overload of its own, so that with `authorize` the type it gives is `any` where TypeScript doesn't find it. */
 type WithoutAuthorize = WebSocketOptions & { authorize?: never };
@@ -81,6 +89,7 @@ export interface Route {
  *   for await (const message of request.webSocket) await request.webSocket.send(message);
  * }));
  * ```
+ * @throws TypeError for an option that is not known.
  */
 export function acceptWebSocket(handler: Handler, options?: WithoutAuthorize): WebSocketRoute;
 export function acceptWebSocket<Authorized = any>(
@@ -88,10 +97,14 @@ export function acceptWebSocket<Authorized = any>(
   options?: WebSocketOptions<Authorized>,
 ): WebSocketRoute;
 export function acceptWebSocket(handler: Route['handler'], options: WebSocketOptions<unknown> = {}): WebSocketRoute {
+  checkNames('acceptWebSocket', options, webSocketOptions);
   return new WebSocketRoute(handler, 'accepted', options);
 }
 
-/** A route for WebSocket only: plain HTTP is answered with 426 and `Upgrade: websocket` (RFC 9110 §15.5.22). */
+/**
+ * A route for WebSocket only: plain HTTP is answered with 426 and `Upgrade: websocket` (RFC 9110 §15.5.22).
+ * @throws TypeError for an option that is not known.
+ */
 export function requireWebSocket(handler: WebSocketHandler, options?: WithoutAuthorize): WebSocketRoute;
 export function requireWebSocket<Authorized = any>(
   handler: WebSocketHandler<Authorized>,
@@ -101,6 +114,7 @@ export function requireWebSocket(
   handler: WebSocketHandler<never>,
   options: WebSocketOptions<unknown> = {},
 ): WebSocketRoute {
+  checkNames('requireWebSocket', options, webSocketOptions);
   return new WebSocketRoute(handler as Route['handler'], 'required', options);
 }
 

@@ -186,4 +186,11 @@ for (const role of roles) {
   });
 }
 
+test('a policy that is none is a TypeError', () => {
+  const slow = 'dorp' as 'drop';
+  assert.throws(() => broadcast([], 'a', { slow }), (error: Error) => {
+    return error instanceof TypeError && error.message === 'slow is one of wait, drop, close, not dorp';
+  });
+});
+
 test.run();
