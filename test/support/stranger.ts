@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { RawClient } from './raw-client.js';
 import { performStep, type Snippet } from './snippets.js';
+import { requirePeer } from './suite.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const compiler = join(root, 'node_modules/typescript/bin/tsc');
@@ -188,6 +189,9 @@ export async function npm(folder: string, ...parameters: string[]): Promise<void
     env: Object.fromEntries(environment),
     // As in build.js.
     shell: process.platform === 'win32',
+  }).catch((error: NodeJS.ErrnoException) => {
+    requirePeer(error.code !== 'ENOENT', 'npm is missing: it comes with Node.js');
+    throw error;
   });
 }
 
