@@ -8,6 +8,7 @@ import {
   connectionDefaults, milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
 } from '../connection/limits.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
+import { limitWait } from '../connection/wait-limits.js';
 import { HandshakeError, TimeoutError } from '../errors.js';
 import { createKey } from '../handshake/accept.js';
 import { HeaderFields, quote } from '../handshake/headers.js';
@@ -89,13 +90,9 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
   const context = prepare(options);
   let target: Target = { url: parseUrl(url), headers: Object.entries(options.headers ?? {}) };
   const controller = new AbortController();
-  const abort = (): void => controller.abort(signal!.reason);
-  if (signal?.aborted) abort();
-  signal?.addEventListener('abort', abort);
-  const timer = setTimeout(
-    () => controller.abort(new TimeoutError(`no connection within ${timeout} milliseconds`)),
-    timeout,
-  );
+  if (signal?.aborted) controller.abort(signal.reason);
+  const expire = (): void => controller.abort(new TimeoutError(`no connection within ${timeout} milliseconds`));
+  const stop = limitWait({ timeout, signal }, expire, (reason) => controller.abort(reason));
   try {
     let { redirects } = context;
     let opened = await open(target, context, redirects > 0, controller.signal);
@@ -105,8 +102,7 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
     }
     return opened;
   } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', abort);
+    stop();
   }
 }
 

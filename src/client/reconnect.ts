@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection } from '../connection/connection.js';
 import { milliseconds } from '../connection/limits.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
+import { whenAborted } from '../connection/wait-limits.js';
 import { HandshakeError, TimeoutError } from '../errors.js';
 import { connect, connectOptions, type ConnectOptions } from './connect.js';
 
@@ -45,18 +46,28 @@ export async function* reconnect(
     if (connection !== null) {
       const openedAt = performance.now();
       const close = (): void => void connection.close();
-      signal?.addEventListener('abort', close);
+      const ignore = signal && whenAborted(signal, close);
       try {
         yield connection;
       } finally {
-        signal?.removeEventListener('abort', close);
+        ignore?.();
         await connection.close();
       }
       if (performance.now() - openedAt > delay) delay = minDelay;
     }
     // A restarted server must not meet all its clients at once.
-    await sleep(delay * (0.5 + Math.random() / 2), null, signal && { signal }).catch(() => signal?.throwIfAborted());
+    await pause(delay * (0.5 + Math.random() / 2), signal);
   }
+}
+
+/** @throws the signal's reason after an abort. */
+async function pause(time: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  // Node's own timer would be one listener more on the caller's signal for each loop.
+  const controller = new AbortController();
+  const ignore = signal && whenAborted(signal, () => controller.abort());
+  await sleep(time, null, { signal: controller.signal }).catch(() => signal?.throwIfAborted());
+  ignore?.();
 }
 
 function rethrowFatal(error: unknown): null {

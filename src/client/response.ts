@@ -1,5 +1,6 @@
 // Reads what a server or proxy answers: the head, and of a refusal a bounded part of its body.
 import type { Socket } from 'node:net';
+import { whenAborted } from '../connection/wait-limits.js';
 import { HandshakeError } from '../errors.js';
 import { BodyDecoder } from '../handshake/body.js';
 import { ResponseHeadParser, type ResponseHead } from '../handshake/http.js';
@@ -21,7 +22,7 @@ export function waitFor<T>(
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener as () => void);
-      signal.removeEventListener('abort', abort);
+      ignore();
     };
     const fail = (error: unknown): void => {
       settle();
@@ -37,7 +38,7 @@ export function waitFor<T>(
       ...listen((value) => (settle(), resolve(value)), fail),
     };
     for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener as () => void);
-    signal.addEventListener('abort', abort);
+    const ignore = whenAborted(signal, abort);
     if (signal.aborted) abort();
     else if (socket.destroyed) lose();
   });

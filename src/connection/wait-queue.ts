@@ -1,6 +1,7 @@
 // The queue of received messages and of those who wait for one: put, take, wait, end.
 import { TimeoutError } from '../errors.js';
 import { milliseconds } from './limits.js';
+import { limitWait } from './wait-limits.js';
 
 export interface WaitOptions {
   /** Milliseconds after which the wait rejects with a `TimeoutError`; no limit if absent. */
@@ -124,23 +125,14 @@ export class WaitQueue<T> {
     return new Promise((resolve, reject) => {
       const giveUp = (reason: unknown): void => {
         this.#leave(waiter);
-        settle();
         reject(reason);
       };
-      const onAbort = (): void => giveUp(signal!.reason);
-      const timer =
-        timeout === undefined
-          ? undefined
-          : setTimeout(() => giveUp(new TimeoutError(`no message within ${timeout} milliseconds`)), timeout);
-      const settle = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
-      };
+      const expire = (): void => giveUp(new TimeoutError(`no message within ${timeout} milliseconds`));
+      const stop = limitWait({ timeout, signal }, expire, giveUp);
       const waiter = this.#join((item: T | null) => {
-        settle();
+        stop();
         resolve(item);
       }, false);
-      signal?.addEventListener('abort', onAbort);
     });
   }
 }

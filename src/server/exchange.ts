@@ -1,4 +1,5 @@
 // One request on its way to its reply: reads the body when it is asked for, and knows when the client has gone.
+import { setMaxListeners } from 'node:events';
 import { clientGone, HandshakeError } from '../errors.js';
 import type { RequestHead } from '../handshake/http.js';
 import { BodyDecoder } from '../handshake/body.js';
@@ -74,8 +75,12 @@ export class Exchange {
 
   /** Aborted when the client leaves before it has its reply. Made on demand: most handlers never look. */
   get signal(): AbortSignal {
-    this.#abortController ??= new AbortController();
-    if (this.#hasLeft && this.#after === null) this.#abortController.abort(clientGone());
+    if (this.#abortController === null) {
+      this.#abortController = new AbortController();
+      // A handler may give it to any number of calls; Node warns of the eleventh as of a leak.
+      setMaxListeners(0, this.#abortController.signal);
+      if (this.#hasLeft && this.#after === null) this.#abortController.abort(clientGone());
+    }
     return this.#abortController.signal;
   }
 

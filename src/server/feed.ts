@@ -1,6 +1,7 @@
 // Numbered updates for many readers: each asks for what came after the last number it has, now or when there is news.
 import { milliseconds, wholeNumber } from '../connection/limits.js';
 import { checkNames } from '../connection/options.js';
+import { limitWait } from '../connection/wait-limits.js';
 
 /** One update of a feed. */
 export interface Update<T> {
@@ -138,21 +139,15 @@ export class Feed<T> {
 
   #news(timeout: number | undefined, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const settle = (): void => {
-        this.#waiting.delete(wake);
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-      };
       const wake = (): void => {
-        settle();
+        this.#waiting.delete(wake);
+        stop();
         resolve();
       };
-      const abort = (): void => {
-        settle();
-        reject(signal!.reason);
-      };
-      const timer = timeout === undefined ? undefined : setTimeout(wake, timeout);
-      signal?.addEventListener('abort', abort);
+      const stop = limitWait({ timeout, signal }, wake, (reason) => {
+        this.#waiting.delete(wake);
+        reject(reason);
+      });
       this.#waiting.add(wake);
     });
   }

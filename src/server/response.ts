@@ -1,6 +1,7 @@
 // Writes a response to a socket, no faster than the client reads it (RFC 9112 §6.3, §7.1).
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
+import { whenAborted } from '../connection/wait-limits.js';
 import { serializeResponseHead } from '../handshake/http.js';
 import type { Response } from './reply.js';
 
@@ -60,7 +61,7 @@ async function writeStream(
     stop();
     return;
   }
-  gone.addEventListener('abort', stop);
+  const ignore = whenAborted(gone, stop);
   try {
     for (;;) {
       const { done, value } = await iterator.next();
@@ -74,7 +75,7 @@ async function writeStream(
     // A body that was stopped may fail by it.
     if (!gone.aborted) throw error;
   } finally {
-    gone.removeEventListener('abort', stop);
+    ignore();
   }
 }
 

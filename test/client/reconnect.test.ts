@@ -1,5 +1,5 @@
 // One connection after another: which failures are tried again, how long the pauses are, and what ends it all.
-import { getEventListeners } from 'node:events';
+import { getEventListeners, setMaxListeners } from 'node:events';
 import { syncBuiltinESMExports } from 'node:module';
 import timers from 'node:timers/promises';
 import * as assert from 'uvu/assert';
@@ -9,6 +9,7 @@ import type { Connection } from '../../src/connection/connection.js';
 import { HandshakeError, TimeoutError } from '../../src/errors.js';
 import { RawServer } from '../support/raw-server.js';
 import { suite } from '../support/suite.js';
+import { warningsOf } from '../support/warnings.js';
 import { acceptUpgrade, assertEnded, failure, readRequest, upgrade } from './harness.js';
 
 const test = suite('client/reconnect');
@@ -316,6 +317,26 @@ test('an abort before, while connecting, in a pause and in the body ends it with
   await answerNext(server, 'accept');
   assert.is(await loop, reason as unknown);
   assert.is(getEventListeners(signal, 'abort').length, 0);
+});
+
+test('any number of loops on one signal is no leak of listeners', async () => {
+  const controller = new AbortController();
+  const { signal } = controller;
+  setMaxListeners(10, signal);
+  await using server = await RawServer.listen();
+  const { url } = server;
+  let pausing = 0;
+  timers.setTimeout = (async (_: number, value: unknown, options?: { signal?: AbortSignal }) => {
+    if (++pausing === 20) queueMicrotask(() => controller.abort('enough'));
+    return await sleep(2 ** 31 - 1, value, options);
+  }) as typeof sleep;
+  syncBuiltinESMExports();
+  const warnings = await warningsOf(async () => {
+    const loops = Array.from({ length: 20 }, () => take(url, 1, { signal }));
+    for (const _ of loops) await answerNext(server, refusal(503));
+    for (const outcome of await Promise.all(loops)) assert.is(outcome, 'enough' as unknown);
+  });
+  assert.equal([warnings, getEventListeners(signal, 'abort').length], [[], 0]);
 });
 
 test('an abort closes the connection that the body waits on', async () => {

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { WaitQueue } from '../../src/connection/wait-queue.js';
 import { TimeoutError } from '../../src/errors.js';
 import { suite } from '../support/suite.js';
+import { warningsOf } from '../support/warnings.js';
 import { countTimers, isPending, rejectionOf } from './harness.js';
 
 const test = suite('WaitQueue');
@@ -234,13 +235,24 @@ test('one signal ends all waits that were given it, and no other', async () => {
   const queue = queueOf();
   const controller = new AbortController();
   const { signal } = controller;
-  setMaxListeners(0, signal);
   const aborted = Array.from({ length: 20 }, () => queue.wait({ signal }));
   const other = queue.wait();
   controller.abort('enough');
   for (const wait of aborted) assert.is(await rejectionOf(wait), 'enough');
   queue.put('a', 1);
   assert.is(await other, 'a');
+});
+
+test('any number of waits on one signal is no leak of listeners', async () => {
+  const { signal } = new AbortController();
+  setMaxListeners(10, signal);
+  const queue = queueOf();
+  const warnings = await warningsOf(() => {
+    for (let count = 0; count < 100; count++) void queue.wait({ signal, timeout: 60_000 });
+  });
+  assert.equal(warnings, []);
+  queue.end();
+  assert.is(countListeners(signal), 0);
 });
 
 test('no listener stays on the signal, however the wait ends', async () => {
@@ -289,7 +301,6 @@ test('100,000 waiters that timed out, and 1,000 that were aborted, leave nothing
   const timers = countTimers();
   const controller = new AbortController();
   const { signal } = controller;
-  setMaxListeners(0, signal);
   const waits: Promise<unknown>[] = [];
   for (let number = 0; number < 100_000; number++) {
     waits.push(queue.wait({ timeout: 0 }));

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { RequestHeadParser } from '../../src/handshake/http.js';
 import { Exchange } from '../../src/server/exchange.js';
 import { suite } from '../support/suite.js';
+import { warningsOf } from '../support/warnings.js';
 import { countTimers } from './harness.js';
 
 /** Has counted 100 bytes of requests before, 20 of this one's, and 300 of replies. */
@@ -259,6 +260,14 @@ leaving('the signal is aborted, once, whether it was asked for before or after',
   const late = begin('');
   late.exchange.leave();
   assert.is(late.exchange.signal.aborted, true);
+});
+
+leaving('the signal may be given to any number of calls: Node warns of no leak of listeners', async () => {
+  const { signal } = begin('').exchange;
+  const warnings = await warningsOf(() => {
+    for (let count = 0; count < 100; count++) signal.addEventListener('abort', () => count);
+  });
+  assert.equal(warnings, []);
 });
 
 leaving('once the reply was written the signal is not aborted any more', async () => {

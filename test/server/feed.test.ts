@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { createFeed, type Feed, type Update } from '../../src/server/feed.js';
 import { isPending, nextTurn, rejectionOf } from '../connection/harness.js';
 import { suite } from '../support/suite.js';
+import { warningsOf } from '../support/warnings.js';
 import { countTimers } from './harness.js';
 
 /** A feed in which `1` … `count` were published under these numbers. */
@@ -153,7 +154,6 @@ waiting('no timer and no listener is left, however it ends', async () => {
   const timers = countTimers();
   const controller = new AbortController();
   const { signal } = controller;
-  setMaxListeners(0, signal);
   const feed = feedOf(0);
   const listeners = (): number => getEventListeners(signal, 'abort').length;
 
@@ -178,6 +178,20 @@ waiting('no timer and no listener is left, however it ends', async () => {
   feed.end();
   await ended;
   assert.is(countTimers(), timers, 'ended');
+});
+
+waiting('any number of waits and loops on one signal is no leak of listeners', async () => {
+  const { signal } = new AbortController();
+  setMaxListeners(10, signal);
+  const feed = feedOf(1);
+  const all: Promise<unknown>[] = [];
+  const warnings = await warningsOf(() => {
+    for (let count = 0; count < 50; count++) all.push(feed.wait(1, { signal }), feed.from(1, { signal }).next());
+  });
+  assert.equal(warnings, []);
+  feed.end();
+  await Promise.all(all);
+  assert.is(getEventListeners(signal, 'abort').length, 0);
 });
 
 waiting('who has left is not woken', async () => {
