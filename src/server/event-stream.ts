@@ -1,5 +1,4 @@
 // Replies that a browser's `EventSource` reads: Server-Sent Events (HTML Living Standard §9.2).
-import { KeepAlive } from '../connection/keep-alive.js';
 import { wholeNumber } from '../connection/limits.js';
 import type { ReplyParts } from './reply.js';
 
@@ -16,20 +15,18 @@ export interface ServerSentEvent {
 }
 
 /**
- * Milliseconds: a stream that was silent from one tick to the next gets a comment. HTML §9.2.7: "authors can include a
- * comment line [...] every 15 seconds or so", because proxies drop silent connections.
+ * Milliseconds without a byte until a comment is sent. HTML §9.2.7: "authors can include a comment line [...] every 15
+ * seconds or so", because proxies drop silent connections. A second less, as timers are late.
  */
-const COMMENT_INTERVAL = 15_000;
+const MAX_SILENCE = 14_000;
 
 /** §9.2.6: a line that begins with a colon is a comment; the empty line behind it dispatches nothing. */
-const COMMENT = ':\n\n';
-
-const keepAlive = new KeepAlive(COMMENT_INTERVAL);
+const COMMENT = { done: false, value: ':\n\n' } as const;
 
 /**
- * Makes a reply of `text/event-stream` that sends events as they come, a string standing for its data. While there are
- * none, comments keep proxies from cutting the connection. Give the source `request.signal`, so that it stops waiting
- * when the client goes.
+ * Makes a reply of `text/event-stream` that sends events as they come, a string standing for its data. A comment comes
+ * first, as some proxies hold the head until the first byte, and whenever 15 seconds would pass without one. Give the
+ * source `request.signal`, so that it stops waiting when the client goes.
  *
  * ```ts
  * server.route('/news/', (request) => {
@@ -48,37 +45,34 @@ export function eventStream(events: AsyncIterable<string | ServerSentEvent>): Re
       // Without it nginx gathers what it passes on until a buffer is full.
       'X-Accel-Buffering': 'no',
     },
-    body: eventStreamBody(events, keepAlive),
+    body: { [Symbol.asyncIterator]: () => new EventStream(events[Symbol.asyncIterator]()) },
   };
-}
-
-/** @internal The bytes of the stream; `silence` is told of each stream that is being read. */
-export function eventStreamBody(
-  events: AsyncIterable<string | ServerSentEvent>,
-  silence: KeepAlive,
-): AsyncIterable<string> {
-  return { [Symbol.asyncIterator]: () => new EventStream(events[Symbol.asyncIterator](), silence) };
 }
 
 class EventStream implements AsyncIterator<string> {
   readonly #events: AsyncIterator<string | ServerSentEvent>;
-  readonly #silence: KeepAlive;
   /** The event that the source was asked for: a comment may overtake it. */
   #upcoming: Promise<IteratorResult<string>> | null = null;
   #hasArrived = false;
   /** Gives whoever reads what it waits for; `null` while nobody does. */
   #give: ((result: IteratorResult<string> | Promise<IteratorResult<string>>) => void) | null = null;
-  #isSilent = false;
+  /** Runs since somebody last asked: then all before had been written. */
+  #silence: NodeJS.Timeout | null = null;
 
-  constructor(events: AsyncIterator<string | ServerSentEvent>, silence: KeepAlive) {
+  constructor(events: AsyncIterator<string | ServerSentEvent>) {
     this.#events = events;
-    this.#silence = silence;
-    silence.add(this);
   }
 
   next(): Promise<IteratorResult<string>> {
     return new Promise((resolve) => {
       this.#give = resolve;
+      if (this.#silence === null) {
+        // It must not keep a process alive that has nothing else to do.
+        this.#silence = setTimeout(() => this.#comment(), MAX_SILENCE).unref();
+        this.#comment();
+        return;
+      }
+      this.#silence.refresh();
       if (this.#upcoming === null) this.#ask();
       else if (this.#hasArrived) this.#handOver();
     });
@@ -86,20 +80,17 @@ class EventStream implements AsyncIterator<string> {
 
   async return(): Promise<IteratorResult<string>> {
     const end = { done: true, value: undefined } as const;
-    this.#silence.delete(this);
+    clearTimeout(this.#silence ?? undefined);
     this.#give?.(end);
     this.#give = null;
     await this.#events.return?.();
     return end;
   }
 
-  /** Called at each tick of the shared timer. */
-  checkLife(): void {
-    if (this.#isSilent && this.#give !== null) {
-      this.#give({ done: false, value: COMMENT });
-      this.#give = null;
-    }
-    this.#isSilent = true;
+  /** Who does not read gets no comments. */
+  #comment(): void {
+    this.#give?.(COMMENT);
+    this.#give = null;
   }
 
   #ask(): void {
@@ -120,14 +111,14 @@ class EventStream implements AsyncIterator<string> {
       hasMore = true;
       return { done: false, value: text };
     } finally {
-      if (!hasMore) this.#silence.delete(this);
+      if (!hasMore) clearTimeout(this.#silence!);
     }
   }
 
   #handOver(): void {
     this.#give!(this.#upcoming!);
     this.#give = this.#upcoming = null;
-    this.#hasArrived = this.#isSilent = false;
+    this.#hasArrived = false;
   }
 }
 

@@ -1,24 +1,36 @@
-// Event streams: the bytes of each event (HTML §9.2.6), what is refused, comments while it is silent, and the end.
+// Event streams: the bytes of each event (HTML §9.2.6), what is refused, comments at first and in silence, and the end.
 import { rejects } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
-import { KeepAlive } from '../../src/connection/keep-alive.js';
-import { eventStream, eventStreamBody, type ServerSentEvent } from '../../src/server/event-stream.js';
+import { eventStream, type ServerSentEvent } from '../../src/server/event-stream.js';
 import { createFeed } from '../../src/server/feed.js';
 import { isPending, nextTurn } from '../connection/harness.js';
+import { Clock } from '../support/clock.js';
 import { RawClient } from '../support/raw-client.js';
 import { suite } from '../support/suite.js';
-import { gate, get, linesOf, serve, until, type Gate } from './harness.js';
+import { countTimers, FIRST_COMMENT, gate, get, linesOf, serve, until, type Gate } from './harness.js';
 
 type Event = string | ServerSentEvent;
+
+const COMMENT = { done: false, value: ':\n\n' };
+const END = { done: true, value: undefined };
+
+/** No more than so many milliseconds without a byte: trafficserver cuts after 30 s of silence. */
+const LONGEST_GAP = 15_000;
 
 async function* eventsOf(...events: Event[]): AsyncGenerator<Event> {
   yield* events;
 }
 
-/** All that is streamed. */
+function streamOf(events: AsyncIterable<Event>): AsyncIterator<string> {
+  return (eventStream(events).body as AsyncIterable<string>)[Symbol.asyncIterator]();
+}
+
+/** All that is streamed after the comment at the beginning. */
 async function collect(events: AsyncIterable<Event>): Promise<string> {
+  const stream = streamOf(events);
+  assert.equal(await stream.next(), COMMENT);
   let text = '';
-  for await (const chunk of eventStream(events).body as AsyncIterable<string>) text += chunk;
+  for (let next = await stream.next(); !next.done; next = await stream.next()) text += next.value;
   return text;
 }
 
@@ -113,54 +125,64 @@ class Source implements AsyncIterator<Event> {
   }
 }
 
-/** A timer whose ticks are the test's. */
-class Ticks extends KeepAlive {
-  readonly streams = new Set<{ checkLife(): void }>();
-
-  constructor() {
-    super(0);
-  }
-
-  override add(stream: { checkLife(): void }): void {
-    this.streams.add(stream);
-  }
-
-  override delete(stream: { checkLife(): void }): void {
-    this.streams.delete(stream);
-  }
-
-  tick(): void {
-    for (const stream of this.streams) stream.checkLife();
-  }
+interface Opened extends Disposable {
+  readonly clock: Clock;
+  readonly source: Source;
+  readonly stream: AsyncIterator<string>;
 }
 
-function open(): { source: Source; ticks: Ticks; stream: AsyncIterator<string> } {
+/** A stream of which the first comment has been read. */
+async function open(): Promise<Opened> {
+  const clock = new Clock();
   const source = new Source();
-  const ticks = new Ticks();
-  return { source, ticks, stream: eventStreamBody(source.events, ticks)[Symbol.asyncIterator]() };
+  const stream = streamOf(source.events);
+  assert.equal(await stream.next(), COMMENT);
+  return { clock, source, stream, [Symbol.dispose]: () => clock[Symbol.dispose]() };
 }
-
-const COMMENT = { done: false, value: ':\n\n' };
-const END = { done: true, value: undefined };
 
 const silence = suite('event stream: silence');
 
-silence('the second tick without an event gives a comment, and so does each further one', async () => {
-  const { ticks, stream } = open();
+silence('a comment comes at once, before the source is asked', async () => {
+  const source = new Source();
+  const stream = streamOf(source.events);
+  assert.equal(await stream.next(), COMMENT);
+  assert.is(source.asked, 0);
+  await stream.return!();
+});
+
+silence('without events comments come, none more than 15 s after the last byte, nor much sooner', async () => {
+  using opened = await open();
+  const { clock, stream } = opened;
   for (let round = 0; round < 3; round++) {
     const next = stream.next();
-    if (round === 0) ticks.tick();
+    clock.advance(10_000);
     assert.ok(await isPending(next));
-    ticks.tick();
+    clock.advance(LONGEST_GAP - 10_000);
     assert.equal(await next, COMMENT);
   }
 });
 
-silence('a comment loses no event, and the source is asked once', async () => {
-  const { source, ticks, stream } = open();
+silence('15 s are counted from the last byte, be it of an event', async () => {
+  using opened = await open();
+  const { clock, source, stream } = opened;
+  for (let round = 0; round < 3; round++) {
+    const event = stream.next();
+    clock.advance(13_000);
+    source.give('a');
+    assert.equal(await event, { done: false, value: 'data: a\n\n' });
+  }
   const comment = stream.next();
-  ticks.tick();
-  ticks.tick();
+  clock.advance(13_000);
+  assert.ok(await isPending(comment));
+  clock.advance(LONGEST_GAP - 13_000);
+  assert.equal(await comment, COMMENT);
+});
+
+silence('a comment loses no event, and the source is asked once', async () => {
+  using opened = await open();
+  const { clock, source, stream } = opened;
+  const comment = stream.next();
+  clock.advance(LONGEST_GAP);
   assert.equal(await comment, COMMENT);
   const event = stream.next();
   source.give('a');
@@ -169,60 +191,59 @@ silence('a comment loses no event, and the source is asked once', async () => {
 });
 
 silence('an event that comes while nobody reads is kept', async () => {
-  const { source, ticks, stream } = open();
+  using opened = await open();
+  const { clock, source, stream } = opened;
   const comment = stream.next();
-  ticks.tick();
-  ticks.tick();
+  clock.advance(LONGEST_GAP);
   await comment;
   source.give('a');
   await nextTurn();
   // Who does not read gets no comments.
-  ticks.tick();
-  ticks.tick();
+  clock.advance(10 * LONGEST_GAP);
   assert.equal(await stream.next(), { done: false, value: 'data: a\n\n' });
+  const next = stream.next();
+  clock.advance(LONGEST_GAP);
+  assert.equal(await next, COMMENT);
 });
 
-silence('an event is a sign of life', async () => {
-  const { source, ticks, stream } = open();
-  const first = stream.next();
-  ticks.tick();
-  source.give('a');
-  await first;
-  const second = stream.next();
-  ticks.tick();
-  assert.ok(await isPending(second));
-  ticks.tick();
-  assert.equal(await second, COMMENT);
-});
-
-silence('the end, a failure and a bad event stop the ticks', async () => {
+silence('the end, a failure and a bad event stop the timer', async () => {
   const endings: readonly ((source: Source) => void)[] = [
     (source) => source.end(), (source) => source.fail(new Error('no more')), (source) => source.give({ id: '\n' }),
   ];
   for (const ending of endings) {
-    const { source, ticks, stream } = open();
-    assert.is(ticks.streams.size, 1);
+    using opened = await open();
+    const { clock, source, stream } = opened;
+    assert.is(clock.timers, 1);
     const next = stream.next().catch(() => END);
     ending(source);
     assert.equal(await next, END);
-    assert.is(ticks.streams.size, 0);
+    assert.is(clock.timers, 0);
   }
 });
 
 silence('return ends it at once, though the source still waits', async () => {
-  const { source, ticks, stream } = open();
+  using opened = await open();
+  const { clock, source, stream } = opened;
   const next = stream.next();
   assert.equal(await stream.return!(), END);
   assert.equal(await next, END);
-  assert.equal([source.returned, ticks.streams.size], [1, 0]);
+  assert.equal([source.returned, clock.timers], [1, 0]);
 });
 
 silence('return before anything was asked for, of a source that has none', async () => {
-  const ticks = new Ticks();
+  using clock = new Clock();
   const source = { next: () => Promise.reject(new Error('not to be asked')) };
-  const stream = eventStreamBody({ [Symbol.asyncIterator]: () => source }, ticks)[Symbol.asyncIterator]();
+  const stream = streamOf({ [Symbol.asyncIterator]: () => source });
   assert.equal(await stream.return!(), END);
-  assert.is(ticks.streams.size, 0);
+  assert.is(clock.timers, 0);
+});
+
+silence('its timer keeps no process alive', async () => {
+  const timers = countTimers();
+  const stream = streamOf(new Source().events);
+  await stream.next();
+  assert.is(countTimers(), timers);
+  await stream.return!();
 });
 
 silence.run();
@@ -250,6 +271,7 @@ served('events reach the client as they come, and the feed is let go when it lea
     'HTTP/1.1 200 OK', 'Content-Type: text/event-stream', 'Cache-Control: no-store', 'X-Accel-Buffering: no',
     'Transfer-Encoding: chunked',
   ]);
+  assert.is((await client.readUntil('\n\n\r\n')).toString(), FIRST_COMMENT);
   assert.is((await client.readUntil('\n\n\r\n')).toString(), 'f\r\nid: 2\ndata: b\n\n\r\n');
   feed.publish('c');
   assert.is((await client.readUntil('\n\n\r\n')).toString(), 'f\r\nid: 3\ndata: c\n\n\r\n');

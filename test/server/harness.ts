@@ -93,6 +93,9 @@ export function assertRefusal(response: RawResponse, status: string, ...fields: 
   assert.match(text, /^[\x20-\x7e]{10,200}\n$/);
 }
 
+/** The chunk with which each event stream begins: a comment. */
+export const FIRST_COMMENT = '3\r\n:\n\n\r\n';
+
 /** The fields of a refusal without fields of its own. */
 export const PLAIN_REFUSAL = ['Content-Type: text/plain; charset=utf-8', 'length'] as const;
 

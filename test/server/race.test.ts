@@ -4,7 +4,9 @@ import * as assert from 'uvu/assert';
 import { addRaceRoutes, type Race, type RaceLimits } from '../../src/server/race.js';
 import { httpRequest, RawClient, upgradeRequest } from '../support/raw-client.js';
 import { suite } from '../support/suite.js';
-import { assertRefusal, countTimers, get, PLAIN_REFUSAL, serve, until, type Served } from './harness.js';
+import {
+  assertRefusal, countTimers, FIRST_COMMENT, get, PLAIN_REFUSAL, serve, until, type Served,
+} from './harness.js';
 
 interface Message {
   readonly race?: string;
@@ -214,7 +216,7 @@ lanes('every byte of a lane is counted, and none besides', async () => {
 
   const streamRequest = get(`/race/${name}/streaming?after=0`);
   http.write(streamRequest);
-  const streamed = await http.readUntil('\n\n\r\n');
+  const streamed = Buffer.concat([await http.readUntil(FIRST_COMMENT), await http.readUntil('\n\n\r\n')]);
 
   const handshake = upgradeRequest(`/race/${name}/websocket?after=0`);
   await using socket = await RawClient.connect(running.served.port);
@@ -270,7 +272,7 @@ lanes('the end of a race ends what waits for it', async () => {
   await using socket = await RawClient.connect(running.served.port);
   held.write(get(`/race/${name}/long-polling`));
   stream.write(get(`/race/${name}/streaming`));
-  await stream.readUntil('\r\n\r\n');
+  await stream.readUntil(`\r\n\r\n${FIRST_COMMENT}`);
   await socket.upgrade(`/race/${name}/websocket`);
   await client[Symbol.asyncDispose]();
   assert.is((await held.readResponse()).status, 204);

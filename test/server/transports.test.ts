@@ -4,7 +4,7 @@ import { createFeed, Feed } from '../../src/server/feed.js';
 import { addTransportRoutes } from '../../src/server/transports.js';
 import { httpRequest, RawClient } from '../support/raw-client.js';
 import { suite } from '../support/suite.js';
-import { assertResponse, get, serve, until, type Served } from './harness.js';
+import { assertResponse, FIRST_COMMENT, get, serve, until, type Served } from './harness.js';
 
 async function serveFeed(feed: Feed<string>): Promise<Served> {
   const served = await serve();
@@ -98,13 +98,13 @@ pushed('streaming: an event for each update behind the query or Last-Event-ID, u
   for (const [target, ...fields] of [['?after=1'], ['?after=0', 'Last-Event-ID: 1']]) {
     await using client = await RawClient.connect(served.port);
     client.write(get(`/feed/streaming${target}`, ...fields));
-    await client.readUntil('\r\n\r\n');
+    await client.readUntil(`\r\n\r\n${FIRST_COMMENT}`);
     assert.is((await client.readUntil('3}\n\n\r\n')).toString(),
       '15\r\nid: 2\ndata: {"a":2}\n\n\r\n15\r\nid: 3\ndata: {"a":3}\n\n\r\n');
   }
   await using client = await RawClient.connect(served.port);
   client.write(get('/feed/streaming?after=3'));
-  await client.readUntil('\r\n\r\n');
+  await client.readUntil(`\r\n\r\n${FIRST_COMMENT}`);
   feed.publish('4');
   assert.is((await client.readUntil('\n\n\r\n')).toString(), 'f\r\nid: 4\ndata: 4\n\n\r\n');
   feed.end();
