@@ -1,15 +1,25 @@
-// The body of a request, by length or chunked, bounded in bytes (RFC 9112 §6, §7.1).
+// The body of a message, by length or chunked, bounded in bytes (RFC 9112 §6, §7.1).
 import { HandshakeError } from '../errors.js';
+import { HeadParser } from './head.js';
+import { HeaderFields } from './headers.js';
 
-/** Chunk extensions and trailer fields are read and ignored, up to so many bytes each time (RFC 9112 §7.1.1). */
-const MAX_LINE_BYTES = 4096;
-const MAX_TRAILER_LINES = 128;
+/** Chunk extensions are ignored, up to so many bytes of all chunks together (§7.1.1), as in `node:http`. */
+const MAX_EXTENSION_BYTES = 16_384;
+
+const MAX_SIZE_DIGITS = 12;
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
+const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/.source;
+const QUOTED_STRING = /"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"/.source;
+const BWS = '[ \t]*';
+/** §7.1.1: chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ) */
+const EXTENSION = `${BWS};${BWS}${TOKEN}(?:${BWS}=${BWS}(?:${TOKEN}|${QUOTED_STRING}))?`;
+const CHUNK_LINE = new RegExp(`^([0-9A-Fa-f]{1,${MAX_SIZE_DIGITS}})(?:${EXTENSION})*\r\n$`);
+
 /** What the decoder expects next. */
-type State = 'size line' | 'data' | 'end of data' | 'trailer' | 'complete';
+type State = 'chunk line' | 'data' | 'CR after data' | 'LF after data' | 'trailers' | 'complete';
 
 export class BodyDecoder {
   readonly #maxBytes: number;
@@ -17,8 +27,11 @@ export class BodyDecoder {
   #state: State;
   /** Bytes of the body, or of the current chunk, that are still to come. */
   #remaining: number;
+  /** What has come of the chunk line. */
   #line = '';
-  #trailerLines = 0;
+  #extensionBytes = 0;
+  /** §7.1.2: the trailer section ends as a head does, and has its fields; they are checked, and ignored. */
+  #trailers: HeadParser<HeaderFields> | null = null;
   #buffer = Buffer.alloc(0);
   #byteLength = 0;
   #isDiscarding = false;
@@ -30,7 +43,7 @@ export class BodyDecoder {
   constructor(length: number | 'chunked', maxBytes: number) {
     this.#maxBytes = maxBytes;
     this.#isChunked = length === 'chunked';
-    this.#state = length === 'chunked' ? 'size line' : length === 0 ? 'complete' : 'data';
+    this.#state = length === 'chunked' ? 'chunk line' : length === 0 ? 'complete' : 'data';
     this.#remaining = length === 'chunked' ? 0 : length;
     this.#checkSize(this.#remaining);
   }
@@ -53,13 +66,15 @@ export class BodyDecoder {
   /**
    * Takes the next bytes; they are copied.
    * @returns how many of them belong to the body.
-   * @throws HandshakeError 400 for broken chunks, 413 over the limit.
+   * @throws HandshakeError 400 for broken chunks or trailer fields, 413 over the limit, 431 for too many of these.
    */
   push(chunk: Buffer): number {
     let position = 0;
     while (position < chunk.length && this.#state !== 'complete') {
       if (this.#state === 'data') position = this.#takeData(chunk, position);
-      else if (this.#takeByte(chunk[position++])) this.#endLine();
+      else if (this.#state === 'chunk line') position = this.#takeChunkLine(chunk, position);
+      else if (this.#state === 'trailers') position = this.#takeTrailers(chunk, position);
+      else this.#takeEndOfData(chunk[position++]);
     }
     return position;
   }
@@ -68,7 +83,7 @@ export class BodyDecoder {
     const end = Math.min(chunk.length, position + this.#remaining);
     this.#keep(chunk, position, end);
     this.#remaining -= end - position;
-    if (this.#remaining === 0) this.#state = this.#isChunked ? 'end of data' : 'complete';
+    if (this.#remaining === 0) this.#state = this.#isChunked ? 'CR after data' : 'complete';
     return end;
   }
 
@@ -85,47 +100,48 @@ export class BodyDecoder {
     this.#byteLength = needed;
   }
 
-  /** Adds a byte to the current line; `true` if it ends it. */
-  #takeByte(byte: number): boolean {
-    if (byte === LINE_FEED) {
-      if (!this.#line.endsWith('\r')) throw broken('a line ends without CR');
-      this.#line = this.#line.slice(0, -1);
-      return true;
-    }
-    if (this.#line.endsWith('\r') || (byte < 0x20 && byte !== CARRIAGE_RETURN && byte !== 0x09)) {
-      throw broken('a control character in a line');
-    }
-    if (this.#line.length >= MAX_LINE_BYTES) throw broken(`a line has over ${MAX_LINE_BYTES} bytes`);
-    this.#line += String.fromCharCode(byte);
-    return false;
+  #takeEndOfData(byte: number): void {
+    const isReturned = this.#state === 'LF after data';
+    if (byte !== (isReturned ? LINE_FEED : CARRIAGE_RETURN)) throw broken('a chunk is longer than its size');
+    this.#state = isReturned ? 'chunk line' : 'LF after data';
   }
 
-  #endLine(): void {
-    const line = this.#line;
+  #takeChunkLine(chunk: Buffer, position: number): number {
+    const lineFeed = chunk.indexOf(LINE_FEED, position);
+    const end = lineFeed === -1 ? chunk.length : lineFeed + 1;
+    this.#line += chunk.toString('latin1', position, end);
+    const unused = MAX_EXTENSION_BYTES - this.#extensionBytes;
+    if (this.#line.length > MAX_SIZE_DIGITS + unused + 2) throw extensionsTooLong();
+    if (lineFeed !== -1) this.#beginChunk();
+    return end;
+  }
+
+  #beginChunk(): void {
+    const digits = CHUNK_LINE.exec(this.#line)?.[1];
+    if (digits === undefined) throw broken('a chunk begins with its size in hexadecimal, extensions and CR LF');
+    this.#extensionBytes += this.#line.length - digits.length - 2;
     this.#line = '';
-    if (this.#state === 'size line') this.#beginChunk(line);
-    else if (this.#state === 'end of data') {
-      if (line !== '') throw broken('a chunk is longer than its size');
-      this.#state = 'size line';
-    } else if (line === '') this.#state = 'complete';
-    else if (++this.#trailerLines > MAX_TRAILER_LINES) throw broken(`over ${MAX_TRAILER_LINES} trailer fields`);
-  }
-
-  #beginChunk(line: string): void {
-    // Extensions follow behind a semicolon, with "bad whitespace" before it.
-    const [size] = line.split(';', 1);
-    // That is spaces and tabs: to `trimEnd` a no-break space is white too, and to the next reader a broken size.
-    const [, digits] = /^([0-9A-Fa-f]{1,12})[ \t]*$/.exec(size) ?? [];
-    if (digits === undefined) throw broken('a chunk size is no hexadecimal number');
+    if (this.#extensionBytes > MAX_EXTENSION_BYTES) throw extensionsTooLong();
     this.#remaining = parseInt(digits, 16);
     this.#checkSize(this.#remaining);
-    this.#state = this.#remaining === 0 ? 'trailer' : 'data';
+    this.#state = this.#remaining === 0 ? 'trailers' : 'data';
+  }
+
+  #takeTrailers(chunk: Buffer, position: number): number {
+    this.#trailers ??= new HeadParser((text) => new HeaderFields(text, 0), null);
+    if (this.#trailers.push(chunk.subarray(position)) === null) return chunk.length;
+    this.#state = 'complete';
+    return chunk.length - this.#trailers.rest.length;
   }
 
   #checkSize(more: number): void {
     if (this.#byteLength + more <= this.#maxBytes) return;
     throw new HandshakeError('BODY_TOO_LARGE', 413, `the body is over maxBodyBytes (${this.#maxBytes})`);
   }
+}
+
+function extensionsTooLong(): HandshakeError {
+  return broken(`its extensions are over ${MAX_EXTENSION_BYTES} bytes`);
 }
 
 function broken(what: string): HandshakeError {

@@ -29,7 +29,7 @@ export interface HeadLimits {
  */
 export class HeadParser<Head> {
   readonly #parse: (text: string) => Head;
-  readonly #startLineBytes: Uint8Array;
+  readonly #startLineBytes: Uint8Array | null;
   readonly #maxHeadBytes: number;
   readonly #maxHeaderFields: number;
   /** The first `#storedBytes` of it are the unfinished head. */
@@ -39,23 +39,23 @@ export class HeadParser<Head> {
   #lineStart = 0;
   /** Lines that have ended and are not empty: the start line and the header fields. */
   #lineCount = 0;
-  #allowedBytes: Uint8Array;
+  #allowedBytes: Uint8Array = NO_BYTES;
   #rest: Buffer = NOTHING;
 
   /**
    * @param parse parses a whole head, of which only the bytes and the line endings have been checked.
-   * @param startLineBytes 1 at each byte that the first line may have.
+   * @param startLineBytes 1 at each byte that the first line may have; `null` if there is none, as of trailers.
    */
   constructor(
     parse: (text: string) => Head,
-    startLineBytes: Uint8Array,
+    startLineBytes: Uint8Array | null,
     { maxHeadBytes = 16_384, maxHeaderFields = 128 }: HeadLimits = {},
   ) {
     this.#parse = parse;
     this.#startLineBytes = startLineBytes;
-    this.#allowedBytes = startLineBytes;
     this.#maxHeadBytes = maxHeadBytes;
     this.#maxHeaderFields = maxHeaderFields;
+    this.#expectHead();
   }
 
   /**
@@ -82,6 +82,21 @@ export class HeadParser<Head> {
     return null;
   }
 
+  /**
+   * For a kind of head that knows more about bytes that begin none: what to throw instead of the general refusal.
+   *
+   * @param _beginning all bytes so far, the one at fault included; nothing but empty lines and a start line without end
+   */
+  protected explain(_beginning: string): HandshakeError | null {
+    return null;
+  }
+
+  #expectHead(): void {
+    this.#lineStart = 0;
+    this.#lineCount = this.#startLineBytes === null ? 1 : 0;
+    this.#allowedBytes = this.#startLineBytes ?? FIELD_LINE_BYTES;
+  }
+
   /** Where the head ends in `chunk`, or -1 if it doesn't; refuses at the first byte that makes it hopeless. */
   #findEnd(chunk: Buffer): number {
     const limit = Math.min(chunk.length, this.#maxHeadBytes - this.#storedBytes);
@@ -90,16 +105,18 @@ export class HeadParser<Head> {
       const byte = chunk[position];
       if (allowedBytes[byte] === 1) continue;
       if (allowedBytes !== NO_BYTES) {
-        if (byte !== CARRIAGE_RETURN) throw forbiddenByte(byte);
+        if (byte !== CARRIAGE_RETURN) throw this.#explainStart(chunk, position + 1) ?? forbiddenByte(byte);
         allowedBytes = NO_BYTES;
         continue;
       }
       if (byte !== LINE_FEED) throw bareLineEnding('CR');
       if (this.#endLine(this.#storedBytes + position + 1)) return position + 1;
-      allowedBytes = this.#lineCount === 0 ? this.#startLineBytes : FIELD_LINE_BYTES;
+      allowedBytes = this.#lineCount === 0 ? this.#startLineBytes! : FIELD_LINE_BYTES;
     }
     this.#allowedBytes = allowedBytes;
-    if (this.#storedBytes + limit === this.#maxHeadBytes) throw this.#tooLarge();
+    if (this.#storedBytes + limit === this.#maxHeadBytes) {
+      throw this.#explainStart(chunk, limit) ?? this.#tooLarge();
+    }
     return -1;
   }
 
@@ -115,6 +132,12 @@ export class HeadParser<Head> {
       throw new HandshakeError('TOO_MANY_HEADER_FIELDS', 431, message);
     }
     return false;
+  }
+
+  #explainStart(chunk: Buffer, end: number): HandshakeError | null {
+    if (this.#lineCount > 0) return null;
+    const stored = this.#storage.toString('latin1', 0, this.#storedBytes);
+    return this.explain(stored + chunk.toString('latin1', 0, end));
   }
 
   #tooLarge(): HandshakeError {
@@ -139,9 +162,7 @@ export class HeadParser<Head> {
 
   /** The text of the head that ends at `end` of `chunk`; makes the parser ready for the next head. */
   #takeText(chunk: Buffer, end: number): string {
-    this.#lineStart = 0;
-    this.#lineCount = 0;
-    this.#allowedBytes = this.#startLineBytes;
+    this.#expectHead();
     if (this.#storedBytes === 0) return chunk.toString('latin1', 0, end);
     this.#store(chunk.subarray(0, end));
     const text = this.#storage.toString('latin1', 0, this.#storedBytes);

@@ -1,10 +1,15 @@
 // HTTP/1.1 heads: the bytes of a request into its head, and the head of a response into its bytes (RFC 9112).
 import { HandshakeError } from '../errors.js';
+import { requestBodyLength, responseBodyLength } from './body-length.js';
 import { FIELD_LINE_BYTES, HeadParser, REQUEST_LINE_BYTES, type HeadLimits } from './head.js';
 import { HeaderFields, isToken, singleValue } from './headers.js';
 
 // Longer than all methods in the IANA registry (the longest has 17 letters), short enough for any message.
 const MAX_METHOD_LENGTH = 32;
+
+/** The line of version 1 of the PROXY protocol, and the beginning of version 2. */
+const PROXY_LINE = /^PROXY (?:TCP4|TCP6|UNKNOWN)(?: |$)/;
+const PROXY_SIGNATURE = '\r\n\r\n\0';
 
 /** The head of an HTTP request: all that comes before its body. */
 export interface RequestHead {
@@ -16,6 +21,7 @@ export interface RequestHead {
   readonly path: string;
   /** What follows the first `?` of the target, still percent-encoded; empty if there is none. */
   readonly query: string;
+  /** `1.1` for higher minor versions too. */
   readonly httpVersion: '1.0' | '1.1';
   /** The header fields as sent. */
   readonly headers: HeaderFields;
@@ -29,6 +35,12 @@ export interface RequestHead {
 export class RequestHeadParser extends HeadParser<RequestHead> {
   constructor(limits?: HeadLimits) {
     super(parseRequestHead, REQUEST_LINE_BYTES, limits);
+  }
+
+  protected override explain(beginning: string): HandshakeError | null {
+    if (beginning === PROXY_SIGNATURE) return proxyProtocol();
+    const start = beginning.search(/[^\r\n]/);
+    return start !== -1 && isToken(beginning, start, start + MAX_METHOD_LENGTH + 1) ? methodTooLong() : null;
   }
 }
 
@@ -57,50 +69,50 @@ function parseRequestHead(text: string): RequestHead {
   const headers = new HeaderFields(text, end + 2);
   // Host is checked even if the target replaces it (RFC 9112 §3.2.2): two views of one request are how it is smuggled.
   const hostField = parseHost(headers, httpVersion);
-  const bodyLength = parseBodyLength(headers, httpVersion);
+  const bodyLength = requestBodyLength(headers, httpVersion);
   return { method, target, path, query, httpVersion, headers, host: authority ?? hostField, bodyLength };
 }
 
 function parseResponseHead(text: string): ResponseHead {
   const end = text.indexOf('\r\n');
   // RFC 9112 §4: status-line = HTTP-version SP status-code SP [ reason-phrase ]; the last space is often forgotten
-  const [, status] = /^HTTP\/1\.[01] ([1-5][0-9][0-9])(?: |$)/.exec(text.slice(0, end)) ?? [];
+  const [, status] = /^HTTP\/1\.[0-9] ([1-5][0-9][0-9])(?: |$)/.exec(text.slice(0, end)) ?? [];
   if (status === undefined) {
     throw new HandshakeError('STATUS_LINE_INVALID', 400, 'the answer does not begin with HTTP/1.1 and a status');
   }
   const headers = new HeaderFields(text, end + 2);
-  return { status: Number(status), headers, bodyLength: parseResponseLength(Number(status), headers) };
-}
-
-function parseResponseLength(status: number, headers: HeaderFields): number | 'chunked' | null {
-  if (status < 200 || status === 204 || status === 304) return 0;
-  const contentLength = singleValue(headers, 'content-length', 'CONTENT_LENGTH_DUPLICATE');
-  // RFC 9112 §6.3 item 4: without chunked as the final coding, "the message body length is determined by reading the
-  // connection until it is closed by the server"
-  const transferEncoding = headers.get('transfer-encoding');
-  if (transferEncoding !== null) return transferEncoding.toLowerCase() === 'chunked' ? 'chunked' : null;
-  return contentLength === null ? null : parseContentLength(contentLength);
+  return { status: Number(status), headers, bodyLength: responseBodyLength(Number(status), headers) };
 }
 
 function parseRequestLine(line: string): Pick<RequestHead, 'method' | 'target' | 'httpVersion'> {
   // RFC 9112 §3: request-line = method SP request-target SP HTTP-version
   const parts = line.split(' ', 4);
   if (parts.length !== 3 || parts[1] === '') {
+    if (PROXY_LINE.test(line)) throw proxyProtocol();
     const message = 'a request line is a method, a target and HTTP/1.1 with one space in between; send that';
     throw new HandshakeError('REQUEST_LINE_INVALID', 400, message);
   }
   const [method, target, version] = parts;
   if (!isToken(method)) throw new HandshakeError('METHOD_INVALID', 400, 'the method is not a token; use GET');
-  // RFC 9112 §3: "a server that receives a method longer than any that it implements SHOULD respond with a 501"
-  if (method.length > MAX_METHOD_LENGTH) {
-    throw new HandshakeError('METHOD_TOO_LONG', 501, `no method has more than ${MAX_METHOD_LENGTH} letters; use GET`);
-  }
+  if (method.length > MAX_METHOD_LENGTH) throw methodTooLong();
   return { method, target, httpVersion: parseVersion(version) };
 }
 
+// RFC 9112 §3: "a server that receives a method longer than any that it implements SHOULD respond with a 501"
+function methodTooLong(): HandshakeError {
+  const message = `no method has more than ${MAX_METHOD_LENGTH} letters; use GET`;
+  return new HandshakeError('METHOD_TOO_LONG', 501, message);
+}
+
+function proxyProtocol(): HandshakeError {
+  const message = 'the PROXY protocol comes before the request and is not spoken here; turn it off at the proxy';
+  return new HandshakeError('PROXY_PROTOCOL_UNEXPECTED', 400, message);
+}
+
 function parseVersion(version: string): '1.0' | '1.1' {
-  if (version === 'HTTP/1.1') return '1.1';
   if (version === 'HTTP/1.0') return '1.0';
+  // RFC 9110 §2.5: a higher minor version is processed as "the highest minor version within that major version"
+  if (/^HTTP\/1\.[1-9]$/.test(version)) return '1.1';
   if (/^HTTP\/[0-9]\.[0-9]$/.test(version)) {
     throw new HandshakeError('HTTP_VERSION_UNSUPPORTED', 505, `${version} is not spoken here; use HTTP/1.1`);
   }
@@ -174,36 +186,6 @@ function isAuthority(value: string): boolean {
   if (/[^0-9]/.test(port)) return false;
   if (isLiteral) return host.length > 2 && host.endsWith(']') && !/[^0-9A-Fa-f:.]/.test(host.slice(1, -1));
   return host !== '' && !/[^\w.~!$&'()*+,;=%-]/.test(host);
-}
-
-function parseBodyLength(headers: HeaderFields, httpVersion: '1.0' | '1.1'): number | 'chunked' {
-  const transferEncoding = headers.get('transfer-encoding');
-  const contentLength = singleValue(headers, 'content-length', 'CONTENT_LENGTH_DUPLICATE');
-  // RFC 9112 §6.3 item 7: a request with neither has no body
-  if (transferEncoding === null) return contentLength === null ? 0 : parseContentLength(contentLength);
-  // RFC 9112 §6.3 item 3: "might indicate an attempt to perform request smuggling"
-  if (contentLength !== null) {
-    const message = 'the request has both Content-Length and Transfer-Encoding; send one of them';
-    throw new HandshakeError('BODY_FRAMING_AMBIGUOUS', 400, message);
-  }
-  // RFC 9112 §6.1: a recipient "MUST treat the message as if the framing is faulty"
-  if (httpVersion === '1.0') {
-    throw new HandshakeError('TRANSFER_ENCODING_IN_HTTP_1_0', 400, 'HTTP/1.0 has no Transfer-Encoding; use HTTP/1.1');
-  }
-  // RFC 9112 §6.1: to a transfer coding that it does not understand, a server "SHOULD respond with 501"
-  if (transferEncoding.toLowerCase() !== 'chunked') {
-    throw new HandshakeError('TRANSFER_ENCODING_UNSUPPORTED', 501, 'the Transfer-Encoding is not chunked; use that');
-  }
-  return 'chunked';
-}
-
-function parseContentLength(value: string): number {
-  const length = Number(value);
-  // `Number` reads '', '1e3' and '0x10' too, and 2^53 + 1 as 2^53.
-  if (value === '' || /[^0-9]/.test(value) || !Number.isSafeInteger(length)) {
-    throw new HandshakeError('CONTENT_LENGTH_INVALID', 400, 'Content-Length is not below 2^53 in digits; correct it');
-  }
-  return length;
 }
 
 // Those of RFC 9110 §15, and of the IANA registry the ones that are in use.
@@ -306,10 +288,15 @@ function serializeFields(headers: Iterable<readonly [string, string]>): string {
 /**
  * Checks that a header field may be written.
  *
- * @throws TypeError if the name is not a token, or the value holds a control character or one beyond U+00FF
+ * @throws TypeError if the name is not a token, or the value is missing, or holds a control character or one beyond
+ *   U+00FF
  */
 export function checkField(name: string, value: string): void {
   if (!isToken(name)) throw new TypeError(`${JSON.stringify(name)} is not a header name; use letters and hyphens`);
+  // To a template string they are text.
+  if (value === undefined || value === null) {
+    throw new TypeError(`the value of ${name} is ${String(value)}; give it one, or leave the field out`);
+  }
   if (FORBIDDEN_IN_VALUE.test(value)) {
     throw new TypeError(`the value of ${name} holds a character that no header may hold; percent-encode it`);
   }

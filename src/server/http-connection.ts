@@ -182,7 +182,7 @@ export class HttpConnection implements StreamOwner {
       if (match === null) throw new HandshakeError('NOT_FOUND', 404, 'there is nothing at this path');
       request = new Request<never>(head, match.params, exchange);
       const route = match.target;
-      isHandshake ||= route.webSocket === 'required';
+      isHandshake = isOpening(route, head);
       if (isHandshake) {
         const opening = openWebSocket(route, head, request, this.#context, () => this.#takeSocket());
         if (opening !== undefined) await opening;
@@ -311,6 +311,15 @@ export class HttpConnection implements StreamOwner {
     this.#isEndHeld = false;
     return { socket: this.#socket, firstBytes: this.#takeHeld() };
   }
+}
+
+/**
+ * Whether the request is taken for an opening handshake. RFC 9110 §7.8: "A server MUST ignore an Upgrade header field
+ * that is received in an HTTP/1.0 request"; a route with WebSocket refuses it instead, as RFC 6455 §4.2.1 asks for.
+ */
+function isOpening(route: Route, head: RequestHead): boolean {
+  if (route.webSocket === 'required') return true;
+  return isUpgrade(head) && (route.webSocket === 'accepted' || head.httpVersion !== '1.0');
 }
 
 function checkSupport(head: RequestHead): void {

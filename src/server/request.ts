@@ -30,6 +30,11 @@ export class Request<Authorized = undefined> implements OpeningRequest {
   readonly method: string;
   /** The path of the target as sent, percent-encoded, without the query. */
   readonly path: string;
+  /**
+   * The `host[:port]` that was asked for: the target's if it is in absolute form, which replaces `Host` (RFC 9112
+   * §3.2.2), else that of `Host`. `null` in HTTP/1.0 without either.
+   */
+  readonly host: string | null;
   /** What the `:names` and the `*` of the route stood for, percent-decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly headers: HeaderFields;
@@ -44,6 +49,7 @@ export class Request<Authorized = undefined> implements OpeningRequest {
   constructor(head: RequestHead, params: Readonly<Record<string, string>>, exchange: Exchange) {
     this.method = head.method;
     this.path = head.path;
+    this.host = head.host;
     this.params = params;
     this.headers = head.headers;
     this.#exchange = exchange;

@@ -5,17 +5,22 @@ import { Finding } from './target.js';
 /** Codes, each with its status or close code. */
 export type Documented = Readonly<Record<string, number | 'any'>>;
 
-/** The codes of a `HandshakeError` that a head or a body can cause, each with its status. */
-export const httpErrors = {
+/** The codes of a `HandshakeError` that header and trailer fields can cause, each with its status. */
+export const fieldErrors = {
   BYTE_INVALID: 400,
   LINE_ENDING_INVALID: 400,
   HEADER_INVALID: 400,
   FOLDING_OBSOLETE: 400,
+  HEAD_TOO_LARGE: 431,
+  TOO_MANY_HEADER_FIELDS: 431,
+} as const;
+
+/** Those that a head or a body of either role can cause. */
+export const httpErrors = {
+  ...fieldErrors,
   CONTENT_LENGTH_INVALID: 400,
   CONTENT_LENGTH_DUPLICATE: 400,
   START_LINE_TOO_LONG: 414,
-  HEAD_TOO_LARGE: 431,
-  TOO_MANY_HEADER_FIELDS: 431,
 } as const;
 
 export const requestErrors = {
@@ -29,13 +34,15 @@ export const requestErrors = {
   HOST_INVALID: 400,
   BODY_FRAMING_AMBIGUOUS: 400,
   TRANSFER_ENCODING_IN_HTTP_1_0: 400,
+  TRANSFER_ENCODING_INVALID: 400,
+  PROXY_PROTOCOL_UNEXPECTED: 400,
   METHOD_TOO_LONG: 501,
   CONNECT_UNSUPPORTED: 501,
   TRANSFER_ENCODING_UNSUPPORTED: 501,
   HTTP_VERSION_UNSUPPORTED: 505,
 } as const;
 
-export const bodyErrors = { CHUNKED_INVALID: 400, BODY_TOO_LARGE: 413 } as const;
+export const bodyErrors = { ...fieldErrors, CHUNKED_INVALID: 400, BODY_TOO_LARGE: 413 } as const;
 
 export const upgradeErrors = {
   METHOD_NOT_GET: 405,

@@ -43,7 +43,7 @@ const FIELDS = "(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\\t\\x20-\\x7e\\x80-\\xff]*\\r\\
 const requests: Kind<RequestHead> = {
   create: () => new RequestHeadParser(),
   errors: requestErrors,
-  grammar: new RegExp(`^(?:\\r\\n)*[^ \\r\\n]+ [\\x21-\\x7e]+ HTTP/1\\.[01]\\r\\n${FIELDS}`),
+  grammar: new RegExp(`^(?:\\r\\n)*[^ \\r\\n]+ [\\x21-\\x7e]+ HTTP/1\\.[0-9]\\r\\n${FIELDS}`),
   describe(head) {
     const { method, target, path, query, httpVersion, headers, host, bodyLength } = head;
     assertHolds('a path', path === '*' || (/^\/[\x21-\x7e]*$/.test(path) && !/[?#]/.test(path)), () => path);
@@ -57,7 +57,7 @@ const requests: Kind<RequestHead> = {
 const responses: Kind<ResponseHead> = {
   create: () => new ResponseHeadParser(),
   errors: responseErrors,
-  grammar: new RegExp(`^HTTP/1\\.[01] [1-5]\\d\\d(?: [^\\r\\n]*)?\\r\\n${FIELDS}`),
+  grammar: new RegExp(`^HTTP/1\\.[0-9] [1-5]\\d\\d(?: [^\\r\\n]*)?\\r\\n${FIELDS}`),
   describe({ status, headers, bodyLength }) {
     assertHolds('a status', Number.isInteger(status) && status >= 100 && status <= 599, () => String(status));
     return `${status} ${bodyLength === null ? null : checkLength(bodyLength)} ${describe(headers)}`;

@@ -36,6 +36,9 @@ export const requestCorpus: readonly Buffer[] = [
   Buffer.from('GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n'),
   Buffer.from('160301020001000001fc0303', 'hex'),
   lines('PRI * HTTP/2.0', '', 'SM'),
+  Buffer.concat([lines('POST / HTTP/1.2', 'Host: a', 'Transfer-Encoding: gzip, chunked'), Buffer.from('0\r\n\r\n')]),
+  lines('PROXY TCP4 192.0.2.1 192.0.2.2 56324 80', 'GET / HTTP/1.1', 'Host: a'),
+  Buffer.from('0d0a0d0a000d0a515549540a2111000c', 'hex'),
   Buffer.from(`GET /${'a'.repeat(16_500)} HTTP/1.1\r\n`),
   lines('GET / HTTP/1.1', 'Host: a', ...Array.from({ length: 130 }, (_, n) => `X-${n}: ${n}`)),
 ];
@@ -63,6 +66,7 @@ const TARGETS = [
 const VERSIONS = ['HTTP/1.1', 'HTTP/1.0', 'HTTP/2.0', 'HTTP/1.2', 'http/1.1', 'HTTP/1.1 ', ''];
 const STATUS_LINES = [
   'HTTP/1.1 101 Switching Protocols', 'HTTP/1.1 101 ', 'HTTP/1.1 101', 'HTTP/1.1 200 OK', 'HTTP/1.0 404 Not Found',
+  'HTTP/1.2 200 OK',
   'HTTP/1.1 100 Continue', 'HTTP/1.1 600 X', 'HTTP/1.1 1010 X', 'HTTP/2 200', 'HTTP/1.1  200 OK', 'HTTP/1.1 503 \u00e9',
 ];
 
@@ -82,7 +86,7 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   ],
   'Origin': ['http://example.com', 'https://example.com:443', 'null', 'http://evil.example', ''],
   'Content-Length': ['0', '3', '-1', '1e3', '9007199254740993', '0x10', '3, 3', ''],
-  'Transfer-Encoding': ['chunked', 'Chunked', 'gzip, chunked', 'chunked, chunked', 'identity', ''],
+  'Transfer-Encoding': ['chunked', 'Chunked', 'gzip, chunked', 'chunked, chunked', 'chunked, gzip', 'identity', ''],
   'Expect': ['100-continue', 'x'],
   'Location': ['/', 'http://example.com/'],
   'X-Long': ['x'.repeat(300), '\u00e9\u00ff\t"', ''],

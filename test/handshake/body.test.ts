@@ -102,8 +102,13 @@ const wholeBodies: readonly [name: string, text: string, body: string][] = [
   ['RFC 9112 §7.1.1: extensions are ignored', '5;a\r\nhello\r\n0;b=c;d="e f"\r\n\r\n', 'hello'],
   ['bad whitespace before an extension', '5 \t;a=1\r\nhello\r\n0 ; b\r\n\r\n', 'hello'],
   ['an extension that looks like a size', '1;ff\r\nh\r\n0;5\r\n\r\n', 'h'],
-  ['an extension beyond ASCII', '1;\xe9=\xff\r\nh\r\n0\r\n\r\n', 'h'],
+  ['several extensions', '5;a=b;c="d e"\r\nhello\r\n0\r\n\r\n', 'hello'],
+  ['bad whitespace in an extension', '1 ;\ta = "b" ; c\t=\td;e\r\nh\r\n0\r\n\r\n', 'h'],
+  ['an empty quoted string', '1;a=""\r\nh\r\n0\r\n\r\n', 'h'],
+  ['all that a quoted string may hold', '1;a="\t !#[]~\x80\xff;=\\"\\\\\\\xff\\\t"\r\nh\r\n0\r\n\r\n', 'h'],
+  ['all that a token may hold', "1;!#$%&'*+-.^_`|~aZ09=~\r\nh\r\n0\r\n\r\n", 'h'],
   ['RFC 9112 §7.1.2: trailers are ignored', '1\r\nh\r\n0\r\nA: 1\r\nContent-Length: 9\r\n\r\n', 'h'],
+  ['trailers by the rules of the head', '0\r\nA:\r\nB:\t \xe9 \t\r\n__proto__: c:d\r\n\r\n', ''],
   ['bytes of any value', '4\r\n\x00\xff\x80\x7f\r\n0\r\n\r\n', '\x00\xff\x80\x7f'],
 ];
 
@@ -153,14 +158,30 @@ const broken: readonly [name: string, text: string][] = [
   ['a size of many digits', `${'f'.repeat(1000)}\r\n`],
   ['a bare LF behind the size', '5\nhello\r\n0\r\n\r\n'],
   ['a bare LF behind the data', '5\r\nhello\n0\r\n\r\n'],
-  ['a bare LF at the end', '0\r\n\n'],
-  ['a bare LF behind a trailer', '0\r\nA: 1\n\r\n'],
   ['a bare CR in the size line', '5\rhello\r\n'],
   ['a bare CR behind the data', '5\r\nhello\rx'],
   ['two CRs behind the size', '5\r\r\nhello'],
-  ['a bare CR in a trailer', '0\r\nA: 1\rB: 2\r\n\r\n'],
   ['a control character in an extension', '5;\x00\r\nhello'],
-  ['a control character in a trailer', '0\r\nA: \x01\r\n\r\n'],
+  ['DEL in an extension', '5;\x7f\r\nhello'],
+  ['a byte beyond ASCII in the name of an extension', '5;a\xff\r\nhello'],
+  ['a byte beyond ASCII in its value', '5;a=\xff\r\nhello'],
+  ['a semicolon without an extension', '5;\r\nhello'],
+  ['a semicolon without an extension, of the last chunk', '0;\r\n\r\n'],
+  ['semicolons only', '5;;;\r\nhello'],
+  ['an empty extension between others', '5;a;;b\r\nhello'],
+  ['an extension that is no token', '5;bad[=x\r\nhello'],
+  ['an extension without a name', '5;=a\r\nhello'],
+  ['an extension without its value', '5;a=\r\nhello'],
+  ['an extension of two words', '5;a b\r\nhello'],
+  ['a quoted string without an end', '5;a="unclosed\r\nhello'],
+  ['a quoted string that ends with a backslash', '5;a="b\\"\r\nhello'],
+  ['a control character in a quoted string', '5;a="\x01"\r\nhello'],
+  ['a quoted control character', '5;a="\\\x7f"\r\nhello'],
+  ['text behind a quoted string', '5;a="b"c\r\nhello'],
+  ['a quoted name', '5;"a"\r\nhello'],
+  ['a space behind the size', '5 \r\nhello'],
+  ['a tab behind the size', '5\t\r\nhello'],
+  ['a space behind an extension', '5;a=b \r\nhello'],
   ['a chunk longer than its size', '4\r\nhello\r\n0\r\n\r\n'],
   ['a chunk shorter than its size', '6\r\nhello\r\n0\r\n\r\n'],
 ];
@@ -174,9 +195,33 @@ for (const [name, text] of broken) {
 
 chunked('the refusal says what was wrong', () => {
   throws(() => new BodyDecoder('chunked', 10).push(latin1('g\r\n')), {
-    name: 'HandshakeError', message: 'the chunked body is broken: a chunk size is no hexadecimal number',
+    name: 'HandshakeError',
+    message: 'the chunked body is broken: a chunk begins with its size in hexadecimal, extensions and CR LF',
   });
 });
+
+const wrongTrailers: readonly [name: string, trailers: string, code: string, status?: number][] = [
+  ['no colon', 'nocolon\r\n\r\n', 'HEADER_INVALID'],
+  ['a space before the colon', 'X : y\r\n\r\n', 'HEADER_INVALID'],
+  ['no name', ': y\r\n\r\n', 'HEADER_INVALID'],
+  ['a name that is no token', 'X[: y\r\n\r\n', 'HEADER_INVALID'],
+  ['a request line', 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', 'HEADER_INVALID'],
+  ['a space before the name', ' X: y\r\n\r\n', 'FOLDING_OBSOLETE'],
+  ['a folded value', 'X: y\r\n z\r\n\r\n', 'FOLDING_OBSOLETE'],
+  ['a bare LF', 'A: 1\n\r\n', 'LINE_ENDING_INVALID'],
+  ['a bare CR', 'A: 1\rB: 2\r\n\r\n', 'LINE_ENDING_INVALID'],
+  ['a bare LF at the end', '\n', 'LINE_ENDING_INVALID'],
+  ['a control character', 'A: \x01\r\n\r\n', 'BYTE_INVALID'],
+  ['129 of them', 'A: 1\r\n'.repeat(129), 'TOO_MANY_HEADER_FIELDS', 431],
+  ['over 16 KiB', `A: ${'b'.repeat(16_384)}`, 'HEAD_TOO_LARGE', 431],
+];
+
+for (const [name, trailers, code, status = 400] of wrongTrailers) {
+  chunked(`trailers refused: ${name}`, () => {
+    const text = latin1(`1\r\nh\r\n0\r\n${trailers}`);
+    assertEveryCut(text, (chunks) => decode(chunks, 'chunked'), { code, status });
+  });
+}
 
 const limits: readonly [name: string, text: string, outcome: Outcome][] = [
   ['one chunk as long as the limit', '5\r\nhello\r\n0\r\n\r\n', { body: 'hello', used: 15, isComplete: true }],
@@ -192,20 +237,41 @@ for (const [name, text, outcome] of limits) {
   });
 }
 
-chunked('an extension of 4 KiB passes, one without an end is refused', () => {
-  const passing = latin1(`1;${'a'.repeat(4093)}\r\nh\r\n0\r\n\r\n`);
-  assert.equal(decode([passing], 'chunked'), { body: 'h', used: passing.length, isComplete: true });
-  const refused = { code: 'CHUNKED_INVALID', status: 400 };
-  assert.equal(decode([latin1(`1;${'a'.repeat(4096)}`)], 'chunked'), refused);
-  assert.equal(decode(endless('1;', 'a'), 'chunked'), refused);
+/** What was refused, whose chunks are as they should be. */
+const REFUSED = { code: 'CHUNKED_INVALID', status: 400 };
+
+chunked('§7.1.1: extensions of 16 KiB in sum pass, one byte more is refused', () => {
+  // Each takes 16 bytes.
+  const chunk = '1;a="bcdefghijkl"\r\nh\r\n';
+  const passing = latin1(`${chunk.repeat(1023)}0;${'a'.repeat(15)}\r\n\r\n`);
+  assert.equal(decode([passing], 'chunked', 2000), { body: 'h'.repeat(1023), used: passing.length, isComplete: true });
+  assert.equal(decode([latin1(`${chunk.repeat(1023)}0;${'a'.repeat(16)}\r\n\r\n`)], 'chunked', 2000), REFUSED);
+});
+
+chunked('an extension without an end is refused, alone and after others', () => {
+  assert.equal(decode(endless('1;', 'a'), 'chunked'), REFUSED);
+  assert.equal(decode(endless(`1;${'b'.repeat(16_000)}\r\nh\r\n1;`, 'a'), 'chunked'), REFUSED);
+  // As soon as it is sure: with the longest size there is room for no more.
+  const start = `1;${'b'.repeat(15_999)}\r\nh\r\n1;`;
+  const decoder = new BodyDecoder('chunked', 1000);
+  decoder.push(latin1(start + 'a'.repeat(396)));
+  throws(() => decoder.push(latin1('a')), { code: 'CHUNKED_INVALID', message: /extensions are over 16384 bytes$/ });
+});
+
+chunked('extensions that the grammar could be lost in are read in linear time', () => {
+  for (const filler of [';a', ' ', ';a=b', '\t;\ta\t', '\\"', '\\', ';a="', '"', '=']) {
+    for (const start of ['1;a', '1;a="', '1', '1;a=']) {
+      const line = latin1(`${(start + filler.repeat(16_000)).slice(0, 16_380)}\x01\r\n`);
+      for (let round = 0; round < 20; round++) assert.equal(decode([line], 'chunked'), REFUSED);
+    }
+  }
 });
 
 chunked('128 trailers pass, a trailer or trailers without an end are refused', () => {
   const passing = latin1(`0\r\n${'A: 1\r\n'.repeat(128)}\r\n`);
   assert.equal(decode([passing], 'chunked'), { body: '', used: passing.length, isComplete: true });
-  const refused = { code: 'CHUNKED_INVALID', status: 400 };
-  assert.equal(decode(endless('0\r\n', 'A: 1\r\n'), 'chunked'), refused);
-  assert.equal(decode(endless('0\r\nA:', ' 1'), 'chunked'), refused);
+  assert.equal(decode(endless('0\r\n', 'A: 1\r\n'), 'chunked'), { code: 'TOO_MANY_HEADER_FIELDS', status: 431 });
+  assert.equal(decode(endless('0\r\nA:', ' 1'), 'chunked'), { code: 'HEAD_TOO_LARGE', status: 431 });
 });
 
 chunked('digits without an end are refused', () => {

@@ -1,7 +1,10 @@
 // Request heads cut in every way, each rule of their grammar and each limit, and response heads (RFC 9112).
+import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { HandshakeError } from '../../src/errors.js';
-import { checkField, RequestHeadParser, serializeResponseHead } from '../../src/handshake/http.js';
+import {
+  checkField, RequestHeadParser, serializeRequestHead, serializeResponseHead,
+} from '../../src/handshake/http.js';
 import type { HeadLimits } from '../../src/handshake/head.js';
 import type { RequestHead } from '../../src/handshake/http.js';
 import { assertEveryCut } from '../support/cuts.js';
@@ -92,6 +95,9 @@ const accepted: [name: string, head: string, difference: Partial<typeof PLAIN> |
   ['§2.2: an empty line before', '\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n', {}],
   ['§2.2: three empty lines before', '\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n', {}],
   ['HTTP/1.0 without Host', 'GET / HTTP/1.0\r\n\r\n', { httpVersion: '1.0', headers: [], host: null }],
+  ['RFC 9110 §2.5: HTTP/1.2 as HTTP/1.1', 'GET / HTTP/1.2\r\nHost: a\r\n\r\n', {}],
+  ['RFC 9110 §2.5: HTTP/1.9 as HTTP/1.1', 'GET / HTTP/1.9\r\nHost: a\r\n\r\n', {}],
+  ['a method that is called PROXY', 'PROXY / HTTP/1.1\r\nHost: a\r\n\r\n', { method: 'PROXY' }],
   ['HTTP/1.0 with Host', 'GET / HTTP/1.0\r\nHost: a\r\n\r\n', { httpVersion: '1.0' }],
   ['§3.1: a method that nobody knows', "!#$%&'*+-.^_`|~aZ09 / HTTP/1.1\r\nHost: a\r\n\r\n", {
     method: "!#$%&'*+-.^_`|~aZ09",
@@ -209,9 +215,12 @@ const BAD_HOSTS = [
 const BAD_LENGTHS = [
   '', 'x', '-1', '+1', '1.0', '1e3', '0x10', '1 2', '1, 1', '1,1', '1;', '\xb2', '9007199254740992', '9'.repeat(400),
 ];
+/** Chunked is not the final coding, or not named once. */
 const BAD_CODINGS = [
-  '', 'gzip', 'identity', 'gzip, chunked', 'chunked, gzip', 'chunked, chunked', 'chunked;a', '"chunked"', 'xchunked',
+  '', 'gzip', 'identity', 'xchunked', 'chunked, gzip', 'chunked, chunked', 'gzip, chunked, chunked', 'chunked;a',
+  '"chunked"', 'chunked,', ', chunked', ',',
 ];
+const UNKNOWN_CODINGS = ['gzip, chunked', 'gzip;level=9, deflate, Chunked'];
 
 type Refused = [name: string, head: string, code: string, status: number];
 
@@ -267,7 +276,6 @@ const refused: Refused[] = [
   ['§3.2.4: more than an asterisk', `OPTIONS ** HTTP/1.1\r\n${HOST}`, 'TARGET_INVALID', 400],
   ['the preface of HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'HTTP_VERSION_UNSUPPORTED', 505],
   ['HTTP/0.9 by name', `GET / HTTP/0.9\r\n${HOST}`, 'HTTP_VERSION_UNSUPPORTED', 505],
-  ['HTTP/1.2', `GET / HTTP/1.2\r\n${HOST}`, 'HTTP_VERSION_UNSUPPORTED', 505],
   ['HTTP/3.0', `GET / HTTP/3.0\r\n${HOST}`, 'HTTP_VERSION_UNSUPPORTED', 505],
   ['§2.3: http/1.1', `GET / http/1.1\r\n${HOST}`, 'HTTP_VERSION_INVALID', 400],
   ['§2.3: HTTP/1', `GET / HTTP/1\r\n${HOST}`, 'HTTP_VERSION_INVALID', 400],
@@ -325,12 +333,31 @@ const refused: Refused[] = [
   ],
   ...BAD_CODINGS.map((coding): Refused => [
     `§6.1: the Transfer-Encoding "${coding}"`, POST + `Transfer-Encoding: ${coding}\r\n\r\n`,
+    'TRANSFER_ENCODING_INVALID', 400,
+  ]),
+  ...UNKNOWN_CODINGS.map((coding): Refused => [
+    `§6.1: the Transfer-Encoding "${coding}"`, POST + `Transfer-Encoding: ${coding}\r\n\r\n`,
     'TRANSFER_ENCODING_UNSUPPORTED', 501,
   ]),
   [
-    '§6.1: chunked twice, on two lines', POST + 'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n',
+    '§7: chunked twice, on two lines', POST + 'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n',
+    'TRANSFER_ENCODING_INVALID', 400,
+  ],
+  [
+    '§6.1: two codings on two lines', POST + 'Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n',
     'TRANSFER_ENCODING_UNSUPPORTED', 501,
   ],
+  ...['TCP4 192.0.2.1 192.0.2.2 56324 80', 'TCP6 ::1 ::1 56324 80', 'UNKNOWN', 'UNKNOWN a b c'].map((rest): Refused => [
+    `the line PROXY ${rest} of the PROXY protocol`, `PROXY ${rest}\r\nGET / HTTP/1.1\r\n${HOST}`,
+    'PROXY_PROTOCOL_UNEXPECTED', 400,
+  ]),
+  [
+    'the signature of version 2 of the PROXY protocol', '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c',
+    'PROXY_PROTOCOL_UNEXPECTED', 400,
+  ],
+  ['a null byte after one empty line', '\r\n\0\r\nQUIT\n', 'BYTE_INVALID', 400],
+  ['a null byte after two empty lines and a letter', '\r\n\r\nA\0', 'BYTE_INVALID', 400],
+  [`a method of 33 letters with a byte of none`, `${'M'.repeat(33)}\0`, 'METHOD_TOO_LONG', 501],
 ];
 for (const [name, head, code, status] of refused) {
   test(`refuses ${name}`, () => {
@@ -393,6 +420,10 @@ const limits: [name: string, input: string, options: HeadLimits, expected: null 
   ['nothing but empty lines', '\r\n'.repeat(50), BYTES, ['HEAD_TOO_LARGE', 431]],
   ['a request line of 98 bytes', `GET /${'x'.repeat(84)} HTTP/1.1`, BYTES, null],
   ['a request line that has no end', `GET /${'x'.repeat(95)}`, BYTES, ['START_LINE_TOO_LONG', 414]],
+  ['a method that has no end', 'M'.repeat(101), BYTES, ['METHOD_TOO_LONG', 501]],
+  ['a method of 32 letters, and a target that has no end', `${'M'.repeat(32)} /${'x'.repeat(80)}`, BYTES,
+    ['START_LINE_TOO_LONG', 414]],
+  ['empty lines, and a method that has no end', `\r\n\r\n${'M'.repeat(101)}`, BYTES, ['METHOD_TOO_LONG', 501]],
   [
     'a request line that ends too late', `GET /${'x'.repeat(87)} HTTP/1.1\r\nHost: a\r\n\r\n`, BYTES,
     ['START_LINE_TOO_LONG', 414],
@@ -581,6 +612,16 @@ for (const [name, header] of badHeaders) {
   test(`refuses to serialize ${name}`, () => {
     assert.throws(() => serializeResponseHead(200, [header]), (error: unknown) => error instanceof TypeError);
     assert.throws(() => checkField(...header), (error: unknown) => error instanceof TypeError);
+  });
+}
+
+for (const value of [undefined, null]) {
+  test(`a value that is ${value} is a TypeError that names the field, never that text`, () => {
+    const header = ['X-Name', value] as unknown as [string, string];
+    const expected = { name: 'TypeError', message: new RegExp(`^the value of X-Name is ${value};`) };
+    throws(() => checkField(...header), expected);
+    throws(() => serializeResponseHead(200, [header]), expected);
+    throws(() => serializeRequestHead('GET', '/', [header]), expected);
   });
 }
 

@@ -470,6 +470,32 @@ targets('RFC 9110 §9.3.7: OPTIONS * asks what the server as a whole can do', as
   }
 });
 
+targets('RFC 9110 §2.5: HTTP/1.2 is served as HTTP/1.1', async () => {
+  await using served = await serve();
+  await using client = await RawClient.connect(served.port);
+  client.write('GET / HTTP/1.2\r\nHost: a\r\n\r\n');
+  assertResponse(await client.readResponse(), HELLO, 'hello');
+  await assertOpen(client);
+});
+
+targets('RFC 9110 §7.8: Upgrade is ignored in HTTP/1.0', async () => {
+  await using served = await serve();
+  const fields = 'Upgrade: websocket\r\nConnection: Upgrade';
+  const response = await httpRequest(served.port, `GET / HTTP/1.0\r\n${fields}\r\n\r\n`);
+  assertResponse(response, [...HELLO, 'Connection: close'], 'hello');
+});
+
+targets('RFC 9112 §3.2.2: request.host is of the target in absolute form, else of Host', async () => {
+  await using served = await serve({ '/host': ({ host, headers }) => `${host} ${headers.get('host')}` });
+  for (const [text, expected] of [
+    [get('http://other.example:81/host'), 'other.example:81 127.0.0.1'],
+    [get('/host'), '127.0.0.1 127.0.0.1'],
+    ['GET /host HTTP/1.0\r\n\r\n', 'null null'],
+  ] as const) {
+    assert.is((await httpRequest(served.port, text)).body.toString(), expected);
+  }
+});
+
 const refusedButOpen: readonly [name: string, text: string, status: string][] = [
   ['no such path', get('/none'), '404 Not Found'],
   ['a path that only begins like a route', get('//'), '404 Not Found'],
@@ -536,10 +562,14 @@ const badHeads: readonly [name: string, text: string, status: string][] = [
   ['a negative length', get('/', 'Content-Length: -1'), '400 Bad Request'],
   ['a length of 2^64', get('/', 'Content-Length: 18446744073709551616'), '400 Bad Request'],
   ['an unknown transfer coding', get('/', 'Transfer-Encoding: gzip, chunked'), '501 Not Implemented'],
+  ['RFC 9112 §6.3: a final coding that is not chunked', get('/', 'Transfer-Encoding: chunked, gzip'),
+    '400 Bad Request'],
   ['a transfer coding in HTTP/1.0', 'GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n', '400 Bad Request'],
   ['CONNECT', request('CONNECT', 'a:80'), '501 Not Implemented'],
   ['a method of 10,000 letters', request('A'.repeat(10_000), '/'), '501 Not Implemented'],
-  ['HTTP/1.2', 'GET / HTTP/1.2\r\nHost: a\r\n\r\n', '505 HTTP Version Not Supported'],
+  ['a method without an end', 'A'.repeat(17_000), '501 Not Implemented'],
+  ['the PROXY protocol, version 1', `PROXY TCP4 192.0.2.1 192.0.2.2 56324 80\r\n${get('/')}`, '400 Bad Request'],
+  ['the PROXY protocol, version 2', `\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c${'\x01'.repeat(12)}`, '400 Bad Request'],
   ['HTTP/2.0, in clear text', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '505 HTTP Version Not Supported'],
   ['a target without an end', `GET /${'a'.repeat(20_000)}`, '414 URI Too Long'],
   ['a field without an end', `GET / HTTP/1.1\r\nHost: a\r\nA: ${'a'.repeat(20_000)}`,
