@@ -2,8 +2,9 @@
 import { HandshakeError } from '../errors.js';
 import { acceptKey } from './accept.js';
 import { EXTENSION, offerDeflate, verifyDeflate, type DeflateAgreement, type DeflatePreferences } from './deflate.js';
-import { isToken, listElements, parseExtensions, quote, type Extension, type HeaderFields } from './headers.js';
+import { listElements, parseExtensions, quote, type Extension, type HeaderFields } from './headers.js';
 import type { ResponseHead } from './http.js';
+import { resolveSubprotocols } from './subprotocols.js';
 
 /** What a client asks for. */
 export interface Offer {
@@ -26,14 +27,10 @@ export interface Accepted {
 /**
  * The fields that make a request an opening handshake (§4.1 items 5 to 10).
  *
- * @throws TypeError if a subprotocol is not a token, or occurs twice
+ * @throws TypeError as `resolveSubprotocols`
  */
 export function offerUpgrade({ key, subprotocols, deflate }: Offer): [name: string, value: string][] {
-  for (const subprotocol of subprotocols) {
-    if (!isToken(subprotocol)) throw new TypeError(`the subprotocol ${quote(subprotocol)} is not a token`);
-  }
-  // §4.1 item 10: they "MUST all be unique strings"
-  if (new Set(subprotocols).size < subprotocols.length) throw new TypeError('a subprotocol occurs twice');
+  resolveSubprotocols(subprotocols);
   const fields: [string, string][] = [
     ['Upgrade', 'websocket'],
     ['Connection', 'Upgrade'],

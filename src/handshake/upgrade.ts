@@ -28,16 +28,25 @@ export function isUpgrade(head: RequestHead): boolean {
 }
 
 /**
- * Checks that a request is a valid opening handshake (RFC 6455 §4.2.1), except for its origin.
+ * Checks that a request is a valid opening handshake (RFC 6455 §4.2.1), except for its origin. Any request that doesn't
+ * ask for a WebSocket gets 426, whatever its method and version.
  *
- * @throws HandshakeError 405, 505, 426 or 400, with the headers that the status asks for
+ * @throws HandshakeError 426, 405, 505 or 400, with the headers that the status asks for
  */
 export function validateUpgrade(head: RequestHead): UpgradeOffer {
+  checkUpgrade(head);
   checkRequestLine(head);
   checkConnection(head);
   checkVersion(head);
   checkBody(head);
   return { key: parseKey(head), subprotocols: parseSubprotocols(head), extensions: parseOfferedExtensions(head) };
+}
+
+// §4.2.1 item 3
+function checkUpgrade(head: RequestHead): void {
+  if (isUpgrade(head)) return;
+  const message = 'this is a WebSocket; send "Upgrade: websocket", or let the proxy in between pass it on';
+  throw new HandshakeError('UPGRADE_MISSING', 426, message, { headers: UPGRADE_REQUIRED });
 }
 
 // §4.2.1 item 1: "An HTTP/1.1 or higher GET request"
@@ -52,12 +61,8 @@ function checkRequestLine({ method, httpVersion }: RequestHead): void {
   }
 }
 
-// §4.2.1 items 3 and 4
+// §4.2.1 item 4
 function checkConnection(head: RequestHead): void {
-  if (!isUpgrade(head)) {
-    const message = 'this is a WebSocket; send "Upgrade: websocket", or let the proxy in between pass it on';
-    throw new HandshakeError('UPGRADE_MISSING', 426, message, { headers: UPGRADE_REQUIRED });
-  }
   const options = parseTokenList(head.headers.getAll('connection'));
   if (!options.some((option) => option.toLowerCase() === 'upgrade')) {
     const message = 'send "Connection: Upgrade"; a proxy in between may have removed it, let it pass on';
@@ -94,10 +99,12 @@ function parseKey(head: RequestHead): string {
 
 // §4.1 item 10: the elements "MUST be non-empty strings [...] and MUST all be unique strings"
 function parseSubprotocols(head: RequestHead): string[] {
-  const subprotocols = listElements(head.headers.getAll('sec-websocket-protocol'));
-  for (const subprotocol of subprotocols) {
-    if (isToken(subprotocol)) continue;
-    const message = `Sec-WebSocket-Protocol offers ${quote(subprotocol)}; send tokens separated by commas`;
+  const values = head.headers.getAll('sec-websocket-protocol');
+  // RFC 9110 §5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list elements"
+  const subprotocols = listElements(values).filter((element) => element !== '');
+  const wrong = subprotocols.find((subprotocol) => !isToken(subprotocol));
+  if (wrong !== undefined || (values.length > 0 && subprotocols.length === 0)) {
+    const message = `Sec-WebSocket-Protocol offers ${quote(wrong ?? '')}; send tokens separated by commas`;
     throw new HandshakeError('SUBPROTOCOL_INVALID', 400, message);
   }
   if (new Set(subprotocols).size !== subprotocols.length) {
@@ -115,22 +122,11 @@ function parseOfferedExtensions(head: RequestHead): Extension[] {
 }
 
 /**
- * Chooses the subprotocol to speak (RFC 6455 §4.2.2, /subprotocol/).
- *
- * @param offered what the client speaks
- * @param supported what the server speaks, the preferred one first
- * @returns the first of `supported` that the client speaks too; `null` if there is none
- */
-export function selectSubprotocol(offered: readonly string[], supported: readonly string[]): string | null {
-  return supported.find((subprotocol) => offered.includes(subprotocol)) ?? null;
-}
-
-/**
  * Refuses a WebSocket that a page of another site has asked for (RFC 6455 §10.2): browsers let any page connect to
  * any host, with the cookies of that host. A request without `Origin` is none of a browser's and passes.
  *
- * @param origins further origins to let pass, each as a browser sends it (`https://example.com`, `null`) in any letter
- *   case; `'*'` lets every origin pass
+ * @param origins further origins to let pass, each as it is sent (`https://example.com`, `null`) in any letter case;
+ *   `'*'` lets every origin pass
  * @throws HandshakeError 403 if the origin is another host's and is not listed, 400 if there are several
  */
 export function checkOrigin(head: RequestHead, origins: readonly string[] | '*'): void {
@@ -138,20 +134,21 @@ export function checkOrigin(head: RequestHead, origins: readonly string[] | '*')
   if (origin === null || origins === '*' || isSameHost(origin, head.host)) return;
   const wanted = origin.toLowerCase();
   if (origins.some((listed) => listed.toLowerCase() === wanted)) return;
-  const message = `the origin ${quote(origin)} may not connect; if it should, list it in the option "origins"`;
-  throw new HandshakeError('ORIGIN_REFUSED', 403, message);
+  const reason = origin.includes('://') ? '' : ', having no scheme';
+  const problem = `the origin ${quote(origin)} is not of the host ${quote(head.host ?? '')}${reason}`;
+  const advice = 'list it as it is in "origins" or, behind a proxy, let it pass Host on';
+  throw new HandshakeError('ORIGIN_REFUSED', 403, `${problem}; ${advice}`);
 }
 
 /**
- * Whether a page of that origin comes from the host that it asks. The scheme may be either, as a proxy that ends TLS
- * changes it; others than these two must be listed. The host is valid, so whatever equals it is valid too.
+ * Whether a page of that origin comes from the host that it asks. The scheme may be any of these, as a proxy that ends
+ * TLS changes it, and some clients write `ws:`; others must be listed. The host is valid, so whatever equals it is too.
  */
 function isSameHost(origin: string, host: string | null): boolean {
-  if (host === null) return false;
-  const wanted = origin.toLowerCase();
-  const [scheme, port] = wanted.startsWith('https://') ? ['https://', ':443'] : ['http://', ':80'];
-  if (!wanted.startsWith(scheme)) return false;
-  return withoutPort(wanted.slice(scheme.length), port) === withoutPort(host.toLowerCase(), port);
+  const [, isPlain, authority] = /^(?:(http|ws)|https|wss):\/\/(.*)$/.exec(origin.toLowerCase()) ?? [];
+  if (host === null || authority === undefined) return false;
+  const port = isPlain ? ':80' : ':443';
+  return withoutPort(authority, port) === withoutPort(host.toLowerCase(), port);
 }
 
 function withoutPort(authority: string, port: string): string {

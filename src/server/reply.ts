@@ -68,7 +68,7 @@ function toFields(
   const fields = Object.entries(headers).flatMap(([name, value]) => {
     if (reserved.includes(name.toLowerCase())) throw new TypeError(`${name} is set by the server; leave it out`);
     return [value].flat().map((line): [string, string] => {
-      checkField(name, String(line));
+      checkField(name, line);
       return [name, String(line)];
     });
   });

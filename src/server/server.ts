@@ -190,14 +190,16 @@ export class Server {
 
   /**
    * Starts to listen.
-   * @param port a TCP port, 0 for any that is free, or the path of a Unix socket.
+   * @param port a TCP port, as number or digits, 0 for any that is free; or the path of a Unix socket.
    * @param host the address to listen on; all of the machine's if absent.
    * @returns when it listens; rejects with Node's own error, such as `EADDRINUSE`.
    */
   listen(port: number | string, host?: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#netServer.once('error', reject);
-      this.#netServer.listen(typeof port === 'string' ? { path: port } : { port, host }, () => {
+      // Digits come from the environment: PORT=8000.
+      const isPath = typeof port === 'string' && !/^\d+$/.test(port);
+      this.#netServer.listen(isPath ? { path: port } : { port: Number(port), host }, () => {
         this.#netServer.off('error', reject);
         this.#isClosing = false;
         resolve();

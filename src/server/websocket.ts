@@ -9,9 +9,8 @@ import { ConnectionClosed, HandshakeError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import type { RequestHead } from '../handshake/http.js';
 import { acceptDeflate } from '../handshake/deflate.js';
-import {
-  checkOrigin, selectSubprotocol, upgradeResponse, validateUpgrade, type UpgradeOffer,
-} from '../handshake/upgrade.js';
+import { resolveSubprotocols, selectSubprotocol } from '../handshake/subprotocols.js';
+import { checkOrigin, upgradeResponse, validateUpgrade, type UpgradeOffer } from '../handshake/upgrade.js';
 import type { RunningHandlers } from './handlers.js';
 import type { Reply } from './reply.js';
 import { isAbort, type Granted, type Request, type WebSocketRequest } from './request.js';
@@ -29,8 +28,8 @@ export interface WebSocketOptions<Authorized = undefined> extends ConnectionOpti
    * `'*'` lets all. A request without `Origin`, which no browser sends, passes (RFC 6455 §10.2).
    */
   origins?: readonly string[] | '*';
-  /** Subprotocols the route speaks: the first that the client offers too is agreed on (§1.9). */
-  subprotocols?: readonly string[];
+  /** The subprotocols of the route, or the only one: the first that the client offers too is agreed on (§1.9). */
+  subprotocols?: string | readonly string[];
   /**
    * Asked before the connection is accepted. What it returns is the handler's `request.authorized`; `undefined`, `null`
    * and `false` refuse with 403. To refuse with a reply of its own it throws a `HandshakeError`, but no redirect:
@@ -58,8 +57,8 @@ export class WebSocketRoute {
 
   /** @internal */
   constructor(handler: Route['handler'], webSocket: Route['webSocket'], options: WebSocketOptions<unknown>) {
-    const { subprotocols = [], authorize } = options;
-    this.#route = { handler, webSocket, subprotocols, authorize };
+    const subprotocols = resolveSubprotocols(options.subprotocols);
+    this.#route = { handler, webSocket, subprotocols, authorize: options.authorize };
     this.#options = options;
   }
 
@@ -89,7 +88,7 @@ export interface Route {
  *   for await (const message of request.webSocket) await request.webSocket.send(message);
  * }));
  * ```
- * @throws TypeError for an option that is not known.
+ * @throws TypeError for an option that is not known, and a subprotocol that is not a token, or occurs twice.
  */
 export function acceptWebSocket(handler: Handler, options?: WithoutAuthorize): WebSocketRoute;
 export function acceptWebSocket<Authorized = any>(
@@ -102,8 +101,9 @@ export function acceptWebSocket(handler: Route['handler'], options: WebSocketOpt
 }
 
 /**
- * A route for WebSocket only: plain HTTP is answered with 426 and `Upgrade: websocket` (RFC 9110 §15.5.22).
- * @throws TypeError for an option that is not known.
+ * A route for WebSocket only: plain HTTP of any method and version is answered with 426 and `Upgrade: websocket` (RFC
+ * 9110 §15.5.22).
+ * @throws TypeError for an option that is not known, and a subprotocol that is not a token, or occurs twice.
  */
 export function requireWebSocket(handler: WebSocketHandler, options?: WithoutAuthorize): WebSocketRoute;
 export function requireWebSocket<Authorized = any>(

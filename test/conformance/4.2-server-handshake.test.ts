@@ -166,7 +166,7 @@ prove('4.2.1-9', 'server', 'a request without Origin is not held to the origins 
 });
 
 prove('4.2.1-10', 'server', 'a list of subprotocols that is none', async () => {
-  const lists = ['', ',', 'chat,', 'chat,,soap', 'chat soap', 'chat;a', '"chat"', 'chat/1', 'ch\xe4t', 'chat, chat'];
+  const lists = ['', ',', 'chat soap', 'chat;a', '"chat"', 'chat/1', 'ch\xe4t', 'chat, chat'];
   await assertRefused(lists.map((list): Case => [400, upgradeRequest('/chat', { 'Sec-WebSocket-Protocol': list })]));
 });
 

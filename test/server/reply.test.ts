@@ -101,6 +101,9 @@ const wrong: readonly [name: string, reply: unknown, error: RegExp][] = [
   ['NUL in a value', { headers: { A: '\0' } }, /^TypeError: the value of A/],
   ['DEL in a value', { headers: { A: '\x7f' } }, /^TypeError: the value of A/],
   ['a value beyond latin1', { headers: { A: '你' } }, /^TypeError: the value of A/],
+  ['undefined as a value', { headers: { A: undefined } }, /^TypeError: the value of A is undefined; give it one, or/],
+  ['null as a value', { headers: { A: null } }, /^TypeError: the value of A is null/],
+  ['undefined among several values', { headers: { A: ['b', undefined] } }, /^TypeError: the value of A is undefined/],
   ['CR LF in one of several values', { headers: { A: ['b', 'c\r\nD: e'] } }, /^TypeError: the value of A/],
   ['an empty name', { headers: { '': 'a' } }, /^TypeError: "" is not a header name/],
   ['a space in a name', { headers: { 'A B': 'a' } }, /^TypeError: "A B" is not a header name/],
@@ -153,6 +156,7 @@ refusals('204 and 304 have no body', () => {
 
 const wrongRefusals: readonly [name: string, status: number, headers: Record<string, string>, error: RegExp][] = [
   ['CR LF in a value', 403, { A: 'b\r\nC: d' }, /^TypeError: the value of A holds a character/],
+  ['undefined as a value', 403, { A: undefined } as never, /^TypeError: the value of A is undefined/],
   ['a space in a name', 403, { 'A B': 'c' }, /^TypeError: "A B" is not a header name/],
   ['a length of its own', 403, { 'Content-Length': '1' }, /^TypeError: Content-Length is set by the server/],
   ['a coding of its own', 403, { 'transfer-encoding': 'chunked' }, /^TypeError: transfer-encoding is set by/],

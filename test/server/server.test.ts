@@ -126,6 +126,17 @@ listening('a port that is none rejects', async () => {
   }
 });
 
+listening('digits are a port, as PORT=8000 gives them', async () => {
+  await using first = await serve();
+  const second = createServer();
+  await second.listen('0', '127.0.0.1');
+  const { address, port } = second.address() as AddressInfo;
+  assert.equal([address, port > 0], ['127.0.0.1', true]);
+  await second.close();
+  await rejects(second.listen(String(first.port), '127.0.0.1'), { code: 'EADDRINUSE' });
+  await rejects(second.listen('65536', '127.0.0.1'), { code: 'ERR_SOCKET_BAD_PORT' });
+});
+
 listening('a second time rejects, and the first goes on', async () => {
   await using served = await serve();
   await rejects(served.server.listen(0, '127.0.0.1'), { code: 'ERR_SERVER_ALREADY_LISTEN' });

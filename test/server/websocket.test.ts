@@ -1,4 +1,5 @@
 // WebSocket routes over real sockets: the opening handshake to the byte, who is let in, and how a handler's end closes.
+import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { HandshakeError, type Close, type ConnectionClosed } from '../../src/errors.js';
 import { acceptWebSocket, requireWebSocket, type WebSocketHandler } from '../../src/server/websocket.js';
@@ -212,18 +213,29 @@ routes('requireWebSocket answers plain HTTP with 426, and the connection stays o
   assert.is((await client.readResponse()).body.toString(), 'hello');
 });
 
-routes('requireWebSocket answers other methods with 405, and HTTP/1.0 with 505', async () => {
+routes('requireWebSocket answers plain HTTP of other methods and versions with 426 too', async () => {
   await using served = await serve({ '/echo/': requireWebSocket(echo) });
   await using client = await RawClient.connect(served.port);
-  for (const method of ['POST', 'PUT', 'DELETE']) {
-    client.write(request(method, '/echo/'));
-    assertRefusal(await client.readResponse(), '405 Method Not Allowed', 'Allow: GET', ...PLAIN_REFUSAL);
-  }
-  client.write(request('HEAD', '/echo/'));
-  assert.is((await client.readResponse('HEAD')).status, 405);
+  client.write(`${request('POST', '/echo/', 'Content-Length: 2')}hi${request('DELETE', '/echo/')}`);
   client.write('GET /echo/ HTTP/1.0\r\n\r\n');
-  const fields = [...PLAIN_REFUSAL, 'Connection: close'];
-  assertRefusal(await client.readResponse(), '505 HTTP Version Not Supported', ...fields);
+  for (let count = 0; count < 2; count++) {
+    assertRefusal(await client.readResponse(), REQUIRED, ...UPGRADE, ...PLAIN_REFUSAL);
+  }
+  assertRefusal(await client.readResponse(), REQUIRED, ...UPGRADE, ...PLAIN_REFUSAL, 'Connection: close');
+});
+
+routes('RFC 6455 §4.2.1: a route with WebSocket upgrades no other method (405), and no HTTP/1.0 (505)', async () => {
+  const page = acceptWebSocket(() => 'a page');
+  await using served = await serve({ '/required/': requireWebSocket(echo), '/accepted/': page });
+  for (const path of ['/required/', '/accepted/']) {
+    for (const method of ['POST', 'PUT', 'DELETE']) {
+      const response = await httpRequest(served.port, upgradeRequest(path).replace('GET', method));
+      const fields = ['Allow: GET', ...PLAIN_REFUSAL, 'Connection: close'];
+      assertRefusal(response, '405 Method Not Allowed', ...fields);
+    }
+    const response = await httpRequest(served.port, upgradeRequest(path).replace('HTTP/1.1', 'HTTP/1.0'));
+    assertRefusal(response, '505 HTTP Version Not Supported', ...PLAIN_REFUSAL, 'Connection: close');
+  }
 });
 
 routes('acceptWebSocket answers both on one route', async () => {
@@ -342,8 +354,12 @@ origins.run();
 
 const subprotocols = suite('websocket: subprotocols');
 
-const subprotocolCases: readonly [offered: string | null, spoken: string[], agreed: string | null][] = [
+const subprotocolCases: readonly [offered: string | null, spoken: string | string[], agreed: string | null][] = [
   ['chat', ['chat'], 'chat'],
+  ['chat, mqtt', 'mqtt', 'mqtt'],
+  ['mqttv3.1', 'mqtt', null],
+  // RFC 9110 §5.6.1.2: empty elements are ignored.
+  [', chat,', ['chat'], 'chat'],
   // The server's order counts.
   ['superchat, chat', ['chat', 'superchat'], 'chat'],
   ['chat, superchat', ['superchat', 'chat'], 'superchat'],
@@ -366,6 +382,14 @@ for (const [offered, spoken, agreed] of subprotocolCases) {
     assert.is((await client.readFrame()).payload.toString(), agreed ?? '');
   });
 }
+
+subprotocols('one that is not a token, or occurs twice, is a TypeError at once', () => {
+  for (const mark of [requireWebSocket<undefined>, acceptWebSocket<undefined>]) {
+    for (const option of ['mqtt, chat', ['a b'], ['a', 'a']]) {
+      throws(() => mark(() => {}, { subprotocols: option }), TypeError);
+    }
+  }
+});
 
 subprotocols.run();
 
