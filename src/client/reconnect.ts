@@ -56,12 +56,12 @@ export async function* reconnect(
       if (performance.now() - openedAt > delay) delay = minDelay;
     }
     // A restarted server must not meet all its clients at once.
-    await pause(delay * (0.5 + Math.random() / 2), signal);
+    await pauseFor(delay * (0.5 + Math.random() / 2), signal);
   }
 }
 
 /** @throws the signal's reason after an abort. */
-async function pause(time: number, signal: AbortSignal | undefined): Promise<void> {
+async function pauseFor(time: number, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
   // Node's own timer would be one listener more on the caller's signal for each loop.
   const controller = new AbortController();

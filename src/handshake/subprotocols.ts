@@ -10,7 +10,7 @@ export function resolveSubprotocols(option: string | readonly string[] = []): re
   const subprotocols = typeof option === 'string' ? [option] : [...option];
   for (const subprotocol of subprotocols) {
     if (typeof subprotocol === 'string' && isToken(subprotocol)) continue;
-    throw new TypeError(`the subprotocol ${quote(String(subprotocol))} is not a token; give several as a list`);
+    throw new TypeError(`the subprotocol ${quote(String(subprotocol))} is not a token`);
   }
   if (new Set(subprotocols).size < subprotocols.length) throw new TypeError('a subprotocol occurs twice');
   return subprotocols;
