@@ -10,7 +10,7 @@ export interface DeflateOptions {
   level?: number;
   /**
    * The base-2 logarithm of how many bytes back a message may refer, 8 to 15. Default 15: 32 KiB. A connection keeps as
-   * many bytes of what it has sent and of what it has received. A client that can't be limited may still use 15.
+   * many bytes of what it has sent and of what it has received. A peer that can't be limited may still use 15.
    */
   windowBits?: number;
   /** Whether messages may refer to earlier ones, which pays if they are alike. Else nothing is kept. Default `true`. */

@@ -74,10 +74,11 @@ function serialize(agreement: DeflateAgreement, isServerWindowAsked: boolean): s
 
 /** The client's side: the value of `Sec-WebSocket-Extensions` that asks for what it wants. */
 export function offerDeflate({ contextTakeover, windowBits }: DeflatePreferences): string {
-  let value = EXTENSION;
-  if (!contextTakeover) value += '; server_no_context_takeover; client_no_context_takeover';
-  if (windowBits < MAX_WINDOW_BITS) value += `; server_max_window_bits=${windowBits}`;
-  return `${value}; client_max_window_bits${windowBits < MAX_WINDOW_BITS ? `=${windowBits}` : ''}`;
+  const start = contextTakeover ? EXTENSION : `${EXTENSION}; server_no_context_takeover; client_no_context_takeover`;
+  if (windowBits === MAX_WINDOW_BITS) return `${start}; client_max_window_bits`;
+  const limit = `client_max_window_bits=${windowBits}`;
+  // §7.1.3: a server that can't limit its own window declines the first of the two, and may accept the second.
+  return `${start}; server_max_window_bits=${windowBits}; ${limit}, ${start}; ${limit}`;
 }
 
 /**
@@ -93,13 +94,12 @@ export function verifyDeflate(
   const { serverMaxWindowBits, clientMaxWindowBits } = answered;
   // §7.1.1.1: a server that accepts the offer says so; one that does not name it would take over its context
   if (!contextTakeover && !answered.serverNoContextTakeover) return null;
-  // §7.1.2.1: likewise, "with the same or smaller value as the offer"
-  if (windowBits < MAX_WINDOW_BITS && (serverMaxWindowBits ?? MAX_WINDOW_BITS) > windowBits) return null;
   // §7.1.2.2: in an answer it has a value. It may be larger than the offer's, which "is just a hint" (§7.2.1).
   if (clientMaxWindowBits === true) return null;
   return {
     serverContextTakeover: !answered.serverNoContextTakeover,
     clientContextTakeover: contextTakeover && !answered.clientNoContextTakeover,
+    // §7.1.2.1: the fallback offer leaves it to the server, which may name any.
     serverMaxWindowBits: serverMaxWindowBits ?? MAX_WINDOW_BITS,
     clientMaxWindowBits: Math.min(clientMaxWindowBits ?? MAX_WINDOW_BITS, windowBits),
   };

@@ -107,7 +107,13 @@ const offering = suite('handshake/deflate: the client');
 const OFFERS: [preferences: DeflatePreferences, value: string][] = [
   [ALL, 'permessage-deflate; client_max_window_bits'],
   [ALONE, 'permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits'],
-  [SMALL, 'permessage-deflate; server_max_window_bits=10; client_max_window_bits=10'],
+  // §7.1.3: of two the server takes the second if it can't limit its window.
+  [SMALL, 'permessage-deflate; server_max_window_bits=10; client_max_window_bits=10, ' +
+    'permessage-deflate; client_max_window_bits=10'],
+  [{ contextTakeover: false, windowBits: 8 },
+    'permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=8; ' +
+    'client_max_window_bits=8, ' +
+    'permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits=8'],
 ];
 
 for (const [preferences, value] of OFFERS) {
@@ -135,8 +141,12 @@ const ANSWERS: [answer: string, preferences: DeflatePreferences, agreement: stri
   ['permessage-deflate; server_no_context_takeover', ALONE, 'server 15, client 15'],
   ['permessage-deflate; server_no_context_takeover; client_no_context_takeover', ALONE, 'server 15, client 15'],
 
-  ['permessage-deflate', SMALL, null],
-  ['permessage-deflate; server_max_window_bits=11', SMALL, null],
+  // §7.1.3: these answer the second offer; Jetty and Tomcat know no other window.
+  ['permessage-deflate', SMALL, 'server 15 takeover, client 10 takeover'],
+  ['permessage-deflate; client_max_window_bits=10', SMALL, 'server 15 takeover, client 10 takeover'],
+  ['permessage-deflate; server_max_window_bits=11', SMALL, 'server 11 takeover, client 10 takeover'],
+  ['permessage-deflate', { contextTakeover: false, windowBits: 8 }, null],
+  ['permessage-deflate; server_no_context_takeover', { contextTakeover: false, windowBits: 8 }, 'server 15, client 8'],
   ['permessage-deflate; server_max_window_bits=10', SMALL, 'server 10 takeover, client 10 takeover'],
   ['permessage-deflate; server_max_window_bits=9', SMALL, 'server 9 takeover, client 10 takeover'],
   // §7.2.1: a client may offer "a value smaller than one in the 'agreed parameters'"; what it has said, it does.
