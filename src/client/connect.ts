@@ -19,11 +19,14 @@ import { credentialsOf, openSocket } from './socket.js';
 
 /** How to connect, and the limits of the connection. */
 export interface ConnectOptions extends ConnectionOptions {
-  /** Subprotocols to offer, the preferred first (RFC 6455 §1.9); which one was chosen is `connection.subprotocol`. */
-  subprotocols?: readonly string[];
+  /** Subprotocols to offer, one or the preferred first (RFC 6455 §1.9); what was chosen is `connection.subprotocol`. */
+  subprotocols?: string | readonly string[];
   /** Further header fields of the request, such as `Authorization` or `Cookie`. */
   headers?: Readonly<Record<string, string>>;
-  /** The value of `Origin`, which browsers send and others need not (§10.2). */
+  /**
+   * The value of `Origin`, which browsers send and others need not (§10.2). Some servers ask for one, such as those of
+   * Go's x/net; others refuse any, such as the debugging ports of browsers.
+   */
   origin?: string;
   /** Milliseconds until the connection must be open, all redirects included. Default 10,000. */
   timeout?: number;
@@ -40,7 +43,10 @@ export interface ConnectOptions extends ConnectionOptions {
    * and port), and `wss:` is never left for `ws:`.
    */
   redirects?: number;
-  /** As for `createServer`. Default 20,000. */
+  /**
+   * As for `createServer`. Default 20,000. 0 is for servers that never answer a ping, such as civetweb, or end TCP at
+   * one, such as `node --inspect`.
+   */
   keepAliveInterval?: number;
 }
 
@@ -177,13 +183,16 @@ async function open(
   signal: AbortSignal,
 ): Promise<Connection | Redirect> {
   const { url } = target;
-  const offer = { key: createKey(), subprotocols: options.subprotocols ?? [], deflate: limits.deflate };
+  const subprotocols = [options.subprotocols ?? []].flat();
+  const offer = { key: createKey(), subprotocols, deflate: limits.deflate };
   const fields = [...requestFields(target, options.origin), ...offerUpgrade(offer)];
   const head = serializeRequestHead('GET', url.pathname + url.search, fields);
   const socket = await openSocket({ url, socketPath: options.socketPath, proxy, tls: options.tls }, signal);
   socket.write(head, 'latin1');
-  const received = await receiveResponse(socket, signal);
-  if (received.head.status !== 101) return refuse(socket, received, mayRedirect, signal);
+  const received = await receiveResponse(socket, signal).catch((error: unknown) => {
+    throw explainLoss(error, subprotocols);
+  });
+  if (received.head.status !== 101) return refuse(socket, received, options.origin, mayRedirect, signal);
   try {
     const { subprotocol, extensions, deflate } = verifyUpgrade(received.head, offer);
     const headers = new HeaderFields(head, head.indexOf('\r\n') + 2);
@@ -215,9 +224,17 @@ function requestFields({ url, headers }: Target, origin: string | undefined): [n
   return [...fields, ...headers];
 }
 
+/** Some servers end TCP where they should refuse a subprotocol. */
+function explainLoss(error: unknown, offered: readonly string[]): unknown {
+  if (!(error instanceof HandshakeError) || error.code !== 'CONNECTION_LOST') return error;
+  const wish = offered.length === 0 ? 'a subprotocol' : `another subprotocol than ${quote(offered.join(', '))}`;
+  return new HandshakeError(error.code, 0, `${error.message}; perhaps the server wants ${wish}`, error);
+}
+
 async function refuse(
   socket: Socket,
   received: ReceivedResponse,
+  origin: string | undefined,
   mayRedirect: boolean,
   signal: AbortSignal,
 ): Promise<Redirect> {
@@ -225,11 +242,19 @@ async function refuse(
   const location = REDIRECTS.includes(status) ? headers.get('location') : null;
   const body = await receiveBody(socket, received, signal);
   socket.destroy();
-  const hint = location === null ? '' : ` to ${quote(location)}; set the option redirects to follow it`;
-  const message = `the server answered with status ${status}${hint}`;
+  const message = `the server answered with status ${status}${hintAt(status, location, origin)}`;
   const refusal = new HandshakeError('UNEXPECTED_STATUS', status, message, { headers: toRecord(headers), body });
   if (location === null || !mayRedirect) throw refusal;
   return { location, refusal };
+}
+
+/** What to do about an answer. */
+function hintAt(status: number, location: string | null, origin: string | undefined): string {
+  if (location !== null) return ` to ${quote(location)}; set the option redirects to follow it`;
+  if (status !== 400 && status !== 403) return '';
+  return origin === undefined
+    ? '; if it wants an Origin, set the option origin'
+    : '; if it wants another Origin or none, change the option origin';
 }
 
 function redirect({ url, headers }: Target, { location, refusal }: Redirect, { options }: Context): Target {

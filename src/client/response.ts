@@ -30,7 +30,9 @@ export function waitFor<T>(
       reject(error);
     };
     const abort = (): void => fail(signal.reason);
-    const lose = (): void => fail(new HandshakeError('CONNECTION_LOST', 0, 'the connection ended before the answer'));
+    const lose = (): void => {
+      fail(new HandshakeError('CONNECTION_LOST', 0, 'the connection ended before the answer', { body: '' }));
+    };
     const listeners: Listeners = {
       error: fail,
       end: lose,

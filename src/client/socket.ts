@@ -4,7 +4,7 @@ import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'nod
 import { HandshakeError } from '../errors.js';
 import { serializeRequestHead } from '../handshake/http.js';
 import { toRecord } from '../handshake/offer.js';
-import { receiveResponse, waitFor } from './response.js';
+import { receiveBody, receiveResponse, waitFor } from './response.js';
 
 /** How to get to a server. */
 export interface Destination {
@@ -64,7 +64,10 @@ async function openTransport({ url, socketPath, proxy }: Destination, signal: Ab
   signal.throwIfAborted();
   const address = socketPath === undefined ? { ...addressOf(proxy ?? url), noDelay: true } : { path: socketPath };
   const socket = guard(connectNet({ ...address, allowHalfOpen: true }));
-  await waitFor<void>(socket, signal, (resolve) => ({ connect: () => resolve() }));
+  await waitFor<void>(socket, signal, (resolve, reject) => ({
+    connect: () => resolve(),
+    error: (error: Error) => reject(error instanceof AggregateError ? withMessage(error) : error),
+  }));
   if (proxy !== undefined) await openTunnel(socket, url, proxy, signal);
   return socket;
 }
@@ -76,15 +79,22 @@ async function openTunnel(socket: Socket, url: URL, proxy: URL, signal: AbortSig
   const credentials = credentialsOf(proxy);
   if (credentials !== null) headers.push(['Proxy-Authorization', credentials]);
   socket.write(serializeRequestHead('CONNECT', target, headers), 'latin1');
-  const { head, rest } = await receiveResponse(socket, signal);
-  const isOpen = head.status >= 200 && head.status <= 299;
+  const received = await receiveResponse(socket, signal);
+  const { status, headers: fields } = received.head;
+  const isOpen = status >= 200 && status <= 299;
   // The server speaks only when it is spoken to: bytes behind the answer would be the proxy's own.
-  if (isOpen && rest.length === 0) return;
+  if (isOpen && received.rest.length === 0) return;
+  const body = isOpen ? '' : await receiveBody(socket, received, signal);
   socket.destroy();
-  const problem = isOpen ? 'sent bytes behind its answer' : `answered CONNECT with status ${head.status}`;
-  throw new HandshakeError('PROXY_REFUSED', head.status, `the proxy ${problem}; check its address and credentials`, {
-    headers: toRecord(head.headers),
-  });
+  const problem = isOpen ? 'sent bytes behind its answer' : `answered CONNECT with status ${status}`;
+  const message = `the proxy ${problem}; check its address and credentials`;
+  throw new HandshakeError('PROXY_REFUSED', status, message, { headers: toRecord(fields), body });
+}
+
+/** Node gives the error of a host with several addresses no message, only those of the attempts. */
+function withMessage({ errors, code }: AggregateError & NodeJS.ErrnoException): Error {
+  const message = errors.map((error: Error) => error.message).join('; ');
+  return Object.assign(new AggregateError(errors, message), { code });
 }
 
 /** An error that comes while nobody waits must not end the process; whoever waits next finds the socket destroyed. */

@@ -65,7 +65,7 @@ export function verifyUpgrade(head: ResponseHead, { key, subprotocols, deflate }
   // Item 6: likewise. §11.3.4 allows the field once; several lines joined are no subprotocol of the offer.
   const subprotocol = headers.get('sec-websocket-protocol');
   if (subprotocol !== null && !subprotocols.includes(subprotocol)) {
-    throw mismatch('SUBPROTOCOL_NOT_OFFERED', `the server speaks ${quote(subprotocol)}, which was not offered`, head);
+    throw mismatch('SUBPROTOCOL_NOT_OFFERED', explainSubprotocol(subprotocol, subprotocols), head);
   }
   return { subprotocol, extensions: headers.get('sec-websocket-extensions') ?? '', deflate: agreement };
 }
@@ -90,6 +90,12 @@ function parseAnswer(value: string, head: ResponseHead): [Extension, ...Extensio
   } catch (error) {
     throw mismatch('EXTENSION_INVALID', (error as Error).message, head);
   }
+}
+
+/** Some servers send the whole offer back, whatever they speak of it. */
+function explainSubprotocol(answered: string, offered: readonly string[]): string {
+  const offer = offered.length === 0 ? 'no subprotocol was offered' : `the offer was ${quote(offered.join(', '))}`;
+  return `the server speaks ${quote(answered)}, but ${offer}; offer one name that it knows`;
 }
 
 function mismatch(code: string, message: string, head: ResponseHead): HandshakeError {

@@ -1,9 +1,12 @@
 // Connecting as a client: what is sent, what is refused, redirects, and every way to give up (RFC 6455 §4.1).
+import { randomBytes } from 'node:crypto';
+import dns from 'node:dns';
 import { getEventListeners } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { constants, deflateRawSync } from 'node:zlib';
 import * as assert from 'uvu/assert';
 import { connect, type ConnectOptions } from '../../src/client/connect.js';
 import { ProtocolError, TimeoutError } from '../../src/errors.js';
@@ -297,6 +300,25 @@ choosing('the one that the server chose', async () => {
   await assertEnded(peer);
 });
 
+choosing('one may be given as text, as in browsers', async () => {
+  await using server = await RawServer.listen();
+  const connecting = connect(server.url, { subprotocols: 'mqtt' });
+  const peer = await server.accept();
+  const { fields } = await acceptUpgrade(peer, 'Sec-WebSocket-Protocol: mqtt');
+  assert.is(fields.get('Sec-WebSocket-Protocol'), 'mqtt');
+  const connection = await connecting;
+  assert.is(connection.subprotocol, 'mqtt');
+  connection.terminate();
+  await assertEnded(peer);
+});
+
+choosing('a part of the one that was given as text is none', async () => {
+  await using server = await RawServer.listen();
+  const attempt = assertRefused(connect(server.url, { subprotocols: 'mqtt' }), 'SUBPROTOCOL_NOT_OFFERED', 101);
+  await upgrade(server, 'Sec-WebSocket-Protocol: mqt');
+  await attempt;
+});
+
 choosing('none, if the server chose none', async () => {
   await using pair = await openPair({ subprotocols: ['a', 'b'] });
   assert.is(pair.connection.subprotocol, '');
@@ -398,6 +420,89 @@ refusing('a refusal carries status, headers and body', async () => {
   assert.is(body, 'sign in first\n');
   assert.match(message, /status 401$/);
   await assertEnded(peer);
+});
+
+const hints: [status: number, origin: string | undefined, message: string][] = [
+  [400, undefined, 'status 400; if it wants an Origin, set the option origin'],
+  [403, undefined, 'status 403; if it wants an Origin, set the option origin'],
+  [400, 'http://a', 'status 400; if it wants another Origin or none, change the option origin'],
+  [403, 'http://a', 'status 403; if it wants another Origin or none, change the option origin'],
+  [404, undefined, 'status 404'],
+];
+for (const [status, origin, message] of hints) {
+  refusing(`status ${status} ${origin === undefined ? 'without' : 'with'} an origin: ${message}`, async () => {
+    await using server = await RawServer.listen();
+    const options = origin === undefined ? {} : { origin };
+    const attempt = assertRefused(connect(server.url, options), 'UNEXPECTED_STATUS', status);
+    const peer = await server.accept();
+    await readRequest(peer);
+    peer.write(`HTTP/1.1 ${status} x\r\nContent-Length: 0\r\n\r\n`);
+    assert.is((await attempt).message, `the server answered with ${message}`);
+  });
+}
+
+for (const [subprotocols, wish] of [[[], 'a subprotocol'], ['a', 'another subprotocol than "a"'],
+  [['a', 'b'], 'another subprotocol than "a, b"']] as const) {
+  refusing(`an end without an answer: perhaps the server wants ${wish}`, async () => {
+    await using server = await RawServer.listen();
+    const attempt = assertRefused(connect(server.url, { subprotocols }), 'CONNECTION_LOST', 0);
+    const peer = await server.accept();
+    await readRequest(peer);
+    peer.socket.end();
+    const { message, body } = await attempt;
+    assert.is(message, `the connection ended before the answer; perhaps the server wants ${wish}`);
+    assert.is(body, '');
+  });
+}
+
+refusing('several subprotocols in the answer: the error tells what was offered', async () => {
+  await using server = await RawServer.listen();
+  const attempt = assertRefused(connect(server.url, { subprotocols: ['mqtt', 'b'] }), 'SUBPROTOCOL_NOT_OFFERED', 101);
+  await upgrade(server, 'Sec-WebSocket-Protocol: mqtt, b');
+  const message = 'the server speaks "mqtt, b", but the offer was "mqtt, b"; offer one name that it knows';
+  assert.is((await attempt).message, message);
+});
+
+refusing('RFC 7692 §7.1.3: a server that can\'t limit its window agrees to the second offer', async () => {
+  await using server = await RawServer.listen();
+  const connecting = connect(server.url, { deflate: { windowBits: 12 } });
+  const peer = await server.accept();
+  const { fields } = await acceptUpgrade(peer, 'Sec-WebSocket-Extensions: permessage-deflate');
+  assert.is(
+    fields.get('Sec-WebSocket-Extensions'),
+    'permessage-deflate; server_max_window_bits=12; client_max_window_bits=12, ' +
+      'permessage-deflate; client_max_window_bits=12',
+  );
+  await using connection = await connecting;
+  // The second message refers 20,000 bytes back, further than a window of 12 bits reaches.
+  const text = randomBytes(10_000).toString('hex');
+  for (const dictionary of [Buffer.alloc(0), Buffer.from(text)]) {
+    const payload = deflateRawSync(text, { dictionary, finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
+    peer.write(encodeNaive({ opcode: 1, rsv1: true, payload }));
+    assert.is(await connection.wait(), text);
+  }
+  connection.terminate();
+});
+
+refusing('a host of several addresses, none of which answers: the message has them all, and the code', async () => {
+  const closed = await RawServer.listen();
+  const { port } = closed;
+  await closed[Symbol.asyncDispose]();
+  const { lookup } = dns;
+  const addresses = [{ address: '127.0.0.1', family: 4 }, { address: '127.0.0.2', family: 4 }];
+  dns.lookup = ((...values: unknown[]) => {
+    process.nextTick(values.at(-1) as (error: null, found: object) => void, null, addresses);
+  }) as typeof lookup;
+  try {
+    for (const options of [{}, { proxy: `http://two.example:${port}` }]) {
+      const error = await failure(connect(`ws://two.example:${port}/`, options)) as AggregateError & { code: string };
+      assert.is(error.message, addresses.map(({ address }) => `connect ECONNREFUSED ${address}:${port}`).join('; '));
+      assert.is(error.code, 'ECONNREFUSED');
+      assert.is(error.errors.length, 2);
+    }
+  } finally {
+    dns.lookup = lookup;
+  }
 });
 
 const LIMIT = 65_536;
@@ -631,13 +736,22 @@ const bad: [name: string, kind: Kind, options: object][] = [
   ['an empty name of a header', 'TypeError', { headers: { '': 'a' } }],
   ['CR LF in the cookie', 'TypeError', { headers: { Cookie: INJECTION } }],
   ['CR LF in the host', 'TypeError', { headers: { Host: INJECTION } }],
+  ['a header that is undefined', 'TypeError', { headers: { 'X-A': undefined } }],
+  ['a header that is null', 'TypeError', { headers: { 'X-A': null } }],
+  ['a header that is a number', 'TypeError', { headers: { 'X-A': 1 } }],
+  ['a header that is a list', 'TypeError', { headers: { 'X-A': ['a'] } }],
+  ['an origin that is null', 'TypeError', { origin: null }],
   ['CR LF in the origin', 'TypeError', { origin: INJECTION }],
   ['LF in the origin', 'TypeError', { origin: 'http://a\n' }],
   ['NUL in the origin', 'TypeError', { origin: '\0' }],
   ['CR LF in a subprotocol', 'TypeError', { subprotocols: [INJECTION] }],
   ['NUL in a subprotocol', 'TypeError', { subprotocols: ['a\0'] }],
   ['a list in one subprotocol', 'TypeError', { subprotocols: ['a, b'] }],
+  ['a list in a subprotocol as text', 'TypeError', { subprotocols: 'a, b' }],
   ['an empty subprotocol', 'TypeError', { subprotocols: [''] }],
+  ['an empty subprotocol as text', 'TypeError', { subprotocols: '' }],
+  ['a subprotocol that is a number', 'TypeError', { subprotocols: 1 }],
+  ['a subprotocol that is undefined', 'TypeError', { subprotocols: [undefined] }],
   ['a subprotocol twice', 'TypeError', { subprotocols: ['a', 'a'] }],
   ...['Upgrade', 'connection', 'Sec-WebSocket-Key', 'sec-websocket-version', 'Sec-WebSocket-Protocol',
     'SEC-WEBSOCKET-EXTENSIONS', 'Sec-WebSocket-Other', 'Content-Length', 'Transfer-Encoding', 'Origin',
@@ -678,6 +792,14 @@ for (const [name, kind, wrongly] of bad) {
     await assertUntouched(server);
   });
 }
+
+options('a header without a value is named', async () => {
+  for (const [value, type] of [[undefined, 'undefined'], [null, 'object']] as const) {
+    const headers = { Accept: 'a', Authorization: value } as unknown as Record<string, string>;
+    const { message } = await failure(connect('ws://127.0.0.1:1/', { headers }));
+    assert.is(message, `the value of Authorization is ${type}; give it as text`);
+  }
+});
 
 const urls = [
   '', 'a', '/echo/', 'ws:', 'ws://', 'ws:///', 'ws://a:65536/', 'ws://a:x/', 'ws://a b/', 'ws://[::1/', 'http://a/',

@@ -124,9 +124,10 @@ for (const scheme of ['ws', 'wss']) {
       const attempt = assertRefused(connect(`${scheme}://a/`, { proxy, redirects: 5 }), code, status);
       const peer = await server.accept();
       await readRequest(peer);
-      peer.write(answer);
-      const { headers } = await attempt;
+      peer.socket.end(answer, 'latin1');
+      const { headers, body } = await attempt;
       if (status === 407) assert.is(headers['proxy-authenticate'], 'Basic');
+      assert.is(body, status === 407 ? 'abc' : '');
       await assertEnded(peer);
       assert.is(server.count, 1);
     });
