@@ -26,4 +26,4 @@ export type { Handler, WebSocketHandler, WebSocketOptions, WebSocketRoute } from
 export { connect } from './client/connect.js';
 export type { ConnectOptions } from './client/connect.js';
 export { reconnect } from './client/reconnect.js';
-export type { ReconnectOptions } from './client/reconnect.js';
+export type { ReconnectOptions, Retry } from './client/reconnect.js';

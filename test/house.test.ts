@@ -47,6 +47,7 @@ const publicTypes: readonly string[] = [
   'Reply',
   'ReplyParts',
   'Request',
+  'Retry',
   'SendOptions',
   'Sendable',
   'Server',

@@ -4,13 +4,13 @@ import { syncBuiltinESMExports } from 'node:module';
 import timers from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import type { ConnectOptions } from '../../src/client/connect.js';
-import { reconnect, type ReconnectOptions } from '../../src/client/reconnect.js';
+import { reconnect, type ReconnectOptions, type Retry } from '../../src/client/reconnect.js';
 import type { Connection } from '../../src/connection/connection.js';
-import { HandshakeError, TimeoutError } from '../../src/errors.js';
+import { ConnectionClosed, HandshakeError, TimeoutError } from '../../src/errors.js';
 import { RawServer } from '../support/raw-server.js';
 import { suite } from '../support/suite.js';
 import { warningsOf } from '../support/warnings.js';
-import { acceptUpgrade, assertEnded, failure, readRequest, upgrade } from './harness.js';
+import { acceptUpgrade, assertEnded, failure, readRequest, switching, upgrade } from './harness.js';
 
 const test = suite('client/reconnect');
 
@@ -66,7 +66,11 @@ async function answerNext(server: RawServer, answer: Answer): Promise<void> {
 const refusal = (status: number): string => `HTTP/1.1 ${status} x\r\nContent-Length: 0\r\n\r\n`;
 
 /** Runs the loop until it has had so many connections or fails, each of them until it ends. */
-async function take(url: string, count: number, options: ReconnectOptions = {}): Promise<Error | null> {
+async function take(
+  url: Parameters<typeof reconnect>[0],
+  count: number,
+  options: ReconnectOptions = {},
+): Promise<Error | null> {
   try {
     for await (const connection of reconnect(url, options)) {
       if (--count === 0) {
@@ -174,6 +178,186 @@ for (const [name, answer, code] of fatal) {
   });
 }
 
+for (const status of [302, 400, 404, 429, 500, 502, 503]) {
+  test(`status ${status} of a proxy is tried again`, async () => {
+    await using proxy = await RawServer.listen();
+    const taking = take('ws://a/', 1, { proxy: proxy.url.replace('ws', 'http') });
+    await answerNext(proxy, refusal(status));
+    const peer = await proxy.accept();
+    await readRequest(peer);
+    peer.write('HTTP/1.1 200 x\r\n\r\n');
+    await acceptUpgrade(peer);
+    assert.is(await taking, null);
+  });
+}
+
+for (const status of [401, 403, 407]) {
+  test(`status ${status} of a proxy ends it with the error, which has the proxy's words`, async () => {
+    await using proxy = await RawServer.listen();
+    const taking = take('ws://a/', 1, { proxy: proxy.url.replace('ws', 'http') });
+    await answerNext(proxy, `HTTP/1.1 ${status} x\r\nX-A: b\r\nContent-Length: 7\r\n\r\nsign in`);
+    const { code, headers, body } = await taking as HandshakeError;
+    assert.equal([code, headers['x-a'], body], ['PROXY_REFUSED', 'b', 'sign in']);
+    assert.is(proxy.count, 1);
+  });
+}
+
+test('onRetry is told why, which attempt comes, and when', async () => {
+  const retries: [code: string, detail: number | undefined, attempt: number, delay: number][] = [];
+  const onRetry = ({ error, attempt, delay }: Retry): void => {
+    const detail = error instanceof ConnectionClosed ? error.close!.code : (error as HandshakeError).status;
+    retries.push([(error as HandshakeError).code, detail, attempt, delay]);
+  };
+  await using server = await RawServer.listen();
+  const taking = take(server.url, 2, { onRetry, minDelay: 100 });
+  for (const answer of ['reset', 'end', refusal(503), 'accept and close', 'accept']) await answerNext(server, answer);
+  assert.is(await taking, null);
+  assert.equal(retries, [
+    ['ECONNRESET', undefined, 1, 100],
+    ['CONNECTION_LOST', 0, 2, 200],
+    ['UNEXPECTED_STATUS', 503, 3, 400],
+    ['CONNECTION_CLOSED', 1001, 4, 800],
+  ]);
+  assert.equal(pauses, retries.map(([, , , delay]) => delay));
+});
+
+test('after a connection that has lasted, attempts are counted anew', async () => {
+  let time = 0;
+  performance.now = () => time;
+  const attempts: number[] = [];
+  await using server = await RawServer.listen();
+  const answering = (async () => {
+    for (const answer of [refusal(503), 'accept and close', refusal(503), 'accept']) await answerNext(server, answer);
+  })();
+  let count = 0;
+  const options: ReconnectOptions = { minDelay: 100, onRetry: ({ attempt }) => attempts.push(attempt) };
+  for await (const connection of reconnect(server.url, options)) {
+    if (++count === 2) connection.terminate();
+    if (count === 2) break;
+    await connection.wait();
+    time += 201;
+  }
+  await answering;
+  assert.equal(attempts, [1, 1, 2]);
+});
+
+test('onRetry is awaited before the pause, and what it throws ends it', async () => {
+  await using server = await RawServer.listen();
+  const enough = new Error('enough');
+  const taking = take(server.url, 1, {
+    async onRetry({ attempt }) {
+      await nextTurn();
+      assert.is(pauses.length, attempt - 1);
+      if (attempt === 3) throw enough;
+    },
+  });
+  for (let count = 0; count < 3; count++) await answerNext(server, refusal(503));
+  assert.is(await taking, enough);
+  assert.is(pauses.length, 2);
+});
+
+test('onRetry is not called behind an abort', async () => {
+  const controller = new AbortController();
+  await using server = await RawServer.listen();
+  const { signal } = controller;
+  const onRetry = (): void => assert.unreachable('it was called');
+  const loop = failure((async () => {
+    for await (const connection of reconnect(server.url, { signal, onRetry })) {
+      controller.abort('enough');
+      connection.terminate();
+    }
+  })());
+  await answerNext(server, 'accept');
+  assert.is(await loop, 'enough' as unknown);
+});
+
+for (const answer of ['end', 'reset', 'HTTP/1.1 10']) {
+  test(`maxUnanswered: so many unanswered attempts in a row end it (${answer})`, async () => {
+    await using server = await RawServer.listen();
+    const taking = take(server.url, 2, { maxUnanswered: 3, subprotocols: 'mqtt' });
+    for (const each of [answer, answer, refusal(503), answer, 'reset', 'accept and close', answer, 'end', answer]) {
+      await answerNext(server, each);
+    }
+    assert.is((await taking as HandshakeError).code, answer === 'reset' ? 'ECONNRESET' : 'CONNECTION_LOST');
+    assert.is(server.count, 9);
+    assert.is(pauses.length, 8);
+  });
+}
+
+test('maxUnanswered: a server that is not there is not counted', async () => {
+  const closed = await RawServer.listen();
+  const { url } = closed;
+  await closed[Symbol.asyncDispose]();
+  const taking = take(url, 1, {
+    maxUnanswered: 1,
+    onRetry({ attempt, error }) {
+      if (attempt === 3) throw error;
+    },
+  });
+  assert.is((await taking as NodeJS.ErrnoException).code, 'ECONNREFUSED');
+});
+
+test('URL and headers may be functions, which are asked before each attempt', async () => {
+  await using first = await RawServer.listen();
+  await using second = await RawServer.listen();
+  let count = 0;
+  const taking = take(() => new URL(`${count === 0 ? first.url : second.url}?${count}`), 1, {
+    headers: async () => {
+      await nextTurn();
+      return { Authorization: `Bearer ${count++}` };
+    },
+  });
+  for (const [index, server] of [first, second, second].entries()) {
+    const peer = await server.accept();
+    const request = await readRequest(peer);
+    assert.equal([request.line, request.fields.get('Authorization')], [`GET /?${index} HTTP/1.1`, `Bearer ${index}`]);
+    peer.socket.end(index < 2 ? refusal(503) : switching(request), 'latin1');
+  }
+  assert.is(await taking, null);
+  assert.is(count, 3);
+});
+
+test('what a function throws is tried again if it is temporary, be it as the cause that fetch gives', async () => {
+  await using server = await RawServer.listen();
+  const system = Object.assign(new Error('of the test'), { code: 'ECONNREFUSED' });
+  for (const error of [system, new TypeError('fetch failed', { cause: system })]) {
+    const told: Error[] = [];
+    const failures = [error];
+    const taking = take(() => {
+      if (failures.length > 0) throw failures.pop();
+      return server.url;
+    }, 1, { onRetry: (retry) => told.push(retry.error) });
+    await answerNext(server, 'accept');
+    assert.is(await taking, null);
+    assert.equal(told, [error]);
+  }
+  for (const error of [new Error('no token'), null, undefined]) {
+    assert.is(await failure(take(server.url, 1, { headers: () => Promise.reject(error) }).then((thrown) => {
+      throw thrown;
+    })), error);
+  }
+});
+
+test('a ConnectionClosed that the body catches does not end it', async () => {
+  await using server = await RawServer.listen();
+  const closes: number[] = [];
+  const loop = (async () => {
+    for await (const connection of reconnect(server.url)) {
+      try {
+        await connection.closed;
+        await connection.send('too late');
+      } catch (error) {
+        if (!(error instanceof ConnectionClosed)) throw error;
+        closes.push(error.close!.code);
+        if (closes.length === 2) break;
+      }
+    }
+  })();
+  for (let count = 0; count < 2; count++) await answerNext(server, 'accept and close');
+  await loop;
+  assert.equal(closes, [1001, 1001]);
+});
+
 test('an error after connections ends it too', async () => {
   await using server = await RawServer.listen();
   const taking = take(server.url, 9);
@@ -209,6 +393,7 @@ const wrongly: [name: string, kind: string, url: string, options: ReconnectOptio
   ['a timeout', 'RangeError', 'ws://127.0.0.1:1/', { timeout: -1 }],
   ['minDelay', 'RangeError', 'ws://127.0.0.1:1/', { minDelay: -1 }],
   ['maxDelay', 'RangeError', 'ws://127.0.0.1:1/', { maxDelay: Infinity }],
+  ['maxUnanswered', 'RangeError', 'ws://127.0.0.1:1/', { maxUnanswered: 0 }],
 ];
 for (const [name, kind, url, options] of wrongly) {
   test(`${name} that can't be used ends it with ${kind}`, async () => {
