@@ -137,9 +137,11 @@ function prepare(options: ConnectOptions): Context {
   const interval = milliseconds('keepAliveInterval', options.keepAliveInterval ?? 20_000);
   const keepAlive = keepAlives.get(interval) ?? new KeepAlive(interval);
   keepAlives.set(interval, keepAlive);
-  for (const name of Object.keys(options.headers ?? {})) {
+  for (const [name, value] of Object.entries(options.headers ?? {})) {
     if (isOwnField(name)) throw new TypeError(`${name} is the handshake's own; leave it out of headers`);
+    checkText(name, value);
   }
+  if (options.origin !== undefined) checkText('Origin', options.origin);
   if (options.proxy !== undefined && options.socketPath !== undefined) {
     throw new TypeError('no proxy leads to a Unix socket; leave out socketPath or proxy');
   }
@@ -154,6 +156,11 @@ function prepare(options: ConnectOptions): Context {
 
 function isOwnField(name: string): boolean {
   return OWN_FIELDS.includes(name.toLowerCase()) || name.toLowerCase().startsWith('sec-websocket-');
+}
+
+/** A variable that is not set must not be sent as the text "undefined". */
+function checkText(name: string, value: unknown): void {
+  if (typeof value !== 'string') throw new TypeError(`the value of ${name} is ${String(value)}; give it as text`);
 }
 
 function parseUrl(url: string | URL): URL {

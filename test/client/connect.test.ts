@@ -794,10 +794,10 @@ for (const [name, kind, wrongly] of bad) {
 }
 
 options('a header without a value is named', async () => {
-  for (const [value, type] of [[undefined, 'undefined'], [null, 'object']] as const) {
+  for (const value of [undefined, null, 1]) {
     const headers = { Accept: 'a', Authorization: value } as unknown as Record<string, string>;
     const { message } = await failure(connect('ws://127.0.0.1:1/', { headers }));
-    assert.is(message, `the value of Authorization is ${type}; give it as text`);
+    assert.is(message, `the value of Authorization is ${value}; give it as text`);
   }
 });
 
