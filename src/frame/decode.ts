@@ -1,8 +1,9 @@
 // Bytes in, messages and control frames out: the incremental frame decoder (RFC 6455 §5, §6.2; RFC 7692 §6).
 import { isUtf8 } from 'node:buffer';
+import type { ProtocolError } from '../errors.js';
 import {
-  checkHeader, FIN, headerLength, isControl, MASK, MAX_CONTROL_PAYLOAD_BYTES, MAX_HEADER_BYTES, parsePayloadLength,
-  RSV1,
+  checkHeader, explainViolation, FIN, headerLength, isControl, MASK, MAX_CONTROL_PAYLOAD_BYTES, MAX_HEADER_BYTES,
+  parsePayloadLength, RSV1,
 } from './header.js';
 import { maxCompressedBytes, TAIL, type Inflater } from './inflate.js';
 import { copyMasked, rotateKey } from './mask.js';
@@ -128,7 +129,11 @@ export class FrameDecoder {
     if (end - offset < 2) return 0;
     const first = bytes[offset];
     const second = bytes[offset + 1];
-    checkHeader(first, second, this.#role, this.#inMessage, this.#inflater !== null);
+    try {
+      checkHeader(first, second, this.#role, this.#inMessage, this.#inflater !== null);
+    } catch (error) {
+      throw explainViolation(error as ProtocolError, bytes.subarray(offset, end));
+    }
     const payloadStart = offset + headerLength(second);
     if (payloadStart > end) return 0;
     const payloadLength = parsePayloadLength(bytes, offset);

@@ -14,6 +14,9 @@ export const RSV1 = 0x40;
 const RESERVED_BITS = 0x70;
 const CONTROL_BIT = 0x08;
 
+/** With the words around it, it fits into a close reason. */
+const HTTP_EXCERPT_BYTES = 64;
+
 const LENGTH_16_BITS = 126;
 const LENGTH_64_BITS = 127;
 
@@ -48,7 +51,9 @@ export function checkHeader(
     throw violation('RESERVED_BIT', 'RSV1, RSV2 or RSV3 set without an extension');
   }
   // §5.1: "The server MUST close the connection upon receiving a frame that is not masked"
-  if (role === 'server' && !(second & MASK)) throw violation('FRAME_NOT_MASKED', 'client frame without a mask');
+  if (role === 'server' && !(second & MASK)) {
+    throw violation('FRAME_NOT_MASKED', 'client frame without a mask, perhaps of a proxy');
+  }
   // §5.1: "A client MUST close a connection if it detects a masked frame"
   if (role === 'client' && second & MASK) throw violation('FRAME_MASKED', 'server frame with a mask');
   if (opcode <= Opcode.BINARY) {
@@ -68,6 +73,15 @@ export function checkHeader(
   if ((second & 0x7f) > MAX_CONTROL_PAYLOAD_BYTES) {
     throw violation('CONTROL_FRAME_TOO_LONG', 'control frame of more than 125 bytes');
   }
+}
+
+/**
+ * The violation that `bytes` begin with, in words that help: HTTP instead of a frame is mostly a proxy's error page.
+ */
+export function explainViolation(error: ProtocolError, bytes: Buffer): ProtocolError {
+  const text = bytes.toString('latin1', 0, HTTP_EXCERPT_BYTES);
+  const [line] = /^(?:[A-Z]+ \S+ )?HTTP\/1\.[ -~]*/.exec(text) ?? [];
+  return line === undefined ? error : violation(error.code, `HTTP instead of a frame, perhaps of a proxy: "${line}"`);
 }
 
 /** RFC 7692 §6.1: RSV1 stands on the first fragment of a message only, and never on a control frame. */

@@ -106,7 +106,8 @@ import {
   test('9: a frame without a mask, and text that is not UTF-8, fail the connection', async () => {
     const unmasked = open();
     unmasked.stream.receive(hex('81 05 48656c6c6f'));
-    await unmasked.assertSent(`88 1d 03ea ${Buffer.from('client frame without a mask').toString('hex')}`);
+    const reason = 'client frame without a mask, perhaps of a proxy';
+    await unmasked.assertSent(`88 31 03ea ${Buffer.from(reason).toString('hex')}`);
     const invalid = open();
     await invalid.receive('81 01 ff');
     await invalid.assertSent(`88 1b 03ef ${Buffer.from('text message is not UTF-8').toString('hex')}`);

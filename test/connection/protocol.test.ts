@@ -197,8 +197,11 @@ for (const role of roles) {
   });
 
   const unmaskedOrMasked = role === 'server'
-    ? { bytes: hex('81 05 48656c6c6f'), reason: 'client frame without a mask', code: 'FRAME_NOT_MASKED' }
-    : { bytes: hex('81 85 37fa213d 7f9f4d5158'), reason: 'server frame with a mask', code: 'FRAME_MASKED' };
+    ? {
+        bytes: hex('81 05 48656c6c6f'), code: 'FRAME_NOT_MASKED',
+        reason: 'client frame without a mask, perhaps of a proxy',
+      }
+    : { bytes: hex('81 85 37fa213d 7f9f4d5158'), code: 'FRAME_MASKED', reason: 'server frame with a mask' };
   const violations: { name: string; bytes: Buffer; closeCode: number; code: string; reason: string }[] = [
     { name: 'frame with the wrong masking', closeCode: 1002, ...unmaskedOrMasked },
     {

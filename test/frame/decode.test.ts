@@ -1,6 +1,7 @@
 // The frame decoder: the RFC's examples, every rule at the byte where it is broken, and all of it however it is cut.
 import { isDeepStrictEqual, inspect } from 'node:util';
 import * as assert from 'uvu/assert';
+import type { ProtocolError } from '../../src/errors.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
 import { Inflater } from '../../src/frame/inflate.js';
 import type { Message } from '../../src/frame/message.js';
@@ -203,6 +204,50 @@ test('§5.3 the chunk is left as it was', () => {
     assert.is(decodeFrames([chunk], { role }).length, 3);
     assert.ok(chunk.equals(bytes), role);
   }
+});
+
+// --- HTTP within a WebSocket ---------------------------------------------------------------------------------------
+
+/** What the decoder throws at these bytes. */
+function violationOf(role: Role, ...chunks: Buffer[]): ProtocolError {
+  const receiver = { receiveMessage(): void {}, receiveControl(): void {} };
+  const decoder = new FrameDecoder(receiver, { role, maxMessageBytes: 100 });
+  try {
+    for (const chunk of chunks) decoder.decode(chunk);
+  } catch (error) {
+    return error as ProtocolError;
+  }
+  throw new Error('nothing was thrown');
+}
+
+const PLAIN = 'RSV1, RSV2 or RSV3 set without an extension';
+const MAYBE = 'HTTP instead of a frame, perhaps of a proxy: ';
+
+const PAGES: [name: string, role: Role, bytes: string, message: string][] = [
+  ['an error page', 'client', 'HTTP/1.1 400 Bad Request\r\nServer: a\r\n', `${MAYBE}"HTTP/1.1 400 Bad Request"`],
+  ['a request', 'server', 'GET /chat HTTP/1.1\r\nHost: a\r\n\r\n', `${MAYBE}"GET /chat HTTP/1.1"`],
+  ['a line of 1,000 bytes', 'client', `HTTP/1.0 500 ${'a'.repeat(1000)}`, `${MAYBE}"HTTP/1.0 500 ${'a'.repeat(51)}"`],
+  ['a line that ends with no ASCII', 'client', 'HTTP/1.1 400 \xe9\r\n', `${MAYBE}"HTTP/1.1 400 "`],
+  ['the first bytes of one', 'client', 'HTTP/', PLAIN],
+  ['other text', 'client', 'Hello HTTP/1.1', PLAIN],
+  ['a request without a version', 'server', 'GET /\r\n', PLAIN],
+];
+
+for (const [name, role, bytes, message] of PAGES) {
+  test(`§5.2 ${name} within a WebSocket is told to a ${role}`, () => {
+    const hello = hex(role === 'server' ? MASKED_HELLO : UNMASKED_HELLO);
+    const error = violationOf(role, Buffer.concat([hello, Buffer.from(bytes, 'latin1')]));
+    assert.equal([error.code, error.closeCode, error.message], ['RESERVED_BIT', 1002, message]);
+    assert.ok(message.length <= 123, 'it fits into a close reason');
+  });
+}
+
+test('§5.2 of HTTP byte by byte only the header is known, and nothing that stood in memory is told', () => {
+  const page = [...Buffer.from('HTTP/1.1 400 Bad Request\r\n')].map((byte) => Buffer.of(byte));
+  assert.is(violationOf('client', ...page).message, PLAIN);
+  // A ping in pieces is kept where the header of the page is next: its payload would complete the line.
+  const ping = [hex('89 11'), Buffer.from('TP/1.1 200 secret')];
+  assert.is(violationOf('client', ...ping, ...page).message, PLAIN);
 });
 
 // --- Rules --------------------------------------------------------------------------------------------------------
