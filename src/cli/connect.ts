@@ -35,13 +35,17 @@ At the prompt of a terminal, a line that begins with / is a command:
   //TEXT                   sends /TEXT
 
 Ctrl-D ends the input, Ctrl-C closes with 1000, and a second Ctrl-C stops at once.
-The exit code is 0 if the connection was closed with 1000, 1001 or without a code, else 1.
+The exit code is 0 if the connection was closed with 1000, 1001 or without a code, or from
+here though the server did not answer, else 1.
 For wss:, the environment's NODE_EXTRA_CA_CERTS names a file of further certificates to trust.`;
 
 export const connect: Command = { help, run };
 
 /** The close codes of a connection that was not to go on: normal, going away, none. */
 const PEACEFUL: readonly number[] = [1000, 1001, 1005];
+
+/** There was no Close frame. */
+const ABNORMAL = 1006;
 
 /** Milliseconds without a message after which none is expected any more. */
 const SILENCE = 1000;
@@ -80,8 +84,9 @@ async function run(args: string[]): Promise<void> {
     maxMessageBytes: messageLimit(values['max-message-bytes']),
   });
   const user = values.execute === undefined ? openInterface() : new Pipe(process.stdin, process.stdout);
-  closeOnSignal(() => void connection.close(), () => user.close());
-  await new Conversation(connection, user, manner).hold(values.execute ?? user.lines);
+  const conversation = new Conversation(connection, user, manner);
+  closeOnSignal(() => conversation.close(), () => user.close());
+  await conversation.hold(values.execute ?? user.lines);
 }
 
 function parseHeaders(fields: readonly string[]): Record<string, string> {
@@ -134,6 +139,8 @@ class Conversation {
   readonly #manner: Manner;
   /** When the last message was printed; infinite while one is. */
   #silentSince = 0;
+  /** Whether this side ended it. */
+  #hasClosed = false;
 
   constructor(connection: Connection, user: UserInterface, manner: Manner) {
     this.#connection = connection;
@@ -148,12 +155,19 @@ class Conversation {
       await Promise.all([this.#send(lines), this.#receive()]);
     } catch (error) {
       this.#user.close();
-      void this.#connection.close();
+      this.close();
       // Whoever read the output has seen enough, as `head` does.
       if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
       throw error;
     }
     this.#report(await this.#connection.closed);
+  }
+
+  /** @throws RangeError, TypeError for a code or reason that may not be sent. */
+  close(code?: number, reason?: string): void {
+    const isOpen = !this.#connection.isClosed();
+    void this.#connection.close(code, reason);
+    this.#hasClosed ||= isOpen;
   }
 
   async #send(lines: Iterable<string> | AsyncIterable<string | Buffer>): Promise<void> {
@@ -163,7 +177,7 @@ class Conversation {
         else await this.#sendLine(line);
       }
       await this.#stay();
-      await this.#connection.close();
+      this.close();
     } catch (error) {
       // How the connection has ended is told at the end.
       if (!(error instanceof ConnectionClosed)) throw error;
@@ -178,13 +192,13 @@ class Conversation {
     const [, name, code, reason] = /^\/(\S*)\s*(\S*)\s*([^]*)$/.exec(line)!;
     if (line.startsWith('//')) await this.#sendLine(line.slice(1));
     else if (name === 'ping') this.#user.note(`round trip: ${(await this.#connection.ping()).toFixed(1)} ms`);
-    else if (name === 'close') this.#close(Number(code || 1000), reason);
+    else if (name === 'close') this.#obeyClose(Number(code || 1000), reason);
     else this.#user.note(`there is no command /${name}; write /ping, /close, or //${name} to send it`);
   }
 
-  #close(code: number, reason: string): void {
+  #obeyClose(code: number, reason: string): void {
     try {
-      void this.#connection.close(code, reason);
+      this.close(code, reason);
     } catch (error) {
       // A code or a reason that may not be sent.
       this.#user.note((error as Error).message);
@@ -226,6 +240,7 @@ class Conversation {
   }
 
   #report(close: Close): void {
+    if (this.#hasClosed && close.code === ABNORMAL) return this.#user.note('closed, which the server did not answer');
     if (!PEACEFUL.includes(close.code)) throw new CommandError(firstLine(new ConnectionClosed(close).message));
     this.#user.note(`closed with ${close.code}${close.reason && `: ${firstLine(close.reason)}`}`);
   }

@@ -14,6 +14,8 @@ and one over WebSocket only, for a single message, at /websocket/. Ctrl-C closes
 
   --host ADDRESS           the address to listen on (127.0.0.1)
   --port NUMBER            the TCP port, 0 for any that is free (the environment's PORT, else 8000)
+  --origin ORIGIN          lets pages of another origin connect, such as https://example.com;
+                           repeat it for more, * lets all
   --max-message-bytes N    the longest message to accept, in bytes (1048576)
   --help                   prints this`;
 
@@ -25,6 +27,7 @@ async function run(args: string[]): Promise<void> {
     options: {
       host: { type: 'string', default: '127.0.0.1' },
       port: { type: 'string', default: process.env['PORT'] || '8000' },
+      origin: { type: 'string', multiple: true, default: [] },
       'max-message-bytes': { type: 'string', default: '1048576' },
     },
   });
@@ -34,6 +37,7 @@ async function run(args: string[]): Promise<void> {
 
   const server = createServer({
     deflate: true,
+    origins: values.origin.includes('*') ? '*' : values.origin,
     maxMessageBytes: messageLimit(values['max-message-bytes']),
     onRefuse: (error, request) => console.error(describeRefusal(error, request)),
   });

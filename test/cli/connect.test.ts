@@ -294,6 +294,39 @@ ended('a message over --max-message-bytes', async () => {
   assert.match(ending.errors, /^connected\ntwobyte: the connection has ended with close code 1006: message over .*\n$/);
 });
 
+for (const how of ['ends', 'resets'] as const) {
+  ended(`a server that ${how} TCP instead of answering the Close of a session that is over`, async () => {
+    await using server = await RawServer.listen();
+    await using program = new Run(['connect', `ws://127.0.0.1:${server.port}/`, '--execute', 'all', '--wait', '0']);
+    const { peer } = await server.acceptUpgrade();
+    assert.is((await peer.readFrame()).payload.toString(), 'all');
+    await answerPing(peer);
+    assert.is((await peer.readFrame()).opcode, CLOSE);
+    if (how === 'ends') peer.socket.end();
+    else peer.socket.resetAndDestroy();
+    const errors = 'connected\nclosed, which the server did not answer\n';
+    assert.equal(await program.end(), { code: 0, signal: null, output: '', errors });
+  });
+}
+
+ended('a Close that the server answers with another code', async () => {
+  const { code, errors } = await converse(['--execute', 'all', '--wait', '0'], async (peer) => {
+    assert.is((await peer.readFrame()).payload.toString(), 'all');
+    await answerPing(peer);
+    assert.is((await peer.readFrame()).opcode, CLOSE);
+    peer.write(Buffer.from('880203f3', 'hex'));
+  });
+  assert.equal([code, errors], [1, 'connected\ntwobyte: the connection has ended with close code 1011\n']);
+});
+
+ended('a server that ends TCP while it is asked whether it has received all', async () => {
+  const { code, errors } = await converse(['--execute', 'all'], async (peer) => {
+    assert.is((await peer.readFrame()).payload.toString(), 'all');
+    assert.is((await peer.readFrame()).opcode, PING);
+  });
+  assert.equal([code, errors], [1, 'connected\ntwobyte: the connection has ended with close code 1006\n']);
+});
+
 const answers: readonly [name: string, answer: string, sentence: string][] = [
   ['a body', '403 Forbidden\r\nContent-Length: 15\r\n\r\nnot here\nsorry\n', 'status 403: not here'],
   ['no body', '503 Busy\r\nContent-Length: 0\r\n\r\n', 'status 503'],

@@ -102,6 +102,21 @@ served('the page, over IPv6', async () => {
   assert.is((await httpRequest(target, `GET /home/ HTTP/1.1\r\nHost: ${address.host}\r\n\r\n`)).status, 200);
 });
 
+for (const [origins, origin, status] of [
+  [[], 'https://example.com', 403],
+  [['https://example.com'], 'https://example.com', 101],
+  [['https://example.com', '127.0.0.1'], '127.0.0.1', 101],
+  [['https://example.com'], 'https://example.net', 403],
+  [['https://example.com', '*'], 'https://example.net', 101],
+] as const) {
+  served(`--origin ${origins}: a page of ${origin} gets ${status}`, async () => {
+    await using program = new Run(['serve', '--port', '0', ...origins.flatMap((each) => ['--origin', each])]);
+    const { port, host } = await program.address();
+    const request = upgradeRequest('/echo/', { Host: host, Origin: origin });
+    assert.is((await httpRequest(Number(port), request)).status, status);
+  });
+}
+
 served('--max-message-bytes', async () => {
   await using program = new Run(['serve', '--port', '0', '--max-message-bytes', '5']);
   await using client = await RawClient.connect(Number((await program.address()).port));
