@@ -27,7 +27,7 @@ interface Case {
   readonly exitCode: number;
   readonly lastLine: string;
   /** What must stand in the output. */
-  readonly shows?: readonly string[];
+  readonly shows?: readonly (string | RegExp)[];
   /** What must not. */
   readonly hides?: readonly string[];
 }
@@ -72,6 +72,17 @@ const cases: readonly Case[] = [
     lastLine: '1 passed, 1 failed',
     shows: ['FAIL one.test.js (1)', 'one: bad\n', 'Assertion: unlike', 'Expected:', '++', 'one.test.js:11:'],
     hides: ['node:internal', 'node_modules/uvu', 'support/suite', 'support/run-file'],
+  },
+  {
+    name: 'what failed is told again at the end, and how many files passed',
+    files: {
+      'a.test.js': one("test('bad', () => assert.is(1, 2));")['one.test.js']!,
+      'b.test.js': one(good)['one.test.js']!,
+      'c.test.js': one(good)['one.test.js']!,
+    },
+    exitCode: 1,
+    lastLine: '2 passed, 1 failed',
+    shows: ['AGAIN a.test.js\n\n  one: bad\n    Assertion: ', /\n2 of 3 files passed in \d+ s\n2 passed, 1 failed\n$/],
   },
   {
     name: 'the cause of an error',
@@ -277,14 +288,24 @@ const cases: readonly Case[] = [
     environment: { CI: 'true' },
     exitCode: 0,
     lastLine: '1 passed, 0 failed, 1 skipped',
-    shows: ['SKIPPED one: other: no such system'],
+    shows: ['SKIPPED 1: no such system'],
+  },
+  {
+    name: 'skips are told once for each reason',
+    files: {
+      'a.test.js': one(`test('a', () => skip('no moon')); test('b', () => skip('no sun'));`)['one.test.js']!,
+      'b.test.js': one(`test('c', () => skip('no moon'));`)['one.test.js']!,
+    },
+    exitCode: 0,
+    lastLine: '0 passed, 0 failed, 3 skipped',
+    shows: ['SKIPPED 2: no moon\n', 'SKIPPED 1: no sun\n'],
   },
   {
     name: 'a missing peer is a loud skip at home',
     files: one("test('peer', () => requirePeer(undefined, 'chromium is missing'));"),
     exitCode: 0,
     lastLine: '0 passed, 0 failed, 1 skipped',
-    shows: ['SKIPPED one: peer: chromium is missing'],
+    shows: ['SKIPPED 1: chromium is missing'],
   },
   {
     name: 'a missing peer fails in CI',

@@ -132,11 +132,31 @@ async function gather(stream: Readable): Promise<string> {
   return text;
 }
 
-function print(path: string, { passed, failures, skips, output }: FileReport): void {
+function print(path: string, report: FileReport): void {
+  const { passed, failures, output } = report;
   console.log(`${failures.length > 0 ? 'FAIL' : 'pass'} ${path} (${passed})`);
-  for (const { where, text } of skips) console.log(`  SKIPPED ${where}: ${text}`);
-  for (const { where, text } of failures) console.log(`\n  ${where}\n${indent(text)}\n`);
+  printFailures(report);
   if (output) console.log(`  ${path} printed:\n${indent(output)}\n`);
+}
+
+function printFailures({ failures }: FileReport): void {
+  for (const { where, text } of failures) console.log(`\n  ${where}\n${indent(text)}\n`);
+}
+
+/** Prints again what failed, as it may be far above, and why tests were skipped. */
+function printSummary(reports: ReadonlyMap<string, FileReport>): void {
+  const failed = [...reports].filter(([, { failures }]) => failures.length > 0);
+  for (const [path, report] of failed) {
+    console.log(`\nAGAIN ${path}`);
+    printFailures(report);
+  }
+  const counts = new Map<string, number>();
+  for (const { skips } of reports.values()) {
+    for (const { text } of skips) counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  for (const [reason, count] of counts) console.log(`SKIPPED ${count}: ${reason}`);
+  const seconds = Math.round(performance.now() / 1000);
+  console.log(`${reports.size - failed.length} of ${reports.size} files passed in ${seconds} s`);
 }
 
 function indent(text: string): string {
@@ -168,6 +188,7 @@ async function runFolder(folder: string, patterns: string[], covered: string | u
     .filter((path) => path.endsWith('.test.js'))
     .sort();
   const queue = new Set<string>();
+  const reports = new Map<string, FileReport>();
   const sum = { passed: 0, failed: 0, skipped: 0 };
 
   for (const pattern of patterns.length > 0 ? patterns : ['']) {
@@ -184,6 +205,7 @@ async function runFolder(folder: string, patterns: string[], covered: string | u
     for (const path of queue) {
       queue.delete(path);
       const report = await runFile(join(folder, path));
+      reports.set(path, report);
       print(path, report);
       sum.passed += report.passed;
       sum.failed += report.failures.length;
@@ -200,6 +222,7 @@ async function runFolder(folder: string, patterns: string[], covered: string | u
     sum.failed += await judgeCoverage(covered, counts);
   }
 
+  printSummary(reports);
   const skipped = sum.skipped > 0 ? `, ${sum.skipped} skipped` : '';
   console.log(`${sum.passed} passed, ${sum.failed} failed${skipped}`);
   return sum.failed === 0;

@@ -35,10 +35,10 @@ export async function captureHeaders(): Promise<CapturedHeaders> {
     requests.set('/websocket', request);
     socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  // The browser first: where there is none, nothing is left open.
   const browser = await launchBrowser();
   try {
+    await once(server.listen(0, '127.0.0.1'), 'listening');
     const page = await (await browser.newContext({})).newPage();
     await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
     await page.evaluate(script);

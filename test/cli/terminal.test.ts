@@ -3,11 +3,12 @@ import { spawnSync } from 'node:child_process';
 import * as assert from 'uvu/assert';
 import { RawClient } from '../support/raw-client.js';
 import { RawServer } from '../support/raw-server.js';
+import { requireProgram } from '../interop/programs.js';
+import { PYTHON } from '../interop/python.js';
 import { requirePeer, suite } from '../support/suite.js';
 import { program, Run } from './harness.js';
 
 /** Debian's own, as in test/interop. */
-const PYTHON = '/usr/bin/python3';
 
 /** Gives the command behind it a terminal, between its own standard streams. */
 const OPEN_TERMINAL = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
@@ -109,8 +110,9 @@ const LEFT = '\x1b[D';
 const typed = suite('cli/terminal');
 
 typed.before(() => {
+  requireProgram(PYTHON, 'python3');
   const { status } = spawnSync(PYTHON, ['-c', 'import os, pty; os.waitstatus_to_exitcode']);
-  requirePeer(status === 0, `${PYTHON} is missing or older than 3.9: apt-get install python3`);
+  requirePeer(status === 0, `${PYTHON} is older than 3.9`);
 });
 
 typed('lines are sent, and messages are shown with a mark', async () => {

@@ -45,13 +45,21 @@ interface Case {
 
 /** Errors that no call returned: rejections that nobody handles, and exceptions out of event listeners. */
 const strays: unknown[] = [];
-for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
-  process.on(event, (error: unknown) => void strays.push(new Finding(event, String(error), { cause: error })));
+let isWatching = false;
+
+/** Only once inputs are checked: a target that fails while it loads must end the process. */
+function watchStrays(): void {
+  if (isWatching) return;
+  isWatching = true;
+  for (const event of ['unhandledRejection', 'uncaughtException'] as const) {
+    process.on(event, (error: unknown) => void strays.push(new Finding(event, String(error), { cause: error })));
+  }
 }
 
 /** Checks the corpus and then new inputs until the time is over or the count is reached. */
 export async function runCampaign(target: Target, options: CampaignOptions): Promise<CampaignResult> {
   const { seed, milliseconds = Infinity, count = Infinity } = options;
+  watchStrays();
   const startedAt = performance.now();
   const elapsed = (): number => performance.now() - startedAt;
   let inputs = 0;
@@ -75,6 +83,7 @@ export async function runCampaign(target: Target, options: CampaignOptions): Pro
 
 /** Checks one input, again and again the same way. */
 export async function checkInput(target: Target, input: Buffer, cutSeed: number): Promise<unknown> {
+  watchStrays();
   try {
     const startedAt = processorTime();
     const pending = target.check(input, new Random(scramble(cutSeed)));

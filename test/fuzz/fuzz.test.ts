@@ -148,6 +148,13 @@ machine('makes the command fail, and an input can be repeated', async () => {
   assert.match(unknown.output, /targets: request-head, /);
 });
 
+machine('is not looked for while a target loads: an error there ends the process', async () => {
+  const campaign = new URL('campaign.js', import.meta.url).href;
+  const script = `import ${JSON.stringify(campaign)}; throw new Error('while loading');`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'ignore' });
+  assert.equal(await once(child, 'close'), [1, null]);
+});
+
 machine.run();
 
 const damage = suite('fuzz: mutate');

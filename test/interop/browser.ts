@@ -1,8 +1,8 @@
 // Debian's Chromium, driven by playwright-core, which is installed in this folder and not in the root.
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import * as assert from 'uvu/assert';
 import { requirePeer } from '../support/suite.js';
+import { requireProgram } from './programs.js';
 
 /** The parts of playwright-core that the tests use; its own types would have to be installed to compile the root. */
 export interface Browser {
@@ -67,7 +67,7 @@ const NO_PAGE_CACHE = '--disable-back-forward-cache';
  * @param keepsPages whether it keeps a page that is left as it is, in its back/forward cache
  */
 export async function launchBrowser(keepsPages = false): Promise<Browser> {
-  requirePeer(existsSync(EXECUTABLE), `${EXECUTABLE} is missing: apt-get install chromium`);
+  requireProgram(EXECUTABLE, 'chromium');
   const playwright = findPlaywright();
   requirePeer(playwright, 'playwright-core is missing: npm ci --prefix test/interop');
   const ignoreDefaultArgs = keepsPages ? [NO_PAGE_CACHE] : [];

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requirePeer } from '../support/suite.js';
+import { requireProgram } from './programs.js';
 
 const GO = '/usr/bin/go';
 
@@ -19,7 +20,7 @@ const libraries = {
 /** Compiles the peer of a library and returns the command that starts it; ends the test if there is no such library. */
 export function compileGo(library: keyof typeof libraries): readonly string[] {
   const { path, packageName } = libraries[library];
-  requirePeer(existsSync(GO), `${GO} is missing: apt-get install golang-go`);
+  requireProgram(GO, 'golang-go');
   requirePeer(existsSync(join(PACKAGES, 'src', path)), `${path} is missing: apt-get install ${packageName}`);
   // From the compiled file to the source folder.
   const cwd = fileURLToPath(new URL('../../../test/interop/', import.meta.url));

@@ -1,11 +1,11 @@
 // The test programs of libwebsockets against twobyte: its server mirrors and counts, its client prints and draws.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import * as assert from 'uvu/assert';
 import { connect, requireWebSocket, type Connection, type Message } from '../../src/index.js';
 import { startDemo } from '../support/demo.js';
-import { requirePeer, suite } from '../support/suite.js';
+import { suite } from '../support/suite.js';
+import { requireProgram } from './programs.js';
 
 const SERVER = '/usr/bin/libwebsockets-test-server';
 const CLIENT = '/usr/bin/libwebsockets-test-client';
@@ -48,8 +48,7 @@ async function find(lines: AsyncIterator<string>, pattern: RegExp): Promise<stri
 }
 
 libwebsockets.before(async () => {
-  const areHere = existsSync(SERVER) && existsSync(CLIENT);
-  requirePeer(areHere, `${SERVER} or its client is missing: apt-get install libwebsockets-test-server`);
+  for (const program of [SERVER, CLIENT]) requireProgram(program, 'libwebsockets-test-server');
   // With 31 it logs the port that the system chose.
   const lines = run(SERVER, ['--port=0', '-i', 'lo', '-d', '31']);
   port = Number(await find(lines, /lws_socket_bind says (\d+)/));

@@ -2,11 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { requirePeer } from '../support/suite.js';
+import { requireProgram } from './programs.js';
 
-const PYTHON = '/usr/bin/python3';
+export const PYTHON = '/usr/bin/python3';
 
 /** The command that starts the peer of a library; ends the test if Debian's Python doesn't have it. */
 export function findPython(library: string): readonly string[] {
+  requireProgram(PYTHON, 'python3');
   const { status } = spawnSync(PYTHON, ['-c', `import ${library}`]);
   requirePeer(status === 0, `${PYTHON} has no ${library}: apt-get install python3-${library}`);
   // From the compiled file to the source folder; -B, for it is not ours to write there.

@@ -1,14 +1,13 @@
 // A reverse proxy before our server: started with a configuration of ours in a temporary folder, on ports of its own.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { certificate, privateKey } from '../support/certificate.js';
-import { requirePeer } from '../support/suite.js';
+import { requireProgram } from './programs.js';
 
 /** How a proxy is told what to do. */
 export interface ProxyProgram {
@@ -45,7 +44,7 @@ const QUESTION_INTERVAL = 20;
 
 /** Starts a proxy before our server; ends the test if the program is not there. */
 export async function startProxy(program: ProxyProgram, serverPort: number, readTimeout = 60): Promise<ReverseProxy> {
-  requirePeer(existsSync(program.path), `${program.path} is missing: apt-get install ${program.package}`);
+  requireProgram(program.path, program.package);
   const folder = await mkdtemp(join(tmpdir(), 'twobyte-proxy-'));
   await writeFile(join(folder, 'certificate.pem'), certificate + privateKey);
   for (let attempt = 1; ; attempt++) {
