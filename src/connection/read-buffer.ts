@@ -5,12 +5,11 @@ import type { Duplex } from 'node:stream';
 const READ_BYTES = 262_144;
 const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
 
-/** The versions of Node whose internals were looked at; others, and other runtimes, allocate. */
-const [LOWEST_MAJOR, HIGHEST_MAJOR] = [20, 24];
-
 /** The handle of a socket of Node's. */
 interface Handle {
   useUserBuffer?(buffer: Uint8Array): void;
+  /** Called for each read, with new memory that holds the bytes, or with none if they are where they were wanted. */
+  onread?(memory: ArrayBuffer | undefined): unknown;
 }
 
 /** Where sockets keep what `net.connect` takes as `onread`. */
@@ -20,6 +19,14 @@ interface OnRead {
 }
 let onRead: OnRead | null = null;
 
+type InnerSocket = Duplex & { _handle?: Handle | null; [onRead: symbol]: unknown };
+
+/**
+ * Whether handles of a kind, by their prototype (TCP, Unix sockets, TLS), have been seen to read into memory of ours;
+ * nothing, until one has read. A list of versions would be wrong for the next one, and this tells what is true.
+ */
+const kinds = new Map<unknown, boolean>();
+
 /**
  * Makes the chunks of a socket (its `'data'`) lie in memory that all of them share: a listener must be done with a
  * chunk when it returns, and keep copies only. A fresh buffer for each read would be a tenth of the cost of a small
@@ -28,16 +35,43 @@ let onRead: OnRead | null = null;
  * @param stream nothing that it has read may wait in it.
  */
 export function shareReadBuffer(stream: Duplex): void {
-  if (!isKnownRuntime || stream.readableLength > 0) return;
-  const socket = stream as Duplex & { _handle?: Handle | null; [onRead: symbol]: unknown };
+  const socket = stream as InnerSocket;
   const handle = socket._handle;
-  if (typeof handle?.useUserBuffer !== 'function') return;
+  if (stream.readableLength > 0 || typeof handle?.useUserBuffer !== 'function') return;
   onRead ??= findOnRead(socket);
   /* c8 ignore next -- versions of Node that keep it elsewhere, and sockets with an `onread` of their own */
   if (onRead === null || socket[onRead.buffer] !== null || socket[onRead.callback] !== null) return;
+  const kind: unknown = Object.getPrototypeOf(handle);
+  const isSure = kinds.get(kind);
+  if (isSure === undefined) return tryOut(socket, handle, onRead, kind);
+  if (!isSure) return;
   socket[onRead.buffer] = readBuffer;
   socket[onRead.callback] = emitChunk;
   handle.useUserBuffer(readBuffer);
+}
+
+/**
+ * Asks a handle to read into our memory, and looks at each read whether it has done so, until it has: it then comes
+ * with no other memory. Only such a read is taken from ours, so that no byte can be lost if the handle does not.
+ */
+function tryOut(socket: InnerSocket, handle: Handle, { buffer, callback }: OnRead, kind: unknown): void {
+  const { onread } = handle;
+  // Deno calls a function that it keeps elsewhere: there, nothing could be seen.
+  if (onread === undefined || Object.hasOwn(handle, 'onread')) return;
+  handle.onread = (memory) => {
+    const isOurs = memory === undefined;
+    if (!isOurs) kinds.set(kind, false);
+    socket[buffer] = isOurs ? readBuffer : null;
+    socket[callback] = isOurs ? takeFirst : null;
+    return onread.call(handle, memory);
+  };
+  const takeFirst = (length: number): void => {
+    kinds.set(kind, true);
+    handle.onread = onread;
+    socket[callback] = emitChunk;
+    emitChunk.call(socket, length);
+  };
+  handle.useUserBuffer!(readBuffer);
 }
 
 /** The chunk that was read last: reads are often of the same length, and a view costs more than to compare it. */
@@ -47,14 +81,6 @@ let chunk: Buffer = readBuffer;
 function emitChunk(this: Duplex, length: number): void {
   if (length !== chunk.length) chunk = readBuffer.subarray(0, length);
   this.emit('data', chunk);
-}
-
-const isKnownRuntime = isKnown(process.versions);
-
-/** Deno has a `useUserBuffer` that does nothing. */
-function isKnown(versions: NodeJS.ProcessVersions): boolean {
-  const major = parseInt(versions.node, 10);
-  return !('bun' in versions || 'deno' in versions) && major >= LOWEST_MAJOR && major <= HIGHEST_MAJOR;
 }
 
 function findOnRead(socket: Duplex): OnRead | null {

@@ -129,6 +129,58 @@ test('without what it needs of the internals, a socket is left alone', async () 
   assert.is(memories.size, 2);
 });
 
+interface FakeHandle {
+  useUserBuffer(): void;
+  onread(memory?: ArrayBuffer): void;
+}
+
+/**
+ * A stream with a handle that ignores the memory it is given.
+ * @param symbols where Node's sockets keep memory and callback
+ */
+function openIgnoring(handle: FakeHandle, symbols: readonly symbol[]): FakeStream {
+  const stream = new FakeStream();
+  for (const symbol of symbols) Object.assign(stream, { [symbol]: null });
+  return Object.assign(stream, { _handle: handle });
+}
+
+test('a handle that reads elsewhere all the same loses nothing, and the next of its kind is left alone', async () => {
+  await using pair = await open(() => {});
+  const isOnRead = ({ description }: symbol): boolean => ['kBuffer', 'kBufferCb'].includes(description!);
+  const symbols = Object.getOwnPropertySymbols(pair.socket).filter(isOnRead);
+  assert.is(symbols.length, 2);
+  const stateOf = (stream: FakeStream): unknown[] => symbols.map((symbol) => Reflect.get(stream, symbol));
+  const reads: [memory: ArrayBuffer | undefined, isOurs: boolean][] = [];
+  let asked = 0;
+  class Handle {
+    useUserBuffer(): void {
+      asked++;
+    }
+  }
+  // As with Node's handles, it is not the handle's own property.
+  const onread = (memory?: ArrayBuffer): void => void reads.push([memory, stateOf(stream)[0] !== null]);
+  Object.defineProperty(Handle.prototype, 'onread', { value: onread, writable: true });
+  const stream = openIgnoring(new Handle() as FakeHandle, symbols);
+  shareReadBuffer(stream);
+  const { _handle: handle } = stream as unknown as { _handle: FakeHandle };
+  // A read without bytes proves nothing.
+  handle.onread();
+  const memory = new ArrayBuffer(3);
+  handle.onread(memory);
+  assert.equal(reads, [[undefined, true], [memory, false]]);
+  const next = openIgnoring(new Handle() as FakeHandle, symbols);
+  shareReadBuffer(next);
+  assert.equal([asked, ...stateOf(next)], [1, null, null]);
+});
+
+test('a handle that keeps its callback to itself, as in Deno, is left alone', async () => {
+  await using pair = await open(() => {});
+  let asked = 0;
+  const handle: FakeHandle = { useUserBuffer: () => void asked++, onread() {} };
+  shareReadBuffer(openIgnoring(handle, Object.getOwnPropertySymbols(pair.socket)));
+  assert.is(asked, 0);
+});
+
 test('a stream that is no socket is left alone', async () => {
   const stream = new FakeStream();
   shareReadBuffer(stream);
