@@ -1,5 +1,6 @@
 // The state machine of one connection, without I/O: bytes and calls in, messages and frames out (RFC 6455 §5.5, §7).
 import { ProtocolError, type Close } from '../errors.js';
+import { copyOf } from '../frame/allocate.js';
 import { CloseCode, parseClosePayload, serializeClosePayload } from '../frame/close.js';
 import { FrameDecoder, type FrameReceiver } from '../frame/decode.js';
 import { Deflater, OFF_LOOP_FROM_BYTES } from '../frame/deflate.js';
@@ -86,7 +87,7 @@ export class Protocol implements FrameReceiver {
     if (this.#decoder === null) return;
     try {
       const taken = this.#decoder.decode(chunk);
-      if (taken < chunk.length) this.#held = Buffer.from(chunk.subarray(taken));
+      if (taken < chunk.length) this.#held = copyOf(chunk.subarray(taken));
     } catch (error) {
       this.#decoder = null;
       this.#ending = error as Error;

@@ -1,6 +1,7 @@
 // Bytes in, messages and control frames out: the incremental frame decoder (RFC 6455 §5, §6.2; RFC 7692 §6).
 import { isUtf8 } from 'node:buffer';
 import type { ProtocolError } from '../errors.js';
+import { allocate } from './allocate.js';
 import {
   checkHeader, explainViolation, FIN, headerLength, isControl, MASK, MAX_CONTROL_PAYLOAD_BYTES, MAX_HEADER_BYTES,
   parsePayloadLength, RSV1,
@@ -155,7 +156,7 @@ export class FrameDecoder {
   }
 
   #keepPartial(chunk: Buffer, position: number): number {
-    this.#partial ??= Buffer.allocUnsafe(MAX_HEADER_BYTES + MAX_CONTROL_PAYLOAD_BYTES);
+    this.#partial ??= allocate(MAX_HEADER_BYTES + MAX_CONTROL_PAYLOAD_BYTES);
     this.#partialLength = chunk.copy(this.#partial, 0, position);
     this.#remaining = 0;
     return chunk.length;
@@ -231,7 +232,7 @@ export class FrameDecoder {
   }
 
   #copyPayload(bytes: Buffer, start: number, length: number): Buffer {
-    const payload = Buffer.allocUnsafe(length);
+    const payload = allocate(length);
     copyMasked(bytes, start, payload, 0, length, this.#maskingKey);
     return payload;
   }

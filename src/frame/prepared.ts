@@ -1,4 +1,5 @@
 // A message that is encoded, and compressed, once for any number of connections.
+import { copyOf } from './allocate.js';
 import type { DeflateSettings } from './deflate.js';
 import { deflateAlone } from './deflate.js';
 import { encodeShared, type Frame } from './encode.js';
@@ -17,7 +18,7 @@ export class PreparedMessage {
   /** @internal */
   constructor(message: string | Uint8Array) {
     this.opcode = typeof message === 'string' ? Opcode.TEXT : Opcode.BINARY;
-    this.payload = Buffer.from(message as string);
+    this.payload = copyOf(typeof message === 'string' ? Buffer.from(message) : message);
   }
 
   /** @internal As it is. */

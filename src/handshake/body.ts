@@ -91,7 +91,7 @@ export class BodyDecoder {
     const needed = this.#byteLength + end - start;
     if (!this.#isDiscarding) {
       if (needed > this.#buffer.length) {
-        const grown = Buffer.allocUnsafe(Math.max(needed, Math.min(this.#byteLength * 2, this.#maxBytes)));
+        const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(this.#byteLength * 2, this.#maxBytes)));
         this.#buffer.copy(grown, 0, 0, this.#byteLength);
         this.#buffer = grown;
       }

@@ -152,7 +152,7 @@ export class HeadParser<Head> {
     const needed = this.#storedBytes + bytes.length;
     if (needed > this.#storage.length) {
       // Doubling keeps the copying linear, and the memory within twice what the peer has sent.
-      const storage = Buffer.allocUnsafe(Math.max(needed, 2 * this.#storage.length));
+      const storage = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#storage.length));
       this.#storage.copy(storage, 0, 0, this.#storedBytes);
       this.#storage = storage;
     }

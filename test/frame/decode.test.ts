@@ -196,6 +196,12 @@ for (const [name, bytes] of BEHIND_CLOSE) {
   });
 }
 
+test('a binary message and a payload that are kept hold no memory but their own', () => {
+  const chunk = hex('82 02 0102 8a 01 03');
+  const kept = decodeFrames([chunk], { role: 'client' }).flatMap((event) => Object.values(event) as unknown[]);
+  assert.equal(kept.flatMap((value) => (Buffer.isBuffer(value) ? [value.buffer.byteLength] : [])), [2, 1]);
+});
+
 test('§5.3 the chunk is left as it was', () => {
   const frames = hex('81 01 61 02 02 6162 89 03 010203 80 7e 0100'.concat('77'.repeat(256), '82 05 01'));
   const masked = Buffer.concat([maskFrames(frames.subarray(0, -3)), hex('82 85 37fa213d 01')]);

@@ -1,0 +1,24 @@
+// What is kept holds no more memory than it needs.
+import * as assert from 'uvu/assert';
+import { allocate, copyOf } from '../../src/frame/allocate.js';
+import { hex } from '../support/cuts.js';
+import { suite } from '../support/suite.js';
+
+const test = suite('frame/allocate');
+
+test('nothing else lies in the memory, whatever its length', () => {
+  for (const length of [0, 1, 10, 64, 65, 1000, 20_000, 100_000]) {
+    const bytes = allocate(length);
+    assert.equal([bytes.length, bytes.buffer.byteLength], [length, length]);
+  }
+});
+
+test('a copy has the bytes, and does not change with them', () => {
+  const bytes = hex('0102030405');
+  const copy = copyOf(bytes.subarray(1, 4));
+  bytes.fill(0);
+  assert.equal(copy, hex('020304'));
+  assert.is(copy.buffer.byteLength, 3);
+});
+
+test.run();
