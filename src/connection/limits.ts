@@ -1,5 +1,6 @@
 // The limits and other options of a connection: names, defaults, and the check that a given one makes sense.
 import { constants } from 'node:buffer';
+import { canTakeOver } from '../frame/inflate.js';
 import { checkNames } from './options.js';
 
 /** How messages are compressed (RFC 7692) where both sides agree to it. */
@@ -95,7 +96,7 @@ function resolveDeflate(option: boolean | DeflateOptions): ResolvedDeflateOption
     threshold: number('threshold', 0, Number.MAX_SAFE_INTEGER),
     level: number('level', 1, 9),
     windowBits: number('windowBits', 8, 15),
-    contextTakeover: given.contextTakeover ?? deflateDefaults.contextTakeover,
+    contextTakeover: (given.contextTakeover ?? deflateDefaults.contextTakeover) && canTakeOver(),
   };
 }
 

@@ -1,6 +1,7 @@
 // Compressed messages to their bytes: the receiving half of permessage-deflate (RFC 7692 §7.2.2).
 import { inflateRawSync, type InflateRaw, type ZlibOptions } from 'node:zlib';
 import { ProtocolError } from '../errors.js';
+import { copyOf } from './allocate.js';
 import { CloseCode } from './close.js';
 import { History } from './history.js';
 import { messageTooLarge } from './message.js';
@@ -31,6 +32,24 @@ const MAX_FINAL_BLOCKS = 8;
 const MIN_PIECE_BYTES = 256;
 const MAX_PIECE_BYTES = 65_536;
 const EXPECTED_RATIO = 4;
+
+/** `abc` as a reference to three bytes before the message: a final block by fixed Huffman codes (RFC 1951 §3.2.6). */
+const REFERENCE = Buffer.from('032200', 'hex');
+let keepsContext: boolean | null = null;
+
+/** Whether the runtime's zlib heeds a dictionary: else no message may refer to an earlier one. Deno's does not. */
+export function canTakeOver(): boolean {
+  return (keepsContext ??= heedsDictionary(inflateRawSync));
+}
+
+/** @internal Tries it once. */
+export function heedsDictionary(inflate: (bytes: Buffer, options: ZlibOptions) => Buffer): boolean {
+  try {
+    return inflate(REFERENCE, { dictionary: Buffer.from('abc') }).toString() === 'abc';
+  } catch {
+    return false;
+  }
+}
 
 /** How long a compressed message may be: zlib itself makes no message longer, even where nothing can be saved. */
 export function maxCompressedBytes(maxMessageBytes: number): number {
@@ -69,7 +88,7 @@ export class Inflater {
       if (this.#history !== null || start < payload.length) history.append(bytes);
       parts.push(bytes);
     }
-    return parts.length === 1 ? parts[0]! : Buffer.concat(parts, byteLength);
+    return parts.length === 1 ? parts[0]! : trim(Buffer.concat(parts, byteLength));
   }
 
   /** Inflates up to and with the first final block. */
@@ -94,7 +113,7 @@ export class Inflater {
 
 /** A message that is kept must not hold a much larger piece. */
 function trim(buffer: Buffer): Buffer {
-  return buffer.buffer.byteLength > 2 * buffer.length ? Buffer.from(buffer) : buffer;
+  return buffer.buffer.byteLength > 2 * buffer.length ? copyOf(buffer) : buffer;
 }
 
 function describe(error: NodeJS.ErrnoException, maxMessageBytes: number): Error {

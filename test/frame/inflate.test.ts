@@ -1,8 +1,8 @@
 // Inflating messages: the examples of RFC 7692 §7.2.3, what is no DEFLATE, and messages that grow over every limit.
-import { constants, createDeflateRaw, deflateRawSync, type DeflateRaw } from 'node:zlib';
+import { constants, createDeflateRaw, deflateRawSync, inflateRawSync, type DeflateRaw } from 'node:zlib';
 import * as assert from 'uvu/assert';
 import { ProtocolError } from '../../src/errors.js';
-import { Inflater, maxCompressedBytes, TAIL } from '../../src/frame/inflate.js';
+import { canTakeOver, heedsDictionary, Inflater, maxCompressedBytes, TAIL } from '../../src/frame/inflate.js';
 import { hex } from '../support/cuts.js';
 import { suite } from '../support/suite.js';
 import { countAllocatedBytes } from './memory.js';
@@ -127,6 +127,14 @@ test('a gibibyte of zeros in a mebibyte stops at the limit', () => {
     });
     assert.ok(allocated < 2 * MIB, `${allocated} bytes`);
   }
+});
+
+test('it is seen whether a zlib heeds a dictionary, without which messages can not refer to earlier ones', () => {
+  assert.is(heedsDictionary(() => Buffer.from('abc')), true);
+  assert.is(heedsDictionary(() => Buffer.from('xyz')), false);
+  // What Deno's does.
+  assert.is(heedsDictionary((bytes) => inflateRawSync(bytes)), false);
+  assert.is(canTakeOver(), heedsDictionary(inflateRawSync));
 });
 
 test('a message does not hold a much larger piece', () => withRandom((random) => {
