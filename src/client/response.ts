@@ -42,6 +42,7 @@ export function waitFor<T>(
     for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener as () => void);
     const ignore = whenAborted(signal, abort);
     if (signal.aborted) abort();
+    else if (socket.destroyed && socket.errored) fail(socket.errored);
     else if (socket.destroyed) lose();
   });
 }

@@ -97,7 +97,7 @@ function withMessage({ errors, code }: AggregateError & NodeJS.ErrnoException): 
   return Object.assign(new AggregateError(errors, message), { code });
 }
 
-/** An error that comes while nobody waits must not end the process; whoever waits next finds the socket destroyed. */
+/** An error that comes while nobody waits must not end the process; whoever waits next gets it (`waitFor`). */
 function guard<T extends Socket>(socket: T): T {
   return socket.on('error', () => {});
 }

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { own, type StreamOwner } from '../connection/stream-owner.js';
 import { HandshakeError } from '../errors.js';
+import { copyOf } from '../frame/allocate.js';
 import { listElements } from '../handshake/headers.js';
 import { RequestHeadParser, type RequestHead } from '../handshake/http.js';
 import { isUpgrade } from '../handshake/upgrade.js';
@@ -123,7 +124,7 @@ export class HttpConnection implements StreamOwner {
    * as long (31 µs each, not 9).
    */
   #hold(bytes: Buffer, isShared: boolean): void {
-    this.#held.push(isShared ? Buffer.from(bytes) : bytes);
+    this.#held.push(isShared ? copyOf(bytes) : bytes);
     this.#heldBytes += bytes.length;
     if (this.#heldBytes >= this.#socket.readableHighWaterMark) this.#socket.pause();
   }
@@ -226,7 +227,8 @@ export class HttpConnection implements StreamOwner {
         isHead: head.method === 'HEAD',
         isChunked: head.httpVersion === '1.1',
         isLast: this.#isLast,
-        stallTimeout: this.#context.idleTimeout,
+        // With 0 no connection idles between requests, but a reply takes its time.
+        stallTimeout: this.#context.idleTimeout || LINGER_TIME,
         client: exchange,
       });
     } catch (error) {

@@ -5,6 +5,11 @@ import { whenAborted } from '../connection/wait-limits.js';
 import { serializeResponseHead } from '../handshake/http.js';
 import type { Response } from './reply.js';
 
+/** How far a client has read within one write cannot be seen: of a long one it would seem to have stopped reading. */
+const PIECE_BYTES = 65_536;
+
+const NOTHING = Buffer.alloc(0);
+
 export interface ResponseOptions {
   /** Whether the request was a HEAD: then only the head is sent (RFC 9110 §9.3.2). */
   readonly isHead: boolean;
@@ -33,11 +38,8 @@ export async function writeResponse(socket: Socket, response: Response, options:
     ...response.headers,
     ...framing(body, options),
   ]);
-  socket.cork();
-  socket.write(head, 'latin1');
-  if (body instanceof Uint8Array && !options.isHead) socket.write(body);
-  socket.uncork();
-  await drained(socket, options.stallTimeout);
+  const bytes = body instanceof Uint8Array && !options.isHead ? body : NOTHING;
+  await write(socket, head, bytes, '', options.stallTimeout);
   if (body === null || body instanceof Uint8Array) return;
   await writeStream(socket, body, options);
 }
@@ -67,8 +69,11 @@ async function writeStream(
       const { done, value } = await iterator.next();
       if (gone.aborted) return;
       if (done) break;
-      writeChunk(socket, value, isChunked, stop);
-      await drained(socket, stallTimeout);
+      const bytes = toBytes(value, stop);
+      // §7.1: a chunk of no bytes would end the body.
+      if (bytes.length === 0) continue;
+      const [before, after] = isChunked ? [`${bytes.length.toString(16)}\r\n`, '\r\n'] : ['', ''];
+      await write(socket, before, bytes, after, stallTimeout);
     }
     if (isChunked) socket.write('0\r\n\r\n');
   } catch (error) {
@@ -86,38 +91,48 @@ export function endBody(body: AsyncIterable<unknown>, iterator = body[Symbol.asy
   else void Promise.resolve(iterator.return?.()).catch(() => {});
 }
 
-function writeChunk(socket: Socket, value: string | Uint8Array, isChunked: boolean, stop: () => void): void {
+function toBytes(value: string | Uint8Array, stop: () => void): Uint8Array {
   if (typeof value !== 'string' && !(value instanceof Uint8Array)) {
     stop();
     throw new TypeError(`a streamed body yields text or bytes, not ${typeof value}`);
   }
-  const bytes = typeof value === 'string' ? Buffer.from(value) : value;
-  // §7.1: a chunk of no bytes would end the body.
-  if (bytes.length === 0) return;
-  if (!isChunked) {
-    socket.write(bytes);
-    return;
-  }
-  socket.cork();
-  socket.write(`${bytes.length.toString(16)}\r\n`);
-  socket.write(bytes);
-  socket.write('\r\n');
-  socket.uncork();
+  return typeof value === 'string' ? Buffer.from(value) : value;
 }
 
-/** Waits until the socket takes more, or is closed; a client that stops reading meanwhile is cut off. */
+/** Writes bytes amid text, no faster than the client reads; each piece of them has a time of its own to be read in. */
+async function write(
+  socket: Socket,
+  before: string,
+  bytes: Uint8Array,
+  after: string,
+  stallTimeout: number,
+): Promise<void> {
+  for (let start = 0; ; start += PIECE_BYTES) {
+    const isLast = start + PIECE_BYTES >= bytes.length;
+    const parts = [start === 0 ? before : '', bytes.subarray(start, start + PIECE_BYTES), isLast ? after : ''];
+    socket.cork();
+    for (const part of parts) if (part.length > 0) socket.write(part, 'latin1');
+    socket.uncork();
+    await drained(socket, stallTimeout);
+    if (isLast || socket.destroyed) return;
+  }
+}
+
+/**
+ * Waits until the socket takes more, or is closed; a client that stops reading meanwhile is cut off. By a timer of our
+ * own: on Bun that of a socket stands still while bytes wait in it.
+ */
 async function drained(socket: Socket, stallTimeout: number): Promise<void> {
   if (!socket.writableNeedDrain) return;
-  const cut = (): void => void socket.destroy();
-  socket.setTimeout(stallTimeout, cut);
   await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => socket.destroy(), stallTimeout);
     const settle = (): void => {
-      socket.off('drain', settle).off('close', settle).off('timeout', cut);
+      clearTimeout(timer);
+      socket.off('drain', settle).off('close', settle);
       resolve();
     };
     socket.on('drain', settle).on('close', settle);
   });
-  socket.setTimeout(0);
 }
 
 let date = '';

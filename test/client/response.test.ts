@@ -142,6 +142,15 @@ test('an abort destroys the stream; an abort before does so too; an abort behind
   fake.destroy();
 });
 
+test('a stream that broke before anybody waited tells its error', async () => {
+  const { fake, socket } = open();
+  const error = new Error('no such socket');
+  fake.destroy(error);
+  assert.is(await failure(waitFor(socket, never, () => ({}))), error);
+  await nextTurn();
+  assert.is(await failure(waitFor(socket, never, () => ({}))), error);
+});
+
 test('waitFor: the first to settle wins', async () => {
   const { fake, socket } = open();
   const waiting = waitFor<string>(socket, never, (resolve, reject) => ({

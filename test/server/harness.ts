@@ -1,9 +1,8 @@
 // What the server tests share: a server on a free port, its side of a socket, heads without date, waiting by turns.
-import { subscribe } from 'node:diagnostics_channel';
 import { createServer, type Server, type ServerOptions } from '../../src/server/server.js';
 import type { Reply } from '../../src/server/reply.js';
 import type { Handler, WebSocketRoute } from '../../src/server/websocket.js';
-import type { AddressInfo, Socket } from 'node:net';
+import { Server as NetServer, Socket, type AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { FakeStream } from '../support/fake-stream.js';
@@ -102,17 +101,10 @@ export const PLAIN_REFUSAL = ['Content-Type: text/plain; charset=utf-8', 'length
 /** A socket in memory, for what a real one does at no time that a test could choose. */
 export class FakeSocket extends FakeStream {
   readonly remoteAddress = '192.0.2.1';
-  /** What `setTimeout` was given; the test itself emits `timeout`. */
-  timeout = 0;
 
   static create(): { fake: FakeSocket; socket: Socket } {
     const fake = new FakeSocket();
     return { fake, socket: fake as unknown as Socket };
-  }
-
-  setTimeout(milliseconds: number, onTimeout?: () => void): this {
-    this.timeout = milliseconds;
-    return onTimeout === undefined ? this : this.once('timeout', onTimeout);
   }
 }
 
@@ -149,14 +141,18 @@ export async function until(what: string, condition: () => boolean): Promise<voi
 
 /** The accepted sockets by the port of their peer. */
 const accepted = new Map<number, Socket>();
-subscribe('net.server.socket', (message) => {
-  const { socket } = message as { socket: Socket };
-  const port = socket.remotePort;
-  if (port === undefined) return;
-  accepted.set(port, socket);
-  // Another client may get the port.
-  socket.on('close', () => accepted.delete(port));
-});
+const { emit } = NetServer.prototype;
+// Bun has no diagnostics channel that tells of them.
+NetServer.prototype.emit = function (this: NetServer, event: string, ...values: unknown[]): boolean {
+  const [socket] = values;
+  if (event === 'connection' && socket instanceof Socket && socket.remotePort !== undefined) {
+    const port = socket.remotePort;
+    accepted.set(port, socket);
+    // Another client may get the port.
+    socket.on('close', () => accepted.delete(port));
+  }
+  return Reflect.apply(emit, this, [event, ...values]) as boolean;
+};
 
 /** The server's socket of that client. */
 export async function serverSide(client: RawClient): Promise<Socket> {
