@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { exceptionOf } from './exceptions.js';
 import { readCoverage } from './support/coverage.js';
 import { describe, type TestEvent } from './support/suite.js';
 
@@ -84,8 +85,15 @@ class FileReport {
   }
 }
 
-async function runFile(file: string): Promise<FileReport> {
+/** @param path of the file in the folder */
+async function runFile(folder: string, path: string): Promise<FileReport> {
   const report = new FileReport();
+  const exception = exceptionOf(path, '');
+  if (exception !== null) {
+    report.skips.push({ where: path, text: exception });
+    return report;
+  }
+  const file = join(folder, path);
   const child = fork(join(here, 'support', 'run-file.js'), [file], {
     execArgv: ['--enable-source-maps'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -204,7 +212,7 @@ async function runFolder(folder: string, patterns: string[], covered: string | u
   async function work(): Promise<void> {
     for (const path of queue) {
       queue.delete(path);
-      const report = await runFile(join(folder, path));
+      const report = await runFile(folder, path);
       reports.set(path, report);
       print(path, report);
       sum.passed += report.passed;

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { suite as createUvuSuite } from 'uvu';
 import type { Assertion } from 'uvu/assert';
+import { exceptionOf } from '../exceptions.js';
 
 /** What a test file tells the runner (`test/run.ts`) while it runs. */
 export type TestEvent =
@@ -93,6 +94,8 @@ export function suite(name: string, { timeout = 60_000 }: { readonly timeout?: n
     announce({ event: 'registered', ...label });
     inner(testName, async () => {
       announce({ event: 'started', ...label, timeout });
+      const exception = exceptionOf(name, testName);
+      if (exception !== null) return announce({ event: 'skipped', ...label, text: exception });
       try {
         await limit(timeout, () => perform(body));
       } catch (error) {
