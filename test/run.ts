@@ -142,7 +142,8 @@ async function gather(stream: Readable): Promise<string> {
 
 function print(path: string, report: FileReport): void {
   const { passed, failures, output } = report;
-  console.log(`${failures.length > 0 ? 'FAIL' : 'pass'} ${path} (${passed})`);
+  const verdict = failures.length > 0 ? 'FAIL' : passed === 0 ? 'skip' : 'pass';
+  console.log(`${verdict} ${path} (${passed})`);
   printFailures(report);
   if (output) console.log(`  ${path} printed:\n${indent(output)}\n`);
 }
