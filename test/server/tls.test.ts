@@ -272,7 +272,7 @@ test('maxConnections: one too many is cut in its TLS handshake, and served once 
 });
 
 test('close: WebSockets get 1001, idle connections end, handshakes under way are cut by the timeout', async () => {
-  await using served = await serveTls();
+  await using served = await serveTls({ headTimeout: 60_000 });
   const connection = await connect(wss(served), TRUST);
   await using idle = await secure(served);
   await using half = await RawClient.connect(served.port);

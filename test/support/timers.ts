@@ -7,9 +7,9 @@ export class HeldTimers implements Disposable {
   /** @param milliseconds those of the timers to hold: a number that no other timer has, and longer than any test. */
   constructor(milliseconds: number) {
     const { setTimeout: start, clearTimeout: stop } = this.#originals;
-    const hold = (callback: () => void, duration?: number, ...values: unknown[]): unknown => {
+    const hold = (callback: (...values: unknown[]) => void, duration?: number, ...values: unknown[]): unknown => {
       const timer: unknown = Reflect.apply(start, globalThis, [callback, duration, ...values]);
-      if (duration === milliseconds) this.#callbacks.set(timer, callback);
+      if (duration === milliseconds) this.#callbacks.set(timer, () => callback(...values));
       return timer;
     };
     const release = (timer: NodeJS.Timeout | undefined): void => {
