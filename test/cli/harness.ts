@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 export const program = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 
 /** How long to wait for output, in milliseconds: longer than any machine needs, shorter than a test may take. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 export type Environment = Readonly<Record<string, string>>;
 

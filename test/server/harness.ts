@@ -9,7 +9,7 @@ import { FakeStream } from '../support/fake-stream.js';
 import { httpRequest, type RawClient, type RawResponse } from '../support/raw-client.js';
 
 /** How long `until` waits, in milliseconds: longer than any machine needs. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 /** A listening server; disposing of it cuts what is left, and fails if `onError` was told what no test looked at. */
 export class Served implements AsyncDisposable {

@@ -25,7 +25,7 @@ export const SAMPLE_ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 export const SAMPLE_MASKING_KEY = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
 
 /** How long to wait for bytes, in milliseconds: longer than any machine needs, shorter than a test may take. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 /** The text of an opening handshake (RFC 6455 §4.1) with the key of §1.3. */
 export function upgradeRequest(path: string, changes: FieldChanges = {}): string {

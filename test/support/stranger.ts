@@ -21,7 +21,7 @@ const run = promisify(execFile);
 const parts = ['package.json', 'index.cjs', 'index.d.cts', 'README.md', 'CHANGELOG.md', 'LICENSE', 'docs'];
 
 /** How long a program may take to print all, or to listen, in milliseconds. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 const compilerOptions = {
   // Only types are taken away: a program must run as it stands there.

@@ -67,7 +67,7 @@ function listSuite(name: string, tests: ListedTest[]): Suite {
  * @param name names the suite in the runner's output
  * @param options.timeout how long a test or a hook may take, in milliseconds
  */
-export function suite(name: string, { timeout = 60_000 }: { readonly timeout?: number } = {}): Suite {
+export function suite(name: string, { timeout = 180_000 }: { readonly timeout?: number } = {}): Suite {
   if (listed !== null) return listSuite(name, listed);
   const inner = createUvuSuite(name);
   const names = new Set<string>();
