@@ -281,7 +281,9 @@ export class Server {
   }
 
   #serve(socket: Socket): void {
-    new HttpConnection(socket, this.#context);
+    const connection = new HttpConnection(socket, this.#context);
+    // A TLS handshake may end only when the server closes already.
+    if (this.#isClosing) connection.close();
   }
 
   #turnAway(socket: Socket): void {

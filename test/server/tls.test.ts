@@ -287,6 +287,19 @@ test('close: WebSockets get 1001, idle connections end, handshakes under way are
   await closing;
 });
 
+test('close: a handshake that ends only then is followed by the end of the connection', async () => {
+  await using served = await serveTls({ headTimeout: 3_600_000 });
+  await using half = await RawClient.connect(served.port);
+  await serverSide(half);
+  const closing = served.server.close({ timeout: 3_600_000 });
+  const socket = connectTls({ socket: half.socket, host: '127.0.0.1', ca: certificate });
+  await once(socket, 'secureConnect');
+  await using client = new RawClient(socket);
+  assert.is((await client.readToEnd()).length, 0);
+  await client[Symbol.asyncDispose]();
+  await closing;
+});
+
 test('close waits for a reply under way', async () => {
   const asked = gate();
   const reply = gate<string>();
