@@ -114,6 +114,8 @@ for (const [origins, origin, status] of [
     const { port, host } = await program.address();
     const request = upgradeRequest('/echo/', { Host: host, Origin: origin });
     assert.is((await httpRequest(Number(port), request)).status, status);
+    program.child.kill('SIGINT');
+    assert.is((await program.end()).code, 0);
   });
 }
 
