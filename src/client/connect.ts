@@ -14,6 +14,7 @@ import { createKey } from '../handshake/accept.js';
 import { HeaderFields, quote } from '../handshake/headers.js';
 import { serializeRequestHead } from '../handshake/http.js';
 import { offerUpgrade, toRecord, verifyUpgrade } from '../handshake/offer.js';
+import { resolveSubprotocols } from '../handshake/subprotocols.js';
 import { receiveBody, receiveResponse, type ReceivedResponse } from './response.js';
 import { credentialsOf, openSocket } from './socket.js';
 
@@ -190,7 +191,7 @@ async function open(
   signal: AbortSignal,
 ): Promise<Connection | Redirect> {
   const { url } = target;
-  const subprotocols = [options.subprotocols ?? []].flat();
+  const subprotocols = resolveSubprotocols(options.subprotocols);
   const offer = { key: createKey(), subprotocols, deflate: limits.deflate };
   const fields = [...requestFields(target, options.origin), ...offerUpgrade(offer)];
   const head = serializeRequestHead('GET', url.pathname + url.search, fields);
