@@ -107,15 +107,16 @@ async function write(
   after: string,
   stallTimeout: number,
 ): Promise<void> {
-  for (let start = 0; ; start += PIECE_BYTES) {
-    const isLast = start + PIECE_BYTES >= bytes.length;
-    const parts = [start === 0 ? before : '', bytes.subarray(start, start + PIECE_BYTES), isLast ? after : ''];
+  let start = 0;
+  do {
+    const end = start + PIECE_BYTES;
+    const parts = [start === 0 ? before : '', bytes.subarray(start, end), end >= bytes.length ? after : ''];
     socket.cork();
     for (const part of parts) if (part.length > 0) socket.write(part, 'latin1');
     socket.uncork();
     await drained(socket, stallTimeout);
-    if (isLast || socket.destroyed) return;
-  }
+    start = end;
+  } while (start < bytes.length && !socket.destroyed);
 }
 
 /**
