@@ -213,6 +213,17 @@ function detach(bytes: Uint8Array): void {
     });
   }
 
+  test('it rejects if the connection breaks after the stream has been ended', async () => {
+    const opened = open({ stream: smallStream() });
+    opened.stream.hold();
+    void opened.connection.send('x'.repeat(90));
+    await nextTurn();
+    await opened.receive(CLOSE_1000);
+    const flushed = opened.connection.flushed();
+    await opened.reset();
+    assert.instance(await rejectionOf(flushed), ConnectionClosed);
+  });
+
   test.run();
 }
 
