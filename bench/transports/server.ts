@@ -4,7 +4,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createFeed, createServer, type Server } from '../../src/index.js';
-import { addTransportRoutes } from '../../src/server/transports.js';
+import { addTransportRoutes } from '../../src/demo/transports.js';
 import { FIRST_NUMBER, makeUpdate, type Setting } from './setting.js';
 import { now, sleepUntil } from './clock.js';
 import { serveCalls } from './calls.js';

@@ -1,7 +1,7 @@
 // `twobyte serve`: runs the demo server.
 import { createServer, type Server } from '../index.js';
-import { addEchoRoutes } from '../server/echo.js';
-import { addRaceRoutes } from '../server/race.js';
+import { addEchoRoutes } from '../demo/echo.js';
+import { addRaceRoutes } from '../demo/race.js';
 import { describeRefusal } from '../server/refusal.js';
 import { CommandError, messageLimit, parse, wholeNumber, type Command } from './arguments.js';
 import { closeOnSignal } from './signals.js';

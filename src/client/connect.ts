@@ -3,17 +3,17 @@ import type { Socket } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { Connection } from '../connection/connection.js';
 import { toDeflate } from '../connection/deflate.js';
-import { KeepAlive } from '../connection/keep-alive.js';
+import { SilenceTimer } from '../stream/silence-timer.js';
 import {
   connectionDefaults, milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
 } from '../connection/limits.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
 import { limitWait } from '../connection/wait-limits.js';
 import { HandshakeError, TimeoutError } from '../errors.js';
-import { createKey } from '../handshake/accept.js';
-import { HeaderFields, quote } from '../handshake/headers.js';
-import { serializeRequestHead } from '../handshake/http.js';
-import { offerUpgrade, toRecord, verifyUpgrade } from '../handshake/offer.js';
+import { createKey } from '../handshake/key.js';
+import { HeaderFields, quote } from '../http/fields.js';
+import { serializeRequestHead } from '../http/messages.js';
+import { offerUpgrade, toRecord, verifyUpgrade } from '../handshake/client.js';
 import { resolveSubprotocols } from '../handshake/subprotocols.js';
 import { receiveBody, receiveResponse, type ReceivedResponse } from './response.js';
 import { credentialsOf, openSocket } from './socket.js';
@@ -75,7 +75,7 @@ const OWN_FIELDS = ['upgrade', 'connection', 'content-length', 'transfer-encodin
 const CREDENTIALS = ['authorization', 'cookie'];
 
 /** One timer for all connections of an interval. */
-const keepAlives = new Map<number, KeepAlive>();
+const keepAlives = new Map<number, SilenceTimer>();
 
 /**
  * Connects to a WebSocket server (RFC 6455 §4.1).
@@ -129,14 +129,14 @@ interface Redirect {
 interface Context {
   readonly options: ConnectOptions;
   readonly limits: ConnectionLimits;
-  readonly keepAlive: KeepAlive;
+  readonly keepAlive: SilenceTimer;
   readonly redirects: number;
   readonly proxy: URL | undefined;
 }
 
 function prepare(options: ConnectOptions): Context {
   const interval = milliseconds('keepAliveInterval', options.keepAliveInterval ?? 20_000);
-  const keepAlive = keepAlives.get(interval) ?? new KeepAlive(interval);
+  const keepAlive = keepAlives.get(interval) ?? new SilenceTimer(interval);
   keepAlives.set(interval, keepAlive);
   for (const [name, value] of Object.entries(options.headers ?? {})) {
     if (isOwnField(name)) throw new TypeError(`${name} is the handshake's own; leave it out of headers`);

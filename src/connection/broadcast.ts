@@ -1,5 +1,5 @@
 // One message to many connections: encoded once, and none of them waits for another.
-import { PreparedMessage } from '../frame/prepared.js';
+import { PreparedMessage } from './prepared.js';
 import type { Connection, SendOptions } from './connection.js';
 import { checkNames } from './options.js';
 import { toPayload, type Sendable } from './sendable.js';

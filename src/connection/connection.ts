@@ -6,15 +6,15 @@ import { BY_REFERENCE_FROM_BYTES } from '../frame/encode.js';
 import { MAX_CONTROL_PAYLOAD_BYTES } from '../frame/header.js';
 import type { Message } from '../frame/message.js';
 import type { Role } from '../frame/opcode.js';
-import { PreparedMessage } from '../frame/prepared.js';
-import type { HeaderFields } from '../handshake/headers.js';
+import { PreparedMessage } from './prepared.js';
+import type { HeaderFields } from '../http/fields.js';
 import type { Deflate } from './deflate.js';
-import { flushSoon } from './flush.js';
-import { CHECKS_PER_INTERVAL, type KeepAlive } from './keep-alive.js';
+import { flushSoon } from '../stream/flush.js';
+import { CHECKS_PER_INTERVAL, type SilenceTimer } from '../stream/silence-timer.js';
 import type { ConnectionLimits } from './limits.js';
 import { Protocol } from './protocol.js';
 import { toPayload, type Sendable } from './sendable.js';
-import { own } from './stream-owner.js';
+import { own } from '../stream/owner.js';
 import { WaitQueue, type WaitOptions } from './wait-queue.js';
 
 /** A paused socket is resumed when the queue is down to this part of its limits, as in Python's websockets. */
@@ -62,7 +62,7 @@ export interface ConnectionInit {
   /** `null` if messages are not compressed. */
   readonly deflate: Deflate | null;
   readonly limits: ConnectionLimits;
-  readonly keepAlive: KeepAlive;
+  readonly keepAlive: SilenceTimer;
   /** Bytes that arrived behind the head: the first frames. */
   readonly firstBytes: Buffer;
   /** The open connections of a server, to which each adds and from which it removes itself. */
@@ -110,7 +110,7 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   readonly #protocol: Protocol;
   readonly #queue = new WaitQueue<Message>();
   readonly #limits: ConnectionLimits;
-  readonly #keepAlive: KeepAlive;
+  readonly #keepAlive: SilenceTimer;
   readonly #connections: Set<Connection> | null;
   /** `closed`, once somebody has asked for it. */
   #closed: Promise<Close> | null = null;

@@ -1,6 +1,6 @@
 // permessage-deflate on one connection: what was agreed on, as this endpoint's codec needs it.
-import type { DeflateSettings } from '../frame/deflate.js';
-import type { Context } from '../frame/inflate.js';
+import type { DeflateSettings } from '../frame/deflater.js';
+import type { Context } from '../frame/inflater.js';
 import type { Role } from '../frame/opcode.js';
 import type { DeflateAgreement } from '../handshake/deflate.js';
 import type { ResolvedDeflateOptions } from './limits.js';

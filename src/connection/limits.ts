@@ -1,6 +1,6 @@
 // The limits and other options of a connection: names, defaults, and the check that a given one makes sense.
 import { constants } from 'node:buffer';
-import { canTakeOver } from '../frame/inflate.js';
+import { canTakeOver } from '../frame/inflater.js';
 import { checkNames } from './options.js';
 
 /** How messages are compressed (RFC 7692) where both sides agree to it. */

@@ -3,12 +3,12 @@ import { ProtocolError, type Close } from '../errors.js';
 import { copyOf } from '../frame/allocate.js';
 import { CloseCode, parseClosePayload, serializeClosePayload } from '../frame/close.js';
 import { FrameDecoder, type FrameReceiver } from '../frame/decode.js';
-import { Deflater, OFF_LOOP_FROM_BYTES } from '../frame/deflate.js';
+import { Deflater, OFF_LOOP_FROM_BYTES } from '../frame/deflater.js';
 import { FrameEncoder, type Frame } from '../frame/encode.js';
-import { Inflater } from '../frame/inflate.js';
+import { Inflater } from '../frame/inflater.js';
 import type { Message } from '../frame/message.js';
 import { Opcode, type Role } from '../frame/opcode.js';
-import type { PreparedMessage } from '../frame/prepared.js';
+import type { PreparedMessage } from './prepared.js';
 import type { Deflate } from './deflate.js';
 
 /** What the protocol hands on. */

@@ -6,7 +6,7 @@ import {
   checkHeader, explainViolation, FIN, headerLength, isControl, MASK, MAX_CONTROL_PAYLOAD_BYTES, MAX_HEADER_BYTES,
   parsePayloadLength, RSV1,
 } from './header.js';
-import { maxCompressedBytes, TAIL, type Inflater } from './inflate.js';
+import { maxCompressedBytes, TAIL, type Inflater } from './inflater.js';
 import { copyMasked, rotateKey } from './mask.js';
 import { invalidUtf8, MessageAssembler, messageTooLarge, toMessage, type Message } from './message.js';
 import { Opcode, type Role } from './opcode.js';

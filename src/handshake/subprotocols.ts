@@ -1,5 +1,5 @@
 // The option `subprotocols` of either role, and the choice of the one to speak (RFC 6455 §1.9).
-import { isToken, quote } from './headers.js';
+import { isToken, quote } from '../http/fields.js';
 
 /**
  * The option as a list; a text stands for a list of one.

@@ -1,8 +1,8 @@
 // One request on its way to its reply: reads the body when it is asked for, and knows when the client has gone.
 import { setMaxListeners } from 'node:events';
 import { clientGone, HandshakeError } from '../errors.js';
-import type { RequestHead } from '../handshake/http.js';
-import { BodyDecoder } from '../handshake/body.js';
+import type { RequestHead } from '../http/messages.js';
+import { BodyDecoder } from '../http/body.js';
 
 /** Bytes over a socket since it was opened, as `net.Socket` counts them. */
 interface Traffic {

@@ -1,11 +1,11 @@
 // One HTTP/1.1 connection of a client: heads in, requests to their routes, replies out in order (RFC 9112 §9).
 import type { Socket } from 'node:net';
-import { own, type StreamOwner } from '../connection/stream-owner.js';
+import { own, type StreamOwner } from '../stream/owner.js';
 import { HandshakeError } from '../errors.js';
 import { copyOf } from '../frame/allocate.js';
-import { listElements } from '../handshake/headers.js';
-import { RequestHeadParser, type RequestHead } from '../handshake/http.js';
-import { isUpgrade } from '../handshake/upgrade.js';
+import { listElements } from '../http/fields.js';
+import { RequestHeadParser, type RequestHead } from '../http/messages.js';
+import { isUpgrade } from '../handshake/server.js';
 import { withoutKnownContent } from './condition.js';
 import { Exchange } from './exchange.js';
 import { toRefusal, toResponse, type Reply, type Response } from './reply.js';

@@ -1,6 +1,6 @@
 // What a server tells of the requests that it refuses: whose they were and, unless it is told otherwise, the first few.
 import type { HandshakeError } from '../errors.js';
-import { HeaderFields, quote } from '../handshake/headers.js';
+import { HeaderFields, quote } from '../http/fields.js';
 
 /** A request that was refused, as far as it is known: of a head that can't be read, only from where it came. */
 export interface RefusedRequest {

@@ -2,14 +2,14 @@
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Connection } from '../connection/connection.js';
-import { KeepAlive } from '../connection/keep-alive.js';
+import { SilenceTimer } from '../stream/silence-timer.js';
 import {
   connectionDefaults, milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
 } from '../connection/limits.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
 import { HandshakeError, type Close } from '../errors.js';
 import { CloseCode, serializeClosePayload } from '../frame/close.js';
-import { serializeResponseHead } from '../handshake/http.js';
+import { serializeResponseHead } from '../http/messages.js';
 import { RunningHandlers } from './handlers.js';
 import { HttpConnection, type HttpContext } from './http-connection.js';
 import { unreadRequest, warnOfHandshakes, type RefusedRequest } from './refusal.js';
@@ -147,7 +147,7 @@ export class Server {
       router: this.#router,
       connections: this.#connections,
       httpConnections: this.#httpConnections,
-      keepAlive: new KeepAlive(time('keepAliveInterval', 20_000)),
+      keepAlive: new SilenceTimer(time('keepAliveInterval', 20_000)),
       headTimeout: time('headTimeout', 10_000),
       bodyTimeout: time('bodyTimeout', 30_000),
       idleTimeout: time('idleTimeout', 5000),

@@ -2,15 +2,15 @@
 import type { Socket } from 'node:net';
 import { Connection } from '../connection/connection.js';
 import { toDeflate } from '../connection/deflate.js';
-import type { KeepAlive } from '../connection/keep-alive.js';
+import type { SilenceTimer } from '../stream/silence-timer.js';
 import { connectionDefaults, type ConnectionLimits, type ConnectionOptions } from '../connection/limits.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
 import { ConnectionClosed, HandshakeError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
-import type { RequestHead } from '../handshake/http.js';
+import type { RequestHead } from '../http/messages.js';
 import { acceptDeflate } from '../handshake/deflate.js';
 import { resolveSubprotocols, selectSubprotocol } from '../handshake/subprotocols.js';
-import { checkOrigin, upgradeResponse, validateUpgrade, type UpgradeOffer } from '../handshake/upgrade.js';
+import { checkOrigin, upgradeResponse, validateUpgrade, type UpgradeOffer } from '../handshake/server.js';
 import type { RunningHandlers } from './handlers.js';
 import type { Reply } from './reply.js';
 import { isAbort, type Granted, type Request, type WebSocketRequest } from './request.js';
@@ -120,7 +120,7 @@ export function requireWebSocket(
 
 /** @internal What the WebSocket routes of a server share. */
 export interface WebSocketContext {
-  readonly keepAlive: KeepAlive;
+  readonly keepAlive: SilenceTimer;
   /** The open connections. */
   readonly connections: Set<Connection>;
   /** Whether the server is closing: no WebSocket is opened, and each reply is its connection's last. */

@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { broadcast, prepare } from '../../src/connection/broadcast.js';
 import type { Deflate } from '../../src/connection/deflate.js';
-import { Inflater, TAIL } from '../../src/frame/inflate.js';
+import { Inflater, TAIL } from '../../src/frame/inflater.js';
 import { decodeNaive } from '../support/naive-codec.js';
 import { suite } from '../support/suite.js';
 import {

@@ -3,9 +3,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { Connection, type OpeningRequest } from '../../src/connection/connection.js';
 import type { Deflate } from '../../src/connection/deflate.js';
-import { KeepAlive } from '../../src/connection/keep-alive.js';
+import { SilenceTimer } from '../../src/stream/silence-timer.js';
 import { resolveLimits, type ConnectionOptions } from '../../src/connection/limits.js';
-import { HeaderFields } from '../../src/handshake/headers.js';
+import { HeaderFields } from '../../src/http/fields.js';
 import type { Close } from '../../src/errors.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
@@ -28,7 +28,7 @@ export const request: OpeningRequest = {
 export interface OpenOptions {
   readonly role?: Role;
   readonly limits?: ConnectionOptions;
-  readonly keepAlive?: KeepAlive;
+  readonly keepAlive?: SilenceTimer;
   readonly deflate?: Deflate | null;
   /** What arrived behind the 101. */
   readonly firstBytes?: Buffer;
@@ -54,7 +54,7 @@ export class Opened {
 
   constructor(options: OpenOptions) {
     const { role = 'server', limits = {}, stream = new FakeStream(), deflate = null } = options;
-    const { keepAlive = new KeepAlive(0), firstBytes = Buffer.alloc(0) } = options;
+    const { keepAlive = new SilenceTimer(0), firstBytes = Buffer.alloc(0) } = options;
     this.role = role;
     this.stream = stream;
     this.connection = new Connection(stream, {

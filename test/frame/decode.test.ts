@@ -3,7 +3,7 @@ import { isDeepStrictEqual, inspect } from 'node:util';
 import * as assert from 'uvu/assert';
 import type { ProtocolError } from '../../src/errors.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
-import { Inflater } from '../../src/frame/inflate.js';
+import { Inflater } from '../../src/frame/inflater.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
 import { assertEveryCut, hex } from '../support/cuts.js';

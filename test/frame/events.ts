@@ -1,7 +1,7 @@
 // Runs the frame decoder over chunks and writes down what comes out of it, as plain values to compare with a table.
 import { ProtocolError } from '../../src/errors.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
-import { Inflater } from '../../src/frame/inflate.js';
+import { Inflater } from '../../src/frame/inflater.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
 import { hex } from '../support/cuts.js';

@@ -5,7 +5,7 @@
 // - body, completeness, error and the number of bytes used are the same however the bytes are cut;
 // - they are what the plainest chunked decoder says, which looks at all bytes at once;
 // - the body is never over its limit, and the buffers made are at most eight times what arrived.
-import { BodyDecoder } from '../../src/handshake/body.js';
+import { BodyDecoder } from '../../src/http/body.js';
 import type { Random } from '../frame/random.js';
 import { countAllocated } from './allocations.js';
 import { bodyErrors, describeError, fieldErrors } from './documented.js';

@@ -8,8 +8,8 @@
 // - it is the same in frames, however the message is cut into these, and they into pieces;
 // - the buffers made are at most what the payload, the limit, and the pieces of 8 final blocks explain;
 // - what was inflated, compressed again, is read as the same, and refers to nothing out of the window.
-import { Deflater } from '../../src/frame/deflate.js';
-import { Inflater, maxCompressedBytes, TAIL } from '../../src/frame/inflate.js';
+import { Deflater } from '../../src/frame/deflater.js';
+import { Inflater, maxCompressedBytes, TAIL } from '../../src/frame/inflater.js';
 import type { Random } from '../frame/random.js';
 import { inflateNaive } from '../support/naive-inflate.js';
 import { countAllocated } from './allocations.js';

@@ -9,7 +9,7 @@
 //   messages may be compressed also what these inflate to, and the pieces that each final block begins.
 import { parseClosePayload } from '../../src/frame/close.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
-import { Inflater, type Context } from '../../src/frame/inflate.js';
+import { Inflater, type Context } from '../../src/frame/inflater.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
 import type { Random } from '../frame/random.js';

@@ -7,7 +7,7 @@
 // - once the client has ended, the socket is destroyed, and no connection is kept in a list;
 // - no message is over its limit, and no body over maxBodyBytes.
 import type { Connection } from '../../src/connection/connection.js';
-import { KeepAlive } from '../../src/connection/keep-alive.js';
+import { SilenceTimer } from '../../src/stream/silence-timer.js';
 import { resolveLimits } from '../../src/connection/limits.js';
 import type { Close } from '../../src/errors.js';
 import { RunningHandlers } from '../../src/server/handlers.js';
@@ -102,7 +102,7 @@ class Conversation {
       router,
       connections: new Set(),
       httpConnections: new Set(),
-      keepAlive: new KeepAlive(0),
+      keepAlive: new SilenceTimer(0),
       headTimeout: NEVER,
       bodyTimeout: NEVER,
       idleTimeout: NEVER,

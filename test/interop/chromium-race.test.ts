@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { createServer, requireWebSocket, type Request, type Server } from '../../src/index.js';
-import { pageFiles as homeFiles } from '../../src/server/echo-page.js';
-import { addPageFiles } from '../../src/server/page-file.js';
-import { pageFiles } from '../../src/server/race-page.js';
-import type { Race } from '../../src/server/race.js';
+import { pageFiles as homeFiles } from '../../src/demo/echo-page.js';
+import { addPageFiles } from '../../src/demo/page-file.js';
+import { pageFiles } from '../../src/demo/race-page.js';
+import type { Race } from '../../src/demo/race.js';
 import { startDemo, type Demo } from '../support/demo.js';
 import { suite } from '../support/suite.js';
 import { launchBrowser, openPage, type Browser, type ContextOptions, type Page, type Use } from './browser.js';

@@ -1,8 +1,8 @@
 // A real browser on the demo's page: what a person does there, and what they see.
 import * as assert from 'uvu/assert';
 import { createServer } from '../../src/index.js';
-import { pageFiles } from '../../src/server/echo-page.js';
-import { addPageFiles } from '../../src/server/page-file.js';
+import { pageFiles } from '../../src/demo/echo-page.js';
+import { addPageFiles } from '../../src/demo/page-file.js';
 import type { Reply } from '../../src/server/reply.js';
 import { startDemo } from '../support/demo.js';
 import { suite } from '../support/suite.js';

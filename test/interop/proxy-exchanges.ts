@@ -4,7 +4,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import * as assert from 'uvu/assert';
 import { connect, createFeed, type ConnectOptions, type Connection, type HandshakeError } from '../../src/index.js';
-import { addTransportRoutes } from '../../src/server/transports.js';
+import { addTransportRoutes } from '../../src/demo/transports.js';
 import { certificate } from '../support/certificate.js';
 import type { Suite } from '../support/suite.js';
 import { startExchangeServer, type ExchangeServer } from './exchange-server.js';

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import type { Deflate } from '../../src/connection/deflate.js';
 import { Protocol } from '../../src/connection/protocol.js';
 import { ProtocolError, requireWebSocket } from '../../src/index.js';
-import { Deflater } from '../../src/frame/deflate.js';
+import { Deflater } from '../../src/frame/deflater.js';
 import type { Message } from '../../src/frame/message.js';
 import { countLiveBytes } from '../frame/memory.js';
 import { open, peerBytes, roles, terminateAll, type Opened } from '../connection/harness.js';

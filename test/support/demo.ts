@@ -1,8 +1,8 @@
 // The demo on a port of its own, for the tests that talk to it: `await using demo = await startDemo()`.
 import { createServer } from '../../src/index.js';
 import type { Server, ServerOptions } from '../../src/index.js';
-import { addEchoRoutes } from '../../src/server/echo.js';
-import { addRaceRoutes, type Race, type RaceLimits } from '../../src/server/race.js';
+import { addEchoRoutes } from '../../src/demo/echo.js';
+import { addRaceRoutes, type Race, type RaceLimits } from '../../src/demo/race.js';
 
 export interface Demo extends AsyncDisposable {
   readonly server: Server;

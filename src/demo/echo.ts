@@ -1,0 +1,34 @@
+// The routes of the demo: a page to try it, and two that send back what they receive.
+import { page, pageFiles } from './echo-page.js';
+import { addPageFiles, toReader } from './page-file.js';
+import type { Reply } from '../server/reply.js';
+import type { Server } from '../server/server.js';
+import { acceptWebSocket, requireWebSocket } from '../server/websocket.js';
+
+/**
+ * Adds the demo to a server.
+ *
+ * - `/home/` is the page, and `/` leads there.
+ * - `/echo/` answers `?message=…` over HTTP with the message, and without one with the page; a WebSocket gets each
+ *   message back, text as text and binary as binary.
+ * - `/websocket/` is for WebSocket only: it sends one message back, then closes with 1000.
+ */
+export function addEchoRoutes(server: Server): void {
+  server.route('/', (request) => toReader(request, { status: 302, headers: { Location: '/home/' } }));
+  addPageFiles(server, pageFiles);
+
+  server.route('/echo/', acceptWebSocket(async (request) => {
+    if (!request.isWebSocket()) return toReader(request, answer(request.query.get('message')));
+    for await (const message of request.webSocket) await request.webSocket.send(message);
+  }));
+
+  server.route('/websocket/', requireWebSocket(async ({ webSocket }) => {
+    const message = await webSocket.wait();
+    if (message !== null) await webSocket.send(message);
+  }));
+}
+
+function answer(message: string | null): Reply {
+  // Without `nosniff`, a browser might take a message that looks like HTML for HTML.
+  return message === null ? page : { headers: { 'X-Content-Type-Options': 'nosniff' }, body: message };
+}

@@ -1,0 +1,55 @@
+// What one transport of a race has cost so far: requests, and bytes counted at the server's sockets.
+import type { Request } from '../server/request.js';
+
+type Exchange = Request['exchange'];
+
+/** What a lane's requests have cost. */
+export interface LaneCounts {
+  readonly requests: number;
+  /** How many of them brought no news. */
+  readonly wasted: number;
+  /** Bytes from the client: heads, and frames. */
+  readonly bytesRead: number;
+  /** Bytes to the client: heads, bodies with their chunks, and frames. */
+  readonly bytesWritten: number;
+  /** How many of all these bytes belong to requests that brought no news. */
+  readonly bytesWasted: number;
+}
+
+export class Lane {
+  #counts: LaneCounts = { requests: 0, wasted: 0, bytesRead: 0, bytesWritten: 0, bytesWasted: 0 };
+  /** Those that may still send or receive, and whether they were for nothing. */
+  readonly #open = new Map<Exchange, boolean>();
+
+  /** A request has come. */
+  begin({ exchange }: Pick<Request, 'exchange'>): void {
+    this.#open.set(exchange, false);
+    this.#counts = { ...this.#counts, requests: this.#counts.requests + 1 };
+  }
+
+  /** There was no news for it. */
+  waste({ exchange }: Pick<Request, 'exchange'>): void {
+    this.#open.set(exchange, true);
+    this.#counts = { ...this.#counts, wasted: this.#counts.wasted + 1 };
+  }
+
+  count(): LaneCounts {
+    let live = this.#counts;
+    for (const [exchange, isWasted] of this.#open) {
+      live = add(live, exchange, isWasted);
+      if (!exchange.isOver) continue;
+      this.#counts = add(this.#counts, exchange, isWasted);
+      this.#open.delete(exchange);
+    }
+    return live;
+  }
+}
+
+function add(counts: LaneCounts, { bytesRead, bytesWritten }: Exchange, isWasted: boolean): LaneCounts {
+  return {
+    ...counts,
+    bytesRead: counts.bytesRead + bytesRead,
+    bytesWritten: counts.bytesWritten + bytesWritten,
+    bytesWasted: counts.bytesWasted + (isWasted ? bytesRead + bytesWritten : 0),
+  };
+}

@@ -1,0 +1,101 @@
+// One feed over four transports, as routes: short polling, long polling, streaming and WebSocket.
+import type { OpeningRequest } from '../connection/connection.js';
+import { eventStream, type ServerSentEvent } from '../feed/event-stream.js';
+import type { Feed, Update } from '../feed/feed.js';
+import type { ReplyParts } from '../server/reply.js';
+import type { Request, WebSocketRequest } from '../server/request.js';
+import type { Server } from '../server/server.js';
+import { requireWebSocket } from '../server/websocket.js';
+
+/** Milliseconds that long polling holds a request: below the 30 s after which the strictest proxies give up. */
+const HOLD_TIME = 25_000;
+
+/** Close codes: of RFC 6455 §7.4.1, for a client that sends what nobody asked for; and one of our own. */
+const POLICY_VIOLATION = 1008;
+const UPDATES_MISSED = 4000;
+
+/** A request that became a WebSocket, whatever its route's `authorize` has returned. */
+type Pushable = Pick<WebSocketRequest, 'webSocket' | 'signal' | 'headers' | 'query'>;
+
+/**
+ * Adds routes below `prefix` that all give the same updates, each one once and in order. The values of the feed are
+ * JSON texts: made once, whatever number of clients.
+ *
+ * - `polling` answers `?after=NUMBER` at once with all updates since, or with 204 if there are none.
+ * - `latest` answers with the newest only, and with 304 to a client that has it already.
+ * - `long-polling` answers `?after=NUMBER` like `polling`, but holds the request until there is an update.
+ * - `streaming` sends an event for each update after `Last-Event-ID` or `?after=NUMBER`.
+ * - `websocket` sends a message for each update after `?after=NUMBER`.
+ *
+ * The body of the first three is `{"last":NUMBER,"updates":[…]}`, where `last` is what to ask with next. Updates that
+ * are not kept any more are told by `"missed":COUNT`, an event `missed`, or close code 4000 with the count as reason.
+ */
+export function addTransportRoutes(server: Server, prefix: string, feed: Feed<string>): void {
+  for (const [name, answer] of Object.entries({ polling, latest, 'long-polling': longPolling, streaming })) {
+    server.route(`${prefix}${name}`, (request) => answer(request, feed));
+  }
+  server.route(`${prefix}websocket`, requireWebSocket((request) => push(request, feed)));
+}
+
+/** Short polling: all that is new. */
+export function polling(request: Request, feed: Feed<string>): ReplyParts {
+  return batch(feed.after(cursor(request)));
+}
+
+/** Short polling for those who want the newest only. */
+export function latest(_request: Request, feed: Feed<string>): ReplyParts {
+  const updates = feed.after(feed.last - 1);
+  if (updates.length === 0) return batch(updates);
+  // Caches may keep it, if they ask each time whether it is still the newest.
+  const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache', ETag: `"${feed.last}"` };
+  return { headers, body: toJson(updates) };
+}
+
+export async function longPolling(request: Request, feed: Feed<string>): Promise<ReplyParts> {
+  return batch(await feed.wait(cursor(request), { timeout: HOLD_TIME, signal: request.signal }));
+}
+
+/** Streaming by Server-Sent Events. */
+export function streaming(request: Request, feed: Feed<string>): ReplyParts {
+  return eventStream(toEvents(feed.from(cursor(request), { signal: request.signal })));
+}
+
+/** Server push over a WebSocket. */
+export async function push(request: Pushable, feed: Feed<string>): Promise<void> {
+  const { webSocket, signal } = request;
+  void webSocket.wait().then((message) => {
+    if (message !== null) void webSocket.close(POLICY_VIOLATION, 'this WebSocket takes no messages');
+  });
+  for await (const { value, missed } of feed.from(cursor(request), { signal })) {
+    // Counting what it gets is all that tells this client where it is.
+    if (missed !== undefined) {
+      void webSocket.close(UPDATES_MISSED, String(missed));
+      return;
+    }
+    await webSocket.send(value);
+  }
+}
+
+/** The number of the last update that the client has; NaN and others that make no sense are for the feed to judge. */
+function cursor({ headers, query }: Pick<OpeningRequest, 'headers' | 'query'>): number {
+  return Number(headers.get('last-event-id') ?? query.get('after'));
+}
+
+function batch(updates: readonly Update<string>[]): ReplyParts {
+  const headers = { 'Cache-Control': 'no-store' };
+  if (updates.length === 0) return { status: 204, headers };
+  return { headers: { 'Content-Type': 'application/json', ...headers }, body: toJson(updates) };
+}
+
+function toJson(updates: readonly Update<string>[]): string {
+  const { missed } = updates[0];
+  const values = updates.map(({ value }) => value).join(',');
+  return `{"last":${updates.at(-1)!.number}${missed === undefined ? '' : `,"missed":${missed}`},"updates":[${values}]}`;
+}
+
+async function* toEvents(updates: AsyncIterable<Update<string>>): AsyncGenerator<ServerSentEvent> {
+  for await (const { number, value, missed } of updates) {
+    if (missed !== undefined) yield { event: 'missed', data: String(missed) };
+    yield { id: number, data: value };
+  }
+}

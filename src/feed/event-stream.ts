@@ -1,0 +1,140 @@
+// Replies that a browser's `EventSource` reads: Server-Sent Events (HTML Living Standard §9.2).
+import { wholeNumber } from '../connection/limits.js';
+import type { ReplyParts } from '../server/reply.js';
+
+/** One event; its parts are the fields of the HTML Living Standard §9.2.6. */
+export interface ServerSentEvent {
+  /** The text; one without it dispatches nothing, but its `id` and `retry` count. */
+  readonly data?: string;
+  /** The type to listen for; `message` if absent. */
+  readonly event?: string;
+  /** Sent back as the request header `Last-Event-ID` when the browser connects again. */
+  readonly id?: string | number;
+  /** Milliseconds until the browser connects again after the stream has ended. */
+  readonly retry?: number;
+}
+
+/**
+ * Milliseconds without a byte until a comment is sent. HTML §9.2.7: "authors can include a comment line [...] every 15
+ * seconds or so", because proxies drop silent connections. A second less, as timers are late.
+ */
+const MAX_SILENCE = 14_000;
+
+/** §9.2.6: a line that begins with a colon is a comment; the empty line behind it dispatches nothing. */
+const COMMENT = { done: false, value: ':\n\n' } as const;
+
+/**
+ * Makes a reply of `text/event-stream` that sends events as they come, a string standing for its data. A comment comes
+ * first, as some proxies hold the head until the first byte, and whenever 15 seconds would pass without one. Give the
+ * source `request.signal`, so that it stops waiting when the client goes.
+ *
+ * ```ts
+ * server.route('/news/', (request) => {
+ *   const after = Number(request.headers.get('last-event-id') ?? feed.last);
+ *   return eventStream(toEvents(feed.from(after, { signal: request.signal })));
+ * });
+ * ```
+ * @returns parts of a reply, to which further headers may be added. An event that can't be sent (CR, LF or NUL in `id`,
+ * CR or LF in `event`, a `retry` that is no time) fails the stream with a TypeError or RangeError.
+ */
+export function eventStream(events: AsyncIterable<string | ServerSentEvent>): ReplyParts {
+  return {
+    headers: {
+      'Content-Type': 'text/event-stream',
+      'Cache-Control': 'no-store',
+      // Without it nginx gathers what it passes on until a buffer is full.
+      'X-Accel-Buffering': 'no',
+    },
+    body: { [Symbol.asyncIterator]: () => new EventStream(events[Symbol.asyncIterator]()) },
+  };
+}
+
+class EventStream implements AsyncIterator<string> {
+  readonly #events: AsyncIterator<string | ServerSentEvent>;
+  /** The event that the source was asked for: a comment may overtake it. */
+  #upcoming: Promise<IteratorResult<string>> | null = null;
+  #hasArrived = false;
+  /** Gives whoever reads what it waits for; `null` while nobody does. */
+  #give: ((result: IteratorResult<string> | Promise<IteratorResult<string>>) => void) | null = null;
+  /** Runs since somebody last asked: then all before had been written. */
+  #silence: NodeJS.Timeout | null = null;
+
+  constructor(events: AsyncIterator<string | ServerSentEvent>) {
+    this.#events = events;
+  }
+
+  next(): Promise<IteratorResult<string>> {
+    return new Promise((resolve) => {
+      this.#give = resolve;
+      if (this.#silence === null) {
+        // It must not keep a process alive that has nothing else to do.
+        this.#silence = setTimeout(() => this.#comment(), MAX_SILENCE).unref();
+        this.#comment();
+        return;
+      }
+      this.#silence.refresh();
+      if (this.#upcoming === null) this.#ask();
+      else if (this.#hasArrived) this.#handOver();
+    });
+  }
+
+  async return(): Promise<IteratorResult<string>> {
+    const end = { done: true, value: undefined } as const;
+    clearTimeout(this.#silence ?? undefined);
+    this.#give?.(end);
+    this.#give = null;
+    await this.#events.return?.();
+    return end;
+  }
+
+  /** Who does not read gets no comments. */
+  #comment(): void {
+    this.#give?.(COMMENT);
+    this.#give = null;
+  }
+
+  #ask(): void {
+    const arrive = (): void => {
+      this.#hasArrived = true;
+      if (this.#give !== null) this.#handOver();
+    };
+    this.#upcoming = this.#read();
+    this.#upcoming.then(arrive, arrive);
+  }
+
+  async #read(): Promise<IteratorResult<string>> {
+    let hasMore = false;
+    try {
+      const { done, value } = await this.#events.next();
+      if (done) return { done, value: undefined };
+      const text = formatEvent(value);
+      hasMore = true;
+      return { done: false, value: text };
+    } finally {
+      if (!hasMore) clearTimeout(this.#silence!);
+    }
+  }
+
+  #handOver(): void {
+    this.#give!(this.#upcoming!);
+    this.#give = this.#upcoming = null;
+    this.#hasArrived = false;
+  }
+}
+
+function formatEvent(event: string | ServerSentEvent): string {
+  const { data, event: type, id, retry } = typeof event === 'string' ? { data: event } : event;
+  let lines = '';
+  if (type !== undefined) lines += field('event', type, /[\r\n]/);
+  // §9.2.6: an id with NUL would be ignored, and the stream resumed from the one before.
+  if (id !== undefined) lines += field('id', String(id), /[\0\r\n]/);
+  if (retry !== undefined) lines += `retry: ${wholeNumber('retry', retry, 0, Number.MAX_SAFE_INTEGER)}\n`;
+  // Each line is a field of its own; the browser joins them with LF.
+  if (data !== undefined) for (const line of data.split(/\r\n|\r|\n/)) lines += `data: ${line}\n`;
+  return `${lines}\n`;
+}
+
+function field(name: string, value: string, forbidden: RegExp): string {
+  if (forbidden.test(value)) throw new TypeError(`the ${name} of an event is one line; leave out control characters`);
+  return `${name}: ${value}\n`;
+}

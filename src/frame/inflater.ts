@@ -1,0 +1,127 @@
+// Compressed messages to their bytes: the receiving half of permessage-deflate (RFC 7692 §7.2.2).
+import { inflateRawSync, type InflateRaw, type ZlibOptions } from 'node:zlib';
+import { ProtocolError } from '../errors.js';
+import { copyOf } from './allocate.js';
+import { CloseCode } from './close.js';
+import { Window } from './window.js';
+import { messageTooLarge } from './message.js';
+
+/** How one direction of a connection is compressed, as agreed on in the handshake (RFC 7692 §7.1). */
+export interface Context {
+  /** The base-2 logarithm of the LZ77 window's size in bytes, 8 to 15. */
+  readonly windowBits: number;
+  /** Whether a message may refer to those before it. */
+  readonly contextTakeover: boolean;
+}
+
+/**
+ * What follows the payload. §7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the
+ * message"; then a last, empty block, which zlib finds only if all before it was whole. Behind an empty payload it is
+ * not: the four are a block's but for its first byte, which every sender leaves (§7.2.1).
+ */
+export const TAIL: Buffer = Buffer.from('0000ffff0300', 'hex');
+
+/**
+ * A block may be the last of its stream, and another stream follow (§7.2.3.4). Each costs a call of zlib's, 8 µs: a
+ * message of 1 MiB made of nothing else would take four seconds. Who compresses at once makes one in a message, as
+ * uWebSockets does by libdeflate; who can't flush would end each fragment with one. No sender is known to make more.
+ */
+const MAX_FINAL_BLOCKS = 8;
+
+/** The pieces that zlib writes into: about what the message will need, as 16 KiB each would cost small ones 15 %. */
+const MIN_PIECE_BYTES = 256;
+const MAX_PIECE_BYTES = 65_536;
+const EXPECTED_RATIO = 4;
+
+/** `abc` as a reference to three bytes before the message: a final block by fixed Huffman codes (RFC 1951 §3.2.6). */
+const REFERENCE = Buffer.from('032200', 'hex');
+let keepsContext: boolean | null = null;
+
+/** Whether the runtime's zlib heeds a dictionary: else no message may refer to an earlier one. Deno's does not. */
+export function canTakeOver(): boolean {
+  return (keepsContext ??= heedsDictionary(inflateRawSync));
+}
+
+/** @internal Tries it once. */
+export function heedsDictionary(inflate: (bytes: Buffer, options: ZlibOptions) => Buffer): boolean {
+  try {
+    return inflate(REFERENCE, { dictionary: Buffer.from('abc') }).toString() === 'abc';
+  } catch {
+    return false;
+  }
+}
+
+/** How long a compressed message may be: zlib itself makes no message longer, even where nothing can be saved. */
+export function maxCompressedBytes(maxMessageBytes: number): number {
+  return maxMessageBytes + Math.ceil(maxMessageBytes / 8) + Math.ceil(maxMessageBytes / 64) + 16;
+}
+
+export class Inflater {
+  readonly #windowBits: number;
+  /** Present while the peer's messages may refer to earlier ones. */
+  readonly #window: Window | null;
+
+  /** @param context the one that the peer compresses with. */
+  constructor({ windowBits, contextTakeover }: Context) {
+    this.#windowBits = windowBits;
+    this.#window = contextTakeover ? new Window(windowBits) : null;
+  }
+
+  /**
+   * Inflates one message at once; nothing stays allocated but the window.
+   * @param payload that of the whole message, and `TAIL` behind it.
+   * @param maxMessageBytes inflating stops as soon as there is more.
+   * @returns bytes that nobody else holds.
+   * @throws ProtocolError 1007 for data that is not DEFLATE or ends within a block, 1009 for a message over the limit.
+   */
+  inflate(payload: Buffer, maxMessageBytes: number): Buffer {
+    const window = this.#window ?? new Window(this.#windowBits);
+    const parts: Buffer[] = [];
+    let byteLength = 0;
+    for (let start = 0; start < payload.length; ) {
+      if (parts.length > MAX_FINAL_BLOCKS) throw invalidDeflate(`more than ${MAX_FINAL_BLOCKS} final blocks`);
+      const rest = start === 0 ? payload : payload.subarray(start);
+      const { bytes, consumed } = this.#inflateStream(rest, window, maxMessageBytes - byteLength);
+      start += consumed;
+      byteLength += bytes.length;
+      if (byteLength > maxMessageBytes) throw messageTooLarge(maxMessageBytes);
+      if (this.#window !== null || start < payload.length) window.append(bytes);
+      parts.push(bytes);
+    }
+    return parts.length === 1 ? parts[0]! : trim(Buffer.concat(parts, byteLength));
+  }
+
+  /** Inflates up to and with the first final block. */
+  #inflateStream(bytes: Buffer, window: Window, maxBytes: number): { bytes: Buffer; consumed: number } {
+    const options: ZlibOptions = {
+      windowBits: this.#windowBits,
+      // zlib has no limit of 0.
+      maxOutputLength: Math.max(maxBytes, 1),
+      chunkSize: Math.min(Math.max(bytes.length * EXPECTED_RATIO, MIN_PIECE_BYTES), MAX_PIECE_BYTES),
+      info: true,
+    };
+    if (window.byteLength > 0) options.dictionary = window.last(Infinity);
+    try {
+      // The types of Node know nothing of `info`.
+      const { buffer, engine } = inflateRawSync(bytes, options) as unknown as { buffer: Buffer; engine: InflateRaw };
+      return { bytes: trim(buffer), consumed: engine.bytesWritten };
+    } catch (error) {
+      throw describe(error as NodeJS.ErrnoException, maxBytes);
+    }
+  }
+}
+
+/** A message that is kept must not hold a much larger piece. */
+function trim(buffer: Buffer): Buffer {
+  return buffer.buffer.byteLength > 2 * buffer.length ? copyOf(buffer) : buffer;
+}
+
+function describe(error: NodeJS.ErrnoException, maxMessageBytes: number): Error {
+  if (error.code === 'ERR_BUFFER_TOO_LARGE') return messageTooLarge(maxMessageBytes);
+  if (error.code === 'Z_DATA_ERROR' || error.code === 'Z_BUF_ERROR') return invalidDeflate(error.message);
+  return error;
+}
+
+function invalidDeflate(problem: string): ProtocolError {
+  return new ProtocolError('INVALID_DEFLATE', CloseCode.INVALID_PAYLOAD, `message is not DEFLATE: ${problem}`);
+}

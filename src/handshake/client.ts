@@ -1,0 +1,111 @@
+// The client's side of the opening handshake: the upgrade request, and what the answer to it must be (RFC 6455 §4.1).
+import { HandshakeError } from '../errors.js';
+import { acceptKey } from './key.js';
+import { EXTENSION, offerDeflate, verifyDeflate, type DeflateAgreement, type DeflatePreferences } from './deflate.js';
+import { listElements, parseExtensions, quote, type Extension, type HeaderFields } from '../http/fields.js';
+import type { ResponseHead } from '../http/messages.js';
+import { resolveSubprotocols } from './subprotocols.js';
+
+/** What a client asks for. */
+export interface Offer {
+  /** 16 random bytes in base64, new for each handshake. */
+  readonly key: string;
+  readonly subprotocols: readonly string[];
+  /** For permessage-deflate; `null` not to offer it. */
+  readonly deflate: DeflatePreferences | null;
+}
+
+/** What the server has chosen of it. */
+export interface Accepted {
+  /** `null` if none. */
+  readonly subprotocol: string | null;
+  /** The value of `Sec-WebSocket-Extensions`; empty if there is none. */
+  readonly extensions: string;
+  readonly deflate: DeflateAgreement | null;
+}
+
+/**
+ * The fields that make a request an opening handshake (§4.1 items 5 to 10).
+ *
+ * @throws TypeError as `resolveSubprotocols`
+ */
+export function offerUpgrade({ key, subprotocols, deflate }: Offer): [name: string, value: string][] {
+  resolveSubprotocols(subprotocols);
+  const fields: [string, string][] = [
+    ['Upgrade', 'websocket'],
+    ['Connection', 'Upgrade'],
+    ['Sec-WebSocket-Version', '13'],
+    ['Sec-WebSocket-Key', key],
+  ];
+  if (subprotocols.length > 0) fields.push(['Sec-WebSocket-Protocol', subprotocols.join(', ')]);
+  if (deflate !== null) fields.push(['Sec-WebSocket-Extensions', offerDeflate(deflate)]);
+  return fields;
+}
+
+/**
+ * Checks that a response with status 101 accepts the offer (§4.1, "the client MUST validate the server's response").
+ *
+ * @throws HandshakeError if it is not the answer to this offer
+ */
+export function verifyUpgrade(head: ResponseHead, { key, subprotocols, deflate }: Offer): Accepted {
+  const { headers } = head;
+  // Items 2 and 3: "an ASCII case-insensitive match for the value 'websocket'", and a token 'Upgrade'
+  if (headers.get('upgrade')?.toLowerCase() !== 'websocket') {
+    throw mismatch('UPGRADE_NOT_WEBSOCKET', 'the answer does not upgrade to websocket', head);
+  }
+  const options = listElements(headers.getAll('connection'));
+  if (!options.some((option) => option.toLowerCase() === 'upgrade')) {
+    throw mismatch('CONNECTION_NOT_UPGRADE', 'the answer lacks "Connection: Upgrade"', head);
+  }
+  // Item 4: whoever can't make this from the key does not speak WebSocket
+  if (headers.get('sec-websocket-accept') !== acceptKey(key)) {
+    throw mismatch('ACCEPT_INVALID', 'Sec-WebSocket-Accept does not answer the key; is a cache in between?', head);
+  }
+  const agreement = verifyExtensions(head, deflate);
+  // Item 6: likewise. §11.3.4 allows the field once; several lines joined are no subprotocol of the offer.
+  const subprotocol = headers.get('sec-websocket-protocol');
+  if (subprotocol !== null && !subprotocols.includes(subprotocol)) {
+    throw mismatch('SUBPROTOCOL_NOT_OFFERED', explainSubprotocol(subprotocol, subprotocols), head);
+  }
+  return { subprotocol, extensions: headers.get('sec-websocket-extensions') ?? '', deflate: agreement };
+}
+
+/** Item 5: the server uses nothing but what "was present in the client's handshake". */
+function verifyExtensions(head: ResponseHead, deflate: DeflatePreferences | null): DeflateAgreement | null {
+  const value = head.headers.get('sec-websocket-extensions');
+  if (value === null) return null;
+  const [extension, another] = parseAnswer(value, head);
+  if (extension.name !== EXTENSION || deflate === null) {
+    throw mismatch('EXTENSION_NOT_OFFERED', `the server uses ${quote(extension.name)}, which was not offered`, head);
+  }
+  const agreement = another === undefined ? verifyDeflate(extension, deflate) : null;
+  if (agreement !== null) return agreement;
+  throw mismatch('EXTENSION_INVALID', `${quote(value)} is no answer to the offered ${EXTENSION}`, head);
+}
+
+/** §9.1: an empty list is malformed too. */
+function parseAnswer(value: string, head: ResponseHead): [Extension, ...Extension[]] {
+  try {
+    return parseExtensions(value) as [Extension, ...Extension[]];
+  } catch (error) {
+    throw mismatch('EXTENSION_INVALID', (error as Error).message, head);
+  }
+}
+
+/** Some servers send the whole offer back, whatever they speak of it. */
+function explainSubprotocol(answered: string, offered: readonly string[]): string {
+  const offer = offered.length === 0 ? 'no subprotocol was offered' : `the offer was ${quote(offered.join(', '))}`;
+  return `the server speaks ${quote(answered)}, but ${offer}; offer one name that it knows`;
+}
+
+function mismatch(code: string, message: string, head: ResponseHead): HandshakeError {
+  return new HandshakeError(code, head.status, message, { headers: toRecord(head.headers), body: '' });
+}
+
+/** Fields as an object, names in lower case; values of several lines are joined. */
+export function toRecord(headers: HeaderFields): Record<string, string> {
+  // A name such as __proto__ is none of the object's own.
+  const record: Record<string, string> = Object.create(null);
+  for (const [name] of headers) record[name] = headers.get(name)!;
+  return record;
+}

@@ -1,0 +1,174 @@
+// The server's side of the opening handshake: what an upgrade request must be, and the answer to it (RFC 6455 §4.2).
+import { HandshakeError } from '../errors.js';
+import { acceptKey, isKey } from './key.js';
+import type { Extension } from '../http/fields.js';
+import { isToken, listElements, parseExtensions, parseTokenList, quote, singleValue } from '../http/fields.js';
+import type { RequestHead } from '../http/messages.js';
+import { serializeResponseHead } from '../http/messages.js';
+
+const VERSION = '13';
+
+// RFC 9110 §15.5.22: "The server MUST send an Upgrade header field in a 426 response to indicate the required
+// protocol(s)", and §7.8: "A sender of Upgrade MUST also send an 'Upgrade' connection option".
+const UPGRADE_REQUIRED = { Upgrade: 'websocket', Connection: 'Upgrade' } as const;
+
+/** What a valid upgrade request asks for. */
+export interface UpgradeOffer {
+  /** `Sec-WebSocket-Key`, in base64. */
+  readonly key: string;
+  /** The subprotocols that the client speaks, the preferred one first; each is a token and occurs once. */
+  readonly subprotocols: readonly string[];
+  /** The extensions that the client offers, the preferred one first. */
+  readonly extensions: readonly Extension[];
+}
+
+/** Whether the request asks for a WebSocket, be it validly or not: `Upgrade` names `websocket`, in any letter case. */
+export function isUpgrade(head: RequestHead): boolean {
+  return listElements(head.headers.getAll('upgrade')).some((protocol) => protocol.toLowerCase() === 'websocket');
+}
+
+/**
+ * Checks that a request is a valid opening handshake (RFC 6455 §4.2.1), except for its origin. Any request that doesn't
+ * ask for a WebSocket gets 426, whatever its method and version.
+ *
+ * @throws HandshakeError 426, 405, 505 or 400, with the headers that the status asks for
+ */
+export function validateUpgrade(head: RequestHead): UpgradeOffer {
+  checkUpgrade(head);
+  checkRequestLine(head);
+  checkConnection(head);
+  checkVersion(head);
+  checkBody(head);
+  return { key: parseKey(head), subprotocols: parseSubprotocols(head), extensions: parseOfferedExtensions(head) };
+}
+
+// §4.2.1 item 3
+function checkUpgrade(head: RequestHead): void {
+  if (isUpgrade(head)) return;
+  const message = 'this is a WebSocket; send "Upgrade: websocket", or let the proxy in between pass it on';
+  throw new HandshakeError('UPGRADE_MISSING', 426, message, { headers: UPGRADE_REQUIRED });
+}
+
+// §4.2.1 item 1: "An HTTP/1.1 or higher GET request"
+function checkRequestLine({ method, httpVersion }: RequestHead): void {
+  if (method !== 'GET') {
+    const message = 'a WebSocket is opened with GET; use that method';
+    throw new HandshakeError('METHOD_NOT_GET', 405, message, { headers: { Allow: 'GET' } });
+  }
+  if (httpVersion !== '1.1') {
+    const message = 'a WebSocket needs HTTP/1.1; if there is a proxy in between, let it speak HTTP/1.1';
+    throw new HandshakeError('UPGRADE_NEEDS_HTTP_1_1', 505, message);
+  }
+}
+
+// §4.2.1 item 4
+function checkConnection(head: RequestHead): void {
+  const options = parseTokenList(head.headers.getAll('connection'));
+  if (!options.some((option) => option.toLowerCase() === 'upgrade')) {
+    const message = 'send "Connection: Upgrade"; a proxy in between may have removed it, let it pass on';
+    throw new HandshakeError('CONNECTION_NOT_UPGRADE', 400, message);
+  }
+}
+
+// §4.4: a server without the requested version "MUST respond with a |Sec-WebSocket-Version| header field [...]
+// containing all versions it is willing to use". A client that names none speaks an older draft: it gets the same.
+function checkVersion(head: RequestHead): void {
+  const version = singleValue(head.headers, 'sec-websocket-version', 'VERSION_DUPLICATE');
+  if (version === VERSION) return;
+  const headers = { ...UPGRADE_REQUIRED, 'Sec-WebSocket-Version': VERSION };
+  if (version === null) {
+    throw new HandshakeError('VERSION_MISSING', 426, 'send "Sec-WebSocket-Version: 13"', { headers });
+  }
+  const message = `WebSocket version ${quote(version)} is not spoken here; send "Sec-WebSocket-Version: 13"`;
+  throw new HandshakeError('VERSION_UNSUPPORTED', 426, message, { headers });
+}
+
+// To one reader those bytes are a body, to the next the first frames or a second request: that is how one is smuggled.
+function checkBody({ bodyLength }: RequestHead): void {
+  if (bodyLength === 0) return;
+  throw new HandshakeError('UPGRADE_WITH_BODY', 400, 'an upgrade request has no body; send the data as messages');
+}
+
+// §4.2.1 item 5
+function parseKey(head: RequestHead): string {
+  const key = singleValue(head.headers, 'sec-websocket-key', 'KEY_DUPLICATE');
+  if (key === null) throw new HandshakeError('KEY_MISSING', 400, 'send a Sec-WebSocket-Key: 16 random bytes in base64');
+  if (!isKey(key)) throw new HandshakeError('KEY_INVALID', 400, 'Sec-WebSocket-Key is not 16 bytes in base64; fix it');
+  return key;
+}
+
+// §4.1 item 10: the elements "MUST be non-empty strings [...] and MUST all be unique strings"
+function parseSubprotocols(head: RequestHead): string[] {
+  const values = head.headers.getAll('sec-websocket-protocol');
+  // RFC 9110 §5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list elements"
+  const subprotocols = listElements(values).filter((element) => element !== '');
+  const wrong = subprotocols.find((subprotocol) => !isToken(subprotocol));
+  if (wrong !== undefined || (values.length > 0 && subprotocols.length === 0)) {
+    const message = `Sec-WebSocket-Protocol offers ${quote(wrong ?? '')}; send tokens separated by commas`;
+    throw new HandshakeError('SUBPROTOCOL_INVALID', 400, message);
+  }
+  if (new Set(subprotocols).size !== subprotocols.length) {
+    const message = 'Sec-WebSocket-Protocol offers a subprotocol twice; name each once';
+    throw new HandshakeError('SUBPROTOCOL_DUPLICATE', 400, message);
+  }
+  return subprotocols;
+}
+
+// §9.1: "If a value is received [...] that does not conform to the ABNF below, the recipient of such malformed data
+// MUST immediately _Fail the WebSocket Connection_"
+function parseOfferedExtensions(head: RequestHead): Extension[] {
+  const value = head.headers.get('sec-websocket-extensions');
+  return value === null ? [] : parseExtensions(value);
+}
+
+/**
+ * Refuses a WebSocket that a page of another site has asked for (RFC 6455 §10.2): browsers let any page connect to
+ * any host, with the cookies of that host. A request without `Origin` is none of a browser's and passes.
+ *
+ * @param origins further origins to let pass, each as it is sent (`https://example.com`, `null`) in any letter case;
+ *   `'*'` lets every origin pass
+ * @throws HandshakeError 403 if the origin is another host's and is not listed, 400 if there are several
+ */
+export function checkOrigin(head: RequestHead, origins: readonly string[] | '*'): void {
+  const origin = singleValue(head.headers, 'origin', 'ORIGIN_DUPLICATE');
+  if (origin === null || origins === '*' || isSameHost(origin, head.host)) return;
+  const wanted = origin.toLowerCase();
+  if (origins.some((listed) => listed.toLowerCase() === wanted)) return;
+  const reason = origin.includes('://') ? '' : ', having no scheme';
+  const problem = `the origin ${quote(origin)} is not of the host ${quote(head.host ?? '')}${reason}`;
+  const advice = 'list it as it is in "origins" or, behind a proxy, let it pass Host on';
+  throw new HandshakeError('ORIGIN_REFUSED', 403, `${problem}; ${advice}`);
+}
+
+/**
+ * Whether a page of that origin comes from the host that it asks. The scheme may be any of these, as a proxy that ends
+ * TLS changes it, and some clients write `ws:`; others must be listed. The host is valid, so whatever equals it is too.
+ */
+function isSameHost(origin: string, host: string | null): boolean {
+  const [, isPlain, authority] = /^(?:(http|ws)|https|wss):\/\/(.*)$/.exec(origin.toLowerCase()) ?? [];
+  if (host === null || authority === undefined) return false;
+  const port = isPlain ? ':80' : ':443';
+  return withoutPort(authority, port) === withoutPort(host.toLowerCase(), port);
+}
+
+function withoutPort(authority: string, port: string): string {
+  return authority.endsWith(port) ? authority.slice(0, -port.length) : authority;
+}
+
+/**
+ * The head that accepts an upgrade (RFC 6455 §4.2.2 item 5), to be written in latin1.
+ *
+ * @param key of a valid request
+ * @param subprotocol one of those that the client offered, or `null`
+ * @param extensions the value of `Sec-WebSocket-Extensions`; empty for none
+ */
+export function upgradeResponse(key: string, subprotocol: string | null, extensions: string): string {
+  const headers: [string, string][] = [
+    ['Upgrade', 'websocket'],
+    ['Connection', 'Upgrade'],
+    ['Sec-WebSocket-Accept', acceptKey(key)],
+  ];
+  if (subprotocol !== null) headers.push(['Sec-WebSocket-Protocol', subprotocol]);
+  if (extensions !== '') headers.push(['Sec-WebSocket-Extensions', extensions]);
+  return serializeResponseHead(101, headers);
+}

@@ -1,0 +1,43 @@
+// Watches for silence: one timer for all that could be silent too long, such as connections whose peer is dead.
+
+import { AsyncResource } from 'node:async_hooks';
+
+/** What is asked whether it is silent, `CHECKS_PER_INTERVAL` times in each interval, and does something about it. */
+export interface Watched {
+  checkLife(): void;
+}
+
+/** Whoever is silent for so many checks in a row has been for at most one interval, and at least for three quarters. */
+export const CHECKS_PER_INTERVAL = 4;
+
+/** A timer runs in the async context in which it was started: that of the first connection would be held for all. */
+const startTimer = AsyncResource.bind((callback: () => void, delay: number) => setInterval(callback, delay).unref());
+
+export class SilenceTimer {
+  readonly #interval: number;
+  readonly #watched = new Set<Watched>();
+  #timer: NodeJS.Timeout | null = null;
+
+  /** @param interval milliseconds; 0 watches nobody. */
+  constructor(interval: number) {
+    this.#interval = interval;
+  }
+
+  add(watched: Watched): void {
+    if (this.#interval === 0) return;
+    this.#watched.add(watched);
+    // It must not keep a process alive that has nothing else to do.
+    this.#timer ??= startTimer(() => this.#check(), this.#interval / CHECKS_PER_INTERVAL);
+  }
+
+  delete(watched: Watched): void {
+    this.#watched.delete(watched);
+    if (this.#watched.size > 0 || this.#timer === null) return;
+    clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  #check(): void {
+    for (const watched of this.#watched) watched.checkLife();
+  }
+}

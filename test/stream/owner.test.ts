@@ -1,0 +1,47 @@
+// The owner of a stream: told all that happens on it, until another takes over.
+import * as assert from 'uvu/assert';
+import { own, type StreamOwner } from '../../src/stream/owner.js';
+import { FakeStream } from '../support/fake-stream.js';
+import { suite } from '../support/suite.js';
+
+const test = suite('stream owner');
+
+function recorder(name: string, events: string[]): StreamOwner {
+  return {
+    receive: (chunk) => void events.push(`${name} receives ${chunk}`),
+    receiveEnd: () => void events.push(`${name} receives the end`),
+    drain: () => void events.push(`${name} may write`),
+    receiveError: ({ message }) => void events.push(`${name} receives ${message}`),
+    conclude: () => void events.push(`${name} concludes`),
+  };
+}
+
+test('each event goes to the owner', async () => {
+  const events: string[] = [];
+  const stream = new FakeStream();
+  own(stream, recorder('one', events));
+  stream.receive(Buffer.from('bytes'));
+  stream.receiveEnd();
+  await new Promise(setImmediate);
+  stream.emit('drain');
+  stream.destroy(new Error('a reset'));
+  await new Promise(setImmediate);
+  const expected = ['one receives bytes', 'one receives the end', 'one may write', 'one receives a reset'];
+  assert.equal(events, [...expected, 'one concludes']);
+});
+
+test('the next owner takes the place of the one before', async () => {
+  const events: string[] = [];
+  const stream = new FakeStream();
+  own(stream, recorder('one', events));
+  stream.receive(Buffer.from('before'));
+  await new Promise(setImmediate);
+  own(stream, recorder('other', events));
+  stream.receive(Buffer.from('behind'));
+  await new Promise(setImmediate);
+  stream.destroy();
+  await new Promise(setImmediate);
+  assert.equal(events, ['one receives before', 'other receives behind', 'other concludes']);
+});
+
+test.run();

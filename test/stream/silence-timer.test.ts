@@ -1,0 +1,337 @@
+// Keep-alive: who counts as alive, who is asked, who is given up, and the one timer that does it.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
+import * as assert from 'uvu/assert';
+import { SilenceTimer } from '../../src/stream/silence-timer.js';
+import { ConnectionClosed, TimeoutError, WebSocketError } from '../../src/errors.js';
+import { createFakePair } from '../support/fake-stream.js';
+import { suite } from '../support/suite.js';
+import {
+  ABNORMAL, assertClosed, CLOSE_1000, countTimers, isPending, nextTurn, numbered, open, peerBytes, rejectionOf, roles,
+  smallStream, terminateAll, textFrames, type Opened,
+} from '../connection/harness.js';
+
+// ── What one check finds ──
+
+/** So many checks as an interval has: the peer and this side are silent meanwhile. */
+async function pass(intervals: number, { connection }: Opened): Promise<void> {
+  for (let check = 0; check < intervals * 4; check++) {
+    connection.checkLife();
+    await nextTurn();
+  }
+}
+
+for (const role of roles) {
+  const test = suite(`checkLife, ${role}`);
+  test.after.each(terminateAll);
+
+  test('a silent peer is asked within one interval, and given up within two', async () => {
+    const opened = open({ role });
+    const { connection, stream } = opened;
+    await pass(3 / 4, opened);
+    await opened.assertSent('');
+    await pass(1 / 4, opened);
+    await opened.assertSent('89 00');
+    const wait = connection.wait();
+    const ping = connection.ping('mine');
+    await nextTurn();
+    const before = stream.written.length;
+    await pass(3 / 4, opened);
+    assert.is(stream.written.length, before);
+    assert.is(stream.destroyed, false);
+    await pass(1 / 4, opened);
+    assert.is(stream.destroyed, true);
+    await assertClosed(opened, ABNORMAL, TimeoutError);
+    assert.match(String((await connection.closed).error), 'keepAliveInterval');
+    assert.is(await wait, null);
+    assert.instance(await rejectionOf(ping), ConnectionClosed);
+  });
+
+  const signs: [name: string, sign: (opened: Opened) => Promise<unknown>][] = [
+    ['the pong', (opened) => opened.receive('8a 00')],
+    ['a ping of its own', (opened) => opened.receive('89 00')],
+    ['a message', (opened) => opened.receive(textFrames('a'))],
+    ['one byte of a header', async (opened) => opened.stream.receive(peerBytes(role, '81 00').subarray(0, 1))],
+  ];
+  for (const [name, sign] of signs) {
+    test(`${name} is a sign of life`, async () => {
+      const opened = open({ role });
+      const { connection, stream } = opened;
+      await pass(1, opened);
+      const probe = stream.written.length;
+      await sign(opened);
+      await nextTurn();
+      await pass(3 / 4, opened);
+      const before = stream.written.length;
+      // From now on it is silent again: asked once more, then given up.
+      await pass(1 / 4, opened);
+      assert.is(stream.written.length, before + probe);
+      await pass(3 / 4, opened);
+      assert.is(stream.destroyed, false);
+      connection.checkLife();
+      await assertClosed(opened, ABNORMAL, TimeoutError);
+    });
+  }
+
+  test('a peer that speaks is asked all the same once this side has been silent for an interval', async () => {
+    const opened = open({ role });
+    for (let round = 0; round < 8; round++) {
+      await opened.receive(textFrames('a'));
+      await pass(1 / 4, opened);
+    }
+    await opened.assertSent('89 00  89 00');
+    assert.is(opened.stream.destroyed, false);
+  });
+
+  test('where both speak in each interval nobody is asked', async () => {
+    const opened = open({ role });
+    for (let round = 0; round < 10; round++) {
+      await opened.receive(textFrames('a'));
+      void opened.connection.send('b');
+      await nextTurn();
+      await pass(3 / 4, opened);
+    }
+    await opened.assertSent(textFrames(...'b'.repeat(10)));
+  });
+
+  test('a peer that this side has stopped is not dead, and is asked as long as messages are taken', async () => {
+    const opened = open({ role, limits: { maxQueuedMessages: 8 } });
+    const { connection, stream } = opened;
+    await opened.receive(textFrames(...numbered(8)));
+    await opened.receive(textFrames('behind'));
+    for (let round = 0; round < 5; round++) {
+      await pass(5, opened);
+      assert.is(connection.read(), `message ${round}`);
+    }
+    assert.is(stream.isPaused(), true);
+    await opened.assertSent('89 00'.repeat(25));
+    connection.read();
+    await nextTurn();
+    assert.is(connection.countMessages(), 3);
+    // Now that it may speak again, it is given up like any other.
+    await pass(2, opened);
+    await assertClosed(opened, ABNORMAL, TimeoutError);
+  });
+
+  test('a full queue from which nobody takes a message for six intervals closes the connection with 1008', async () => {
+    const opened = open({ role, limits: { maxQueuedMessages: 2 } });
+    const { connection, stream } = opened;
+    await opened.receive(textFrames('a', 'b'));
+    await pass(5.75, opened);
+    assert.is(connection.isClosed(), false);
+    const asked = '89 00'.repeat(5);
+    await pass(1 / 4, opened);
+    await opened.assertSent(`${asked} 88 17 03f0 ${Buffer.from('messages are not read').toString('hex')}`);
+    await opened.receive(`${textFrames('c')} 88 02 03f0`);
+    await opened.receiveEnd();
+    await assertClosed(opened, { code: 1008, reason: '', wasClean: true }, WebSocketError);
+    assert.is(((await connection.closed).error as WebSocketError).code, 'NOT_READ');
+    assert.equal([await connection.wait(), await connection.wait(), await connection.wait()], ['a', 'b', null]);
+    assert.is(stream.writableEnded, true);
+  });
+
+  test('a peer that works through a backlog is not dead; one that has stopped reading is', async () => {
+    const [near, far] = createFakePair({ highWaterMark: 100 });
+    const opened = open({ role, stream: near });
+    const { connection } = opened;
+    for (const text of numbered(8)) {
+      void connection.send(text.padEnd(110));
+      await nextTurn();
+    }
+    await pass(1, opened);
+    const amounts = [connection.bufferedAmount];
+    for (let round = 0; round < 3; round++) {
+      // The far side takes what one write brought, which makes room for the next.
+      if (far.readableLength === 0) await once(far, 'readable');
+      assert.ok(far.read() !== null);
+      await nextTurn();
+      amounts.push(connection.bufferedAmount);
+      await pass(5 / 4, opened);
+    }
+    assert.equal(amounts, [...amounts].sort((left, right) => right - left));
+    assert.is(near.destroyed, false);
+    await pass(2, opened);
+    assert.is(near.destroyed, true);
+    assert.is((await connection.closed).error instanceof TimeoutError, true);
+  });
+
+  test('a peer that never reads is given up, whatever is sent to it', async () => {
+    const opened = open({ role, stream: smallStream() });
+    opened.stream.hold();
+    for (let round = 0; round < 8; round++) {
+      void opened.connection.send('x'.repeat(110));
+      await nextTurn();
+      opened.connection.checkLife();
+    }
+    await assertClosed(opened, ABNORMAL, TimeoutError);
+  });
+
+  test('a closing connection is left to the time limit of the closing handshake', async () => {
+    const opened = open({ role });
+    void opened.connection.close();
+    await pass(10, opened);
+    await opened.assertSent(CLOSE_1000);
+    assert.is(opened.stream.destroyed, false);
+  });
+
+  test('a connection that has ended is left alone', async () => {
+    const opened = open({ role });
+    await opened.reset();
+    await pass(10, opened);
+    await opened.assertSent('');
+    assert.is(((await opened.connection.closed).error as NodeJS.ErrnoException).code, 'ECONNRESET');
+  });
+
+  test('the pong to a keep-alive ping answers no other', async () => {
+    const opened = open({ role });
+    const ping = opened.connection.ping('mine');
+    await pass(1, opened);
+    await opened.receive('8a 00');
+    assert.is(await isPending(ping), true);
+    await opened.receive('8a 04 6d696e65');
+    assert.type(await ping, 'number');
+  });
+
+  test.run();
+}
+
+// ── The timer ──
+
+/** Stands in for a timer of Node's, and fires when the test says so. */
+class ManualTimer {
+  isReferenced = true;
+  isRunning = true;
+  readonly fire: () => void;
+  readonly interval: number | undefined;
+
+  constructor(fire: () => void, interval: number | undefined) {
+    this.fire = fire;
+    this.interval = interval;
+  }
+
+  unref(): this {
+    this.isReferenced = false;
+    return this;
+  }
+}
+
+const test = suite('SilenceTimer');
+let timers: ManualTimer[] = [];
+const { setInterval, clearInterval } = globalThis;
+
+test.before.each(() => {
+  timers = [];
+  function start(fire: () => void, interval?: number): ManualTimer {
+    timers.push(new ManualTimer(fire, interval));
+    return timers.at(-1)!;
+  }
+  function stop(timer: ManualTimer): void {
+    timer.isRunning = false;
+  }
+  Object.assign(globalThis, { setInterval: start, clearInterval: stop });
+});
+test.after.each(terminateAll);
+test.after.each(() => void Object.assign(globalThis, { setInterval, clearInterval }));
+
+test('many connections share one timer, four times in an interval, which keeps no process alive', () => {
+  const keepAlive = new SilenceTimer(20_000);
+  assert.is(timers.length, 0);
+  for (let count = 0; count < 100; count++) open({ keepAlive });
+  assert.equal(timers.map(({ interval, isReferenced }) => [interval, isReferenced]), [[5000, false]]);
+});
+
+test('the timer stops with the last connection, and starts again with the next', async () => {
+  const keepAlive = new SilenceTimer(20_000);
+  const [first, second, third] = [open({ keepAlive }), open({ keepAlive }), open({ keepAlive })];
+  await first.reset();
+  await second.receive(CLOSE_1000);
+  await second.receiveEnd();
+  assert.equal(timers.map(({ isRunning }) => isRunning), [true]);
+  third.connection.terminate();
+  await third.connection.closed;
+  assert.equal(timers.map(({ isRunning }) => isRunning), [false]);
+  const fourth = open({ keepAlive });
+  assert.equal(timers.map(({ isRunning }) => isRunning), [false, true]);
+  await fourth.reset();
+  assert.equal(timers.map(({ isRunning }) => isRunning), [false, false]);
+});
+
+test('an interval of 0 asks nobody', async () => {
+  const keepAlive = new SilenceTimer(0);
+  const opened = open({ keepAlive });
+  assert.is(timers.length, 0);
+  await opened.reset();
+  assert.is(timers.length, 0);
+});
+
+test('each tick checks all connections', async () => {
+  const keepAlive = new SilenceTimer(20_000);
+  const silent = [open({ keepAlive }), open({ keepAlive, role: 'client' })];
+  const lively = open({ keepAlive });
+  const [timer] = timers;
+  for (let tick = 1; tick <= 8; tick++) {
+    timer!.fire();
+    for (const opened of silent) await opened.assertSent(tick < 4 ? '' : '89 00');
+    await lively.receive('89 00');
+  }
+  for (const opened of silent) await assertClosed(opened, ABNORMAL, TimeoutError);
+  await lively.assertSent('8a 00'.repeat(8));
+  assert.is(lively.connection.isClosed(), false);
+  assert.is(timer!.isRunning, true);
+  await lively.reset();
+  assert.is(timer!.isRunning, false);
+});
+
+test('a peer that only ever answers is asked in each interval, and stays', async () => {
+  const [near, far] = createFakePair();
+  const server = open({ stream: near, keepAlive: new SilenceTimer(20_000) }).connection;
+  const client = open({ stream: far, role: 'client' }).connection;
+  for (let tick = 0; tick < 40; tick++) {
+    timers[0]!.fire();
+    for (let turn = 0; turn < 4; turn++) await nextTurn();
+  }
+  assert.is(near.written.toString('hex'), '8900'.repeat(10));
+  assert.equal([server.isClosed(), client.isClosed()], [false, false]);
+});
+
+test('a connection that has ended is not checked any more', async () => {
+  const keepAlive = new SilenceTimer(20_000);
+  const [ended, other] = [open({ keepAlive }), open({ keepAlive })];
+  let checks = 0;
+  ended.connection.checkLife = () => void checks++;
+  timers[0]!.fire();
+  assert.is(checks, 1);
+  await ended.reset();
+  for (let tick = 2; tick <= 4; tick++) timers[0]!.fire();
+  assert.is(checks, 1);
+  await other.assertSent('89 00');
+});
+
+test.run();
+
+const realTimer = suite("SilenceTimer, with a timer of Node's");
+realTimer.after.each(terminateAll);
+
+realTimer('a silent peer is asked, and given up', async () => {
+  const opened = open({ keepAlive: new SilenceTimer(1) });
+  await assertClosed(opened, ABNORMAL, TimeoutError);
+  await opened.assertSent('89 00');
+});
+
+realTimer('it holds the async context of no connection', async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const keepAlive = new SilenceTimer(1);
+  const seen = await storage.run('the first connection', () => new Promise((resolve) => {
+    const { connection } = open({ keepAlive });
+    connection.checkLife = () => resolve(storage.getStore() ?? 'none');
+  }));
+  assert.is(seen, 'none');
+});
+
+realTimer('it keeps no process alive', () => {
+  const before = countTimers();
+  open({ keepAlive: new SilenceTimer(60_000) });
+  assert.is(countTimers(), before);
+});
+
+realTimer.run();
