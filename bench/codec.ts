@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
 import { FrameDecoder } from '../src/frame/decode.js';
-import { FrameEncoder } from '../src/frame/encode.js';
+import { Output } from '../src/connection/output.js';
 import { copyMasked } from '../src/frame/mask.js';
 import { Opcode } from '../src/frame/opcode.js';
 import { decodeUtf8, Utf8Validator } from '../src/frame/utf8.js';
@@ -69,13 +69,13 @@ function decodeFrame(payload: Buffer, opcode: number): Variants {
 }
 
 function encodeFrames(payload: string | Buffer, opcode: number, count = 1): Variants {
-  const encoder = new FrameEncoder('server');
+  const encoder = new Output('server');
   // How many pieces a frame is written in counts too.
   const sink = new Writable({ write: (_chunk, _encoding, done) => done(), writev: (_chunks, done) => done() });
   const wsSender = new WsSender(sink);
   const options = { fin: true, binary: opcode === Opcode.BINARY, mask: false, compress: false };
   return {
-    FrameEncoder() {
+    Output() {
       for (let index = 0; index < count; index++) encoder.encode(opcode, payload);
       writeAll(sink, encoder.take());
     },

@@ -2,7 +2,6 @@
 import { finished, type Duplex } from 'node:stream';
 import { ConnectionClosed, TimeoutError, WebSocketError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
-import { BY_REFERENCE_FROM_BYTES } from '../frame/encode.js';
 import { MAX_CONTROL_PAYLOAD_BYTES } from '../frame/header.js';
 import type { Message } from '../frame/message.js';
 import type { Role } from '../frame/opcode.js';
@@ -12,6 +11,7 @@ import type { Deflate } from './deflate.js';
 import { flushSoon } from '../stream/flush.js';
 import { CHECKS_PER_INTERVAL, type SilenceTimer } from '../stream/silence-timer.js';
 import type { ConnectionLimits } from './limits.js';
+import { BY_REFERENCE_FROM_BYTES } from './output.js';
 import { Protocol } from './protocol.js';
 import { toPayload, type Sendable } from './sendable.js';
 import { own } from '../stream/owner.js';

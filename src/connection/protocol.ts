@@ -4,10 +4,11 @@ import { copyOf } from '../frame/allocate.js';
 import { CloseCode, parseClosePayload, serializeClosePayload } from '../frame/close.js';
 import { FrameDecoder, type FrameReceiver } from '../frame/decode.js';
 import { Deflater, OFF_LOOP_FROM_BYTES } from '../frame/deflater.js';
-import { FrameEncoder, type Frame } from '../frame/encode.js';
+import type { Frame } from '../frame/encode.js';
 import { Inflater } from '../frame/inflater.js';
 import type { Message } from '../frame/message.js';
 import { Opcode, type Role } from '../frame/opcode.js';
+import { Output } from './output.js';
 import type { PreparedMessage } from './prepared.js';
 import type { Deflate } from './deflate.js';
 
@@ -32,7 +33,7 @@ export interface ProtocolOptions {
 
 export class Protocol implements FrameReceiver {
   /** The frames to write; whoever calls a method of the protocol takes them from here. */
-  readonly output: FrameEncoder;
+  readonly output: Output;
   /** Whether data may be sent: neither side has begun to close. */
   isOpen = true;
   /** Set while the peer doesn't read what was written: then only the latest ping is remembered (§5.5.3). */
@@ -57,7 +58,7 @@ export class Protocol implements FrameReceiver {
   constructor(receiver: ProtocolReceiver, { role, maxMessageBytes, deflate }: ProtocolOptions) {
     this.#role = role;
     this.#receiver = receiver;
-    this.output = new FrameEncoder(role);
+    this.output = new Output(role);
     this.#deflater = deflate && new Deflater(deflate.outgoing);
     const inflater = deflate && new Inflater(deflate.incoming);
     this.#decoder = new FrameDecoder(this, { role, maxMessageBytes, inflater });

@@ -1,27 +1,40 @@
-// Messages and control frames in, bytes out: the frame encoder gathers what one write will send (RFC 6455 §5.2).
+// One message or control frame in, the bytes of one unfragmented frame out (RFC 6455 §5.2).
 import { FIN, headerLengthFor, RSV1, writeHeader } from './header.js';
 import { copyMasked, createMaskingKey } from './mask.js';
-import type { Role } from './opcode.js';
-
-/**
- * An unmasked binary payload of at least this many bytes is sent from where it lies. A smaller one is copied: its bytes
- * are the caller's again at once.
- */
-export const BY_REFERENCE_FROM_BYTES = 65_536;
-
-/** What one `take` gives at most, but for a frame's rest: a stream tells of progress when it has written all it has. */
-const MAX_TAKEN_BYTES = 1 << 20;
-
-/**
- * Small frames are written one behind the other into a slab that all encoders share, so that a hundred frames of a
- * connection are one chunk of one write. Each byte of it is written once: what was handed out stays as it is.
- */
-const SLAB_BYTES = 16_384;
+import { allot, MAX_SLAB_FRAME_BYTES, slab } from './slab.js';
 
 /** Up to here two loops beat two calls into Node: 28 ns for 8 bytes, 64 for 20, 100 for 32; the calls 75 for each. */
 const SHORT_BYTES = 24;
-let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-let slabUsed = 0;
+
+/** The first byte of an unfragmented frame; RSV1 says that it is compressed (RFC 7692 §6). */
+export function firstByte(opcode: number, isCompressed: boolean): number {
+  return isCompressed ? FIN | RSV1 | opcode : FIN | opcode;
+}
+
+/**
+ * Writes a frame to where there is room for it; the payload is never changed.
+ * @param first as `firstByte` makes it.
+ * @param payloadLength in bytes, as `lengthOf` tells it.
+ * @param maskingKey `null` for a server, which masks nothing (§5.1).
+ */
+export function writeFrame(
+  target: Buffer,
+  offset: number,
+  first: number,
+  payload: string | Uint8Array,
+  payloadLength: number,
+  maskingKey: number | null,
+): void {
+  const start = writeHeader(target, offset, first, payloadLength, maskingKey);
+  if (typeof payload === 'string') {
+    writeText(target, start, payload, payloadLength);
+    if (maskingKey !== null) copyMasked(target, start, target, start, payloadLength, maskingKey);
+  } else if (maskingKey === null) {
+    target.set(payload, start);
+  } else {
+    copyMasked(payload, 0, target, start, payloadLength, maskingKey);
+  }
+}
 
 /** An encoded frame, unmasked, that many connections may send; its bytes are never written again. */
 export interface Frame {
@@ -31,208 +44,27 @@ export interface Frame {
   readonly end: number;
 }
 
-/**
- * Encodes an unfragmented frame for `FrameEncoder.append`. Small ones that are made in a row lie in a row, so that who
- * sends all of them writes one piece.
- */
+/** Encodes an unmasked frame for any number of connections. */
 export function encodeShared(opcode: number, payload: Uint8Array, isCompressed: boolean): Frame {
-  const length = headerLengthFor(payload.length, false) + payload.length;
-  const isSmall = length <= SLAB_BYTES / 4;
+  const headerLength = headerLengthFor(payload.length, false);
+  const length = headerLength + payload.length;
+  const isSmall = length <= MAX_SLAB_FRAME_BYTES;
   const start = isSmall ? allot(length) : 0;
   const bytes = isSmall ? slab : Buffer.allocUnsafeSlow(length);
-  const first = isCompressed ? FIN | RSV1 | opcode : FIN | opcode;
-  const payloadStart = writeHeader(bytes, start, first, payload.length, null);
-  bytes.set(payload, payloadStart);
-  return { bytes, start, payloadStart, end: start + length };
+  writeFrame(bytes, start, firstByte(opcode, isCompressed), payload, payload.length, null);
+  return { bytes, start, payloadStart: start + headerLength, end: start + length };
 }
 
-/** Takes `length` bytes of the slab, of a new one if there is no room; returns where they start. */
-function allot(length: number): number {
-  if (slabUsed + length > SLAB_BYTES) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    slabUsed = 0;
-  }
-  const start = slabUsed;
-  slabUsed += length;
-  return start;
-}
-
-/** The place of a frame whose payload is not there yet. */
-interface Gap {
-  frame: Uint8Array | null;
-  /** The part that it has in `byteLength`: of what is expected, then of what has come. */
-  byteLength: number;
-}
-
-export class FrameEncoder {
-  /** Bytes encoded since the last `take()`, and those expected in gaps. */
-  byteLength = 0;
-  readonly #isMasking: boolean;
-  #chunks: (Uint8Array | Gap)[] = [];
-  #gapCount = 0;
-  /** The run of frames in a slab that the next small frame extends, if nobody else wrote behind it. */
-  #run: Buffer | null = null;
-  #runStart = 0;
-  #runEnd = 0;
-
-  /** @param role which side sends: a client masks every frame (§5.1). */
-  constructor(role: Role) {
-    this.#isMasking = role === 'client';
-  }
-
-  /**
-   * Appends one unfragmented frame. The payload is never changed here; a large binary one may be referred to, not
-   * copied, so the caller must not change it either before it is written.
-   * @param isCompressed sets RSV1 (RFC 7692 §6).
-   */
-  encode(opcode: number, payload: string | Uint8Array, isCompressed = false): void {
-    const payloadLength = typeof payload === 'string' ? utf8Length(payload) : payload.length;
-    const headerLength = headerLengthFor(payloadLength, this.#isMasking);
-    this.byteLength += headerLength + payloadLength;
-    const maskingKey = this.#isMasking ? createMaskingKey() : null;
-    const first = isCompressed ? FIN | RSV1 | opcode : FIN | opcode;
-    if (typeof payload !== 'string' && maskingKey === null && payloadLength >= BY_REFERENCE_FROM_BYTES) {
-      const offset = this.#claim(headerLength);
-      writeHeader(this.#run!, offset, first, payloadLength, null);
-      this.#endRun();
-      // A view of its own: the caller's may grow or shrink with its memory. One that is lost becomes empty.
-      this.#chunks.push(Buffer.from(payload.buffer, payload.byteOffset, payloadLength));
-      return;
-    }
-    let target: Buffer;
-    let offset = 0;
-    if (headerLength + payloadLength <= SLAB_BYTES / 4) {
-      offset = this.#claim(headerLength + payloadLength);
-      target = this.#run!;
-    } else {
-      target = Buffer.allocUnsafeSlow(headerLength + payloadLength);
-      this.#endRun();
-      this.#chunks.push(target);
-    }
-    const start = writeHeader(target, offset, first, payloadLength, maskingKey);
-    if (typeof payload === 'string') {
-      writeText(target, start, payload, payloadLength);
-      if (maskingKey !== null) copyMasked(target, start, target, start, payloadLength, maskingKey);
-    } else if (maskingKey === null) {
-      target.set(payload, start);
-    } else {
-      copyMasked(payload, 0, target, start, payloadLength, maskingKey);
-    }
-  }
-
-  /** Appends a frame that was encoded for many connections; not for a client, whose every frame has its own mask. */
-  append({ bytes, start, end }: Frame): void {
-    this.byteLength += end - start;
-    if (this.#run !== bytes || this.#runEnd !== start) {
-      this.#endRun();
-      this.#run = bytes;
-      this.#runStart = start;
-    }
-    this.#runEnd = end;
-  }
-
-  /**
-   * Keeps the place of an unfragmented frame. Until its payload is there, nothing behind it is taken.
-   * @param expectedLength the bytes that count for it meanwhile.
-   * @returns what puts the frame in its place; to be called once.
-   */
-  encodeLater(opcode: number, expectedLength: number): (payload: Uint8Array, isCompressed: boolean) => void {
-    this.#endRun();
-    const gap: Gap = { frame: null, byteLength: expectedLength };
-    this.#chunks.push(gap);
-    this.#gapCount++;
-    this.byteLength += expectedLength;
-    return (payload, isCompressed) => {
-      const frame = encodeAlone(isCompressed ? FIN | RSV1 | opcode : FIN | opcode, payload, this.#isMasking);
-      this.byteLength += frame.length - gap.byteLength;
-      gap.frame = frame;
-      gap.byteLength = frame.length;
-    };
-  }
-
-  /** Whether something cannot be taken yet. */
-  get hasGap(): boolean {
-    return this.#gapCount > 0;
-  }
-
-  /**
-   * The oldest bytes that no other call has taken, up to the first gap, and about 1 MiB at most; they are the caller's,
-   * and never written again. An empty chunk is a payload whose memory was detached or has shrunk since.
-   */
-  take(): Uint8Array[] {
-    this.#endRun();
-    if (this.#gapCount > 0 || this.byteLength > MAX_TAKEN_BYTES) return this.#takeSome();
-    const chunks = this.#chunks as Uint8Array[];
-    this.#chunks = [];
-    this.byteLength = 0;
-    return chunks;
-  }
-
-  #takeSome(): Uint8Array[] {
-    const chunks: Uint8Array[] = [];
-    let taken = 0;
-    let count = 0;
-    while (count < this.#chunks.length && taken < MAX_TAKEN_BYTES) {
-      const chunk = this.#chunks[count]!;
-      const bytes = chunk instanceof Uint8Array ? chunk : chunk.frame;
-      if (bytes === null) break;
-      if (bytes !== chunk) this.#gapCount--;
-      // What is left of a payload is as long as one that is referred to: `send` waits for it in the same way.
-      if (bytes.length > MAX_TAKEN_BYTES + BY_REFERENCE_FROM_BYTES) {
-        chunks.push(bytes.subarray(0, MAX_TAKEN_BYTES));
-        this.#chunks[count] = bytes.subarray(MAX_TAKEN_BYTES);
-        taken += MAX_TAKEN_BYTES;
-        break;
-      }
-      chunks.push(bytes);
-      taken += bytes.length;
-      count++;
-    }
-    this.#chunks.splice(0, count);
-    this.byteLength -= taken;
-    return chunks;
-  }
-
-  /** Extends the run by `length` bytes, beginning a new one where it must. Returns where they start in `#run`. */
-  #claim(length: number): number {
-    const start = allot(length);
-    if (this.#run !== slab || this.#runEnd !== start) {
-      this.#endRun();
-      this.#run = slab;
-      this.#runStart = start;
-    }
-    this.#runEnd = start + length;
-    return start;
-  }
-
-  #endRun(): void {
-    if (this.#run !== null) this.#chunks.push(view(this.#run, this.#runStart, this.#runEnd));
-    this.#run = null;
-  }
-}
-
-/** The view made last, and of what: in a broadcast all connections write the same bytes. */
-let lastView: Buffer = slab.subarray(0, 0);
-let lastBytes: Buffer = slab;
-let lastStart = 0;
-let lastEnd = 0;
-
-function view(bytes: Buffer, start: number, end: number): Buffer {
-  if (bytes === lastBytes && start === lastStart && end === lastEnd) return lastView;
-  lastBytes = bytes;
-  lastStart = start;
-  lastEnd = end;
-  return (lastView = bytes.subarray(start, end));
-}
-
-/** One frame in memory of its own. */
-function encodeAlone(first: number, payload: Uint8Array, isMasking: boolean): Uint8Array {
-  const maskingKey = isMasking ? createMaskingKey() : null;
+/** Encodes one frame in memory of its own. */
+export function encodeAlone(first: number, payload: Uint8Array, isMasking: boolean): Buffer {
   const frame = Buffer.allocUnsafeSlow(headerLengthFor(payload.length, isMasking) + payload.length);
-  const start = writeHeader(frame, 0, first, payload.length, maskingKey);
-  if (maskingKey === null) frame.set(payload, start);
-  else copyMasked(payload, 0, frame, start, payload.length, maskingKey);
+  writeFrame(frame, 0, first, payload, payload.length, isMasking ? createMaskingKey() : null);
   return frame;
+}
+
+/** The length of a payload in bytes; a text is sent as UTF-8. */
+export function lengthOf(payload: string | Uint8Array): number {
+  return typeof payload === 'string' ? utf8Length(payload) : payload.length;
 }
 
 /** The length of a text in UTF-8. */
