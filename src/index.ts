@@ -3,12 +3,14 @@ export {
   ConnectionClosed, HandshakeError, ignoreConnectionClosed, ProtocolError, TimeoutError, WebSocketError,
 } from './errors.js';
 export type { Close, Refusal } from './errors.js';
+export { CloseCode } from './frame/close.js';
 export type { Message } from './frame/message.js';
 export type { PreparedMessage } from './connection/prepared.js';
 export type { HeaderFields } from './http/fields.js';
 export { broadcast, prepare } from './connection/broadcast.js';
 export type { BroadcastOptions, BroadcastResult } from './connection/broadcast.js';
 export type { Connection, OpeningRequest, SendOptions } from './connection/connection.js';
+export type { ConnectionState } from './connection/protocol.js';
 export type { Sendable } from './connection/sendable.js';
 export type { ConnectionOptions, DeflateOptions } from './connection/limits.js';
 export type { WaitOptions } from './connection/wait-queue.js';

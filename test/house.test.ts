@@ -9,6 +9,7 @@ import { suite } from './support/suite.js';
 
 /** Every name that users can import, in the order of its characters. A change here is a change of the public API. */
 const publicValues: readonly string[] = [
+  'CloseCode',
   'ConnectionClosed',
   'HandshakeError',
   'ProtocolError',
@@ -33,6 +34,7 @@ const publicTypes: readonly string[] = [
   'ConnectOptions',
   'Connection',
   'ConnectionOptions',
+  'ConnectionState',
   'DeflateOptions',
   'Feed',
   'FeedOptions',

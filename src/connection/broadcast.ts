@@ -1,11 +1,9 @@
 // One message to many connections: encoded once, and none of them waits for another.
+import { CloseCode } from '../frame/close.js';
 import { PreparedMessage } from './prepared.js';
 import type { Connection, SendOptions } from './connection.js';
 import { checkNames } from './options.js';
 import { toPayload, type Sendable } from './sendable.js';
-
-/** RFC 6455 §7.4.1. WebKitGTK takes "Try Again Later", 1013 of IANA's registry, for a protocol error. */
-const POLICY_VIOLATION = 1008;
 
 const POLICIES = ['wait', 'drop', 'close'];
 
@@ -73,7 +71,8 @@ export function broadcast(
     }
     if (!connection.hasRoom) {
       slow.push(connection);
-      if (policy === 'close') void connection.close(POLICY_VIOLATION, 'reading too slowly');
+      // Not TRY_AGAIN_LATER, which WebKitGTK takes for a protocol error.
+      if (policy === 'close') void connection.close(CloseCode.POLICY_VIOLATION, 'reading too slowly');
       if (policy !== 'wait') continue;
     }
     const room = connection.send(prepared, options);

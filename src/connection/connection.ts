@@ -12,7 +12,7 @@ import { flushSoon } from '../stream/flush.js';
 import { CHECKS_PER_INTERVAL, type SilenceTimer } from '../stream/silence-timer.js';
 import type { ConnectionLimits } from './limits.js';
 import { BY_REFERENCE_FROM_BYTES } from './output.js';
-import { Protocol } from './protocol.js';
+import { Protocol, type ConnectionState } from './protocol.js';
 import { toPayload, type Sendable } from './sendable.js';
 import { own } from '../stream/owner.js';
 import { WaitQueue, type WaitOptions } from './wait-queue.js';
@@ -340,7 +340,7 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
    * @returns `closed`; calling it again changes nothing.
    * @throws RangeError, TypeError at once for a code or reason that may not be sent.
    */
-  close(code: number = CloseCode.NORMAL, reason = ''): Promise<Close> {
+  close(code: number = CloseCode.NORMAL_CLOSURE, reason = ''): Promise<Close> {
     this.#protocol.close(code, reason);
     this.#afterProtocol();
     return this.closed;
@@ -349,6 +349,14 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   /** Cuts the TCP connection at once, without a closing handshake; unread messages can still be read. */
   terminate(): void {
     this.#destroy(null);
+  }
+
+  /**
+   * `'open'`; `'closing'` from the Close frame of this side on, or the end of the peer's; `'closed'` once the TCP
+   * connection has ended (RFC 6455 §7.1.3, §7.1.4).
+   */
+  get state(): ConnectionState {
+    return this.#protocol.state;
   }
 
   /** Whether the connection is closing or has ended: nothing more can be sent. */
@@ -521,13 +529,13 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     }
     if (chunks.length > 1) stream.uncork();
     if (!isWhole) return this.#losePayload();
-    this.#protocol.isSaturated = stream.writableNeedDrain;
-    if (!stream.writableNeedDrain && this.#protocol.output.byteLength > 0) this.#scheduleFlush();
+    if (stream.writableNeedDrain) this.#protocol.saturate();
+    else if (this.#protocol.output.byteLength > 0) this.#scheduleFlush();
   }
 
   /** @internal */
   drain(): void {
-    this.#protocol.drained();
+    this.#protocol.drain();
     if (this.bufferedAmount <= this.#limits.maxBufferedBytes) this.#excess = 0;
     this.flush();
   }
@@ -583,10 +591,6 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
 
   /** @internal */
   receiveEnd(): void {
-    if (this.isClosed() && this.#protocol.isReceiving) {
-      const message = 'the peer ended the connection instead of answering the Close frame';
-      this.#streamError ??= new WebSocketError('CLOSE_NOT_ANSWERED', message);
-    }
     this.#protocol.receiveEnd();
     this.#startClosing();
     this.#endStream();
@@ -602,7 +606,7 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
 
   #destroy(error: Error | null): void {
     this.#streamError ??= error;
-    this.#protocol.receiveEnd();
+    this.#protocol.stop();
     this.#stream.destroy();
   }
 
@@ -613,7 +617,6 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
 
   /** @internal Everyone who waits for something is told. */
   conclude(): void {
-    this.#protocol.receiveEnd();
     const close = this.#protocol.conclude(this.#streamError);
     this.#close = close;
     if (this.#closeTimer !== null) clearTimeout(this.#closeTimer);

@@ -1,5 +1,5 @@
 // The state machine of one connection, without I/O: bytes and calls in, messages and frames out (RFC 6455 §5.5, §7).
-import { ProtocolError, type Close } from '../errors.js';
+import { ProtocolError, WebSocketError, type Close } from '../errors.js';
 import { copyOf } from '../frame/allocate.js';
 import { CloseCode, parseClosePayload, serializeClosePayload } from '../frame/close.js';
 import { FrameDecoder, type FrameReceiver } from '../frame/decode.js';
@@ -24,6 +24,15 @@ export interface ProtocolReceiver {
   outputFailed(error: Error): void;
 }
 
+/**
+ * `'open'` until a Close frame was sent or the stream has ended; `'closing'` until the TCP connection has; then
+ * `'closed'` (RFC 6455 §7.1.3, §7.1.4).
+ */
+export type ConnectionState = 'open' | 'closing' | 'closed';
+
+/** Who has begun to close: this endpoint by its Close frame or by failing, or the peer by its Close frame. */
+type Closer = 'this endpoint' | 'the peer';
+
 export interface ProtocolOptions {
   readonly role: Role;
   readonly maxMessageBytes: number;
@@ -34,15 +43,15 @@ export interface ProtocolOptions {
 export class Protocol implements FrameReceiver {
   /** The frames to write; whoever calls a method of the protocol takes them from here. */
   readonly output: Output;
-  /** Whether data may be sent: neither side has begun to close. */
-  isOpen = true;
-  /** Set while the peer doesn't read what was written: then only the latest ping is remembered (§5.5.3). */
+  state: ConnectionState = 'open';
+  /** Whether the peer doesn't read what was written: then only the latest ping is remembered (§5.5.3). */
   isSaturated = false;
   /** Why this endpoint failed the connection (§7.1.7). */
   error: Error | null = null;
 
   readonly #role: Role;
   readonly #receiver: ProtocolReceiver;
+  #closer: Closer | null = null;
   readonly #deflater: Deflater | null;
   /** Whether the latest bytes held a message. */
   #hasMessage = false;
@@ -62,6 +71,11 @@ export class Protocol implements FrameReceiver {
     this.#deflater = deflate && new Deflater(deflate.outgoing);
     const inflater = deflate && new Inflater(deflate.incoming);
     this.#decoder = new FrameDecoder(this, { role, maxMessageBytes, inflater });
+  }
+
+  /** Whether data may be sent. */
+  get isOpen(): boolean {
+    return this.state === 'open';
   }
 
   /** Whether messages may still arrive. */
@@ -130,10 +144,19 @@ export class Protocol implements FrameReceiver {
     );
   }
 
-  /** The peer ended the stream, or it broke. */
+  /** The peer has ended its side of the stream. */
   receiveEnd(): void {
+    if (this.#closer === 'this endpoint' && this.isReceiving) {
+      const message = 'the peer ended the connection instead of answering the Close frame';
+      this.error ??= new WebSocketError('CLOSE_NOT_ANSWERED', message);
+    }
+    this.stop();
+  }
+
+  /** Nothing more is received, and nothing more can be sent. */
+  stop(): void {
     this.finish();
-    this.isOpen = false;
+    if (this.isOpen) this.state = 'closing';
     this.#decoder = null;
     this.#held = null;
   }
@@ -201,15 +224,22 @@ export class Protocol implements FrameReceiver {
     this.#sendClose(payload);
   }
 
+  /** The stream is full: the peer doesn't read what was written. */
+  saturate(): void {
+    this.isSaturated = true;
+  }
+
   /** The peer has read what was written: the ping that waited for it is answered. */
-  drained(): void {
+  drain(): void {
     this.isSaturated = false;
     if (this.#unansweredPing !== null && this.isReceiving) this.output.encode(Opcode.PONG, this.#unansweredPing);
     this.#unansweredPing = null;
   }
 
-  /** How the connection ended, once the stream has. */
+  /** How the connection ended, once the TCP connection has. */
   conclude(streamError: Error | null): Close {
+    this.stop();
+    this.state = 'closed';
     this.#deflater?.abandon();
     const received = this.#closeReceived;
     // §7.1.4: "cleanly" asks for both Close frames; a received one was answered, or was the answer.
@@ -217,7 +247,7 @@ export class Protocol implements FrameReceiver {
     // What breaks the stream after both Close frames is nobody's concern any more.
     const error = this.error ?? (wasClean ? null : streamError);
     return {
-      code: received?.code ?? CloseCode.ABNORMAL, // §7.1.5
+      code: received?.code ?? CloseCode.ABNORMAL_CLOSURE, // §7.1.5
       reason: received?.reason ?? '',
       wasClean,
       ...(error !== null && { error }),
@@ -255,7 +285,8 @@ export class Protocol implements FrameReceiver {
   /** Only one Close frame may be sent (§5.5.1). */
   #sendClose(payload: Uint8Array): void {
     if (!this.isOpen) return;
-    this.isOpen = false;
+    this.state = 'closing';
+    this.#closer = this.#closeReceived === null ? 'this endpoint' : 'the peer';
     this.output.encode(Opcode.CLOSE, payload);
   }
 }

@@ -2,19 +2,29 @@
 import { isUtf8 } from 'node:buffer';
 import { ProtocolError } from '../errors.js';
 
-/** The close codes with a meaning of their own here (§7.4.1). */
+/** The close codes of IANA's registry (RFC 6455 §7.4.1, §11.7) but for 1004, which has no meaning. */
 export const CloseCode = {
-  NORMAL: 1000,
+  NORMAL_CLOSURE: 1000,
   GOING_AWAY: 1001,
   PROTOCOL_ERROR: 1002,
+  UNSUPPORTED_DATA: 1003,
   /** Never on the wire: the Close frame had no code. */
-  NO_CODE: 1005,
+  NO_STATUS_RECEIVED: 1005,
   /** Never on the wire: there was no Close frame. */
-  ABNORMAL: 1006,
-  INVALID_PAYLOAD: 1007,
+  ABNORMAL_CLOSURE: 1006,
+  INVALID_PAYLOAD_DATA: 1007,
   POLICY_VIOLATION: 1008,
-  TOO_LARGE: 1009,
+  MESSAGE_TOO_BIG: 1009,
+  MANDATORY_EXTENSION: 1010,
   INTERNAL_ERROR: 1011,
+  SERVICE_RESTART: 1012,
+  TRY_AGAIN_LATER: 1013,
+  BAD_GATEWAY: 1014,
+  /** Never on the wire: the TLS handshake failed. */
+  TLS_HANDSHAKE: 1015,
+  UNAUTHORIZED: 3000,
+  FORBIDDEN: 3003,
+  TIMEOUT: 3008,
 } as const;
 
 /** A control frame carries at most 125 bytes (§5.5), two of which are the close code. */
@@ -54,7 +64,7 @@ export function serializeClosePayload(code: number, reason: string): Buffer {
  * @throws ProtocolError 1002 for a lone byte or a code that may not be sent, 1007 for a reason that is not UTF-8.
  */
 export function parseClosePayload(payload: Buffer): { code: number; reason: string } {
-  if (payload.length === 0) return { code: CloseCode.NO_CODE, reason: '' };
+  if (payload.length === 0) return { code: CloseCode.NO_STATUS_RECEIVED, reason: '' };
   // §5.5.1: "the first two bytes of the body MUST be a 2-byte unsigned integer"
   if (payload.length === 1) {
     throw new ProtocolError('INVALID_CLOSE_PAYLOAD', CloseCode.PROTOCOL_ERROR, 'close payload of one byte');
@@ -65,7 +75,7 @@ export function parseClosePayload(payload: Buffer): { code: number; reason: stri
   }
   const reason = payload.subarray(2);
   if (!isUtf8(reason)) {
-    throw new ProtocolError('INVALID_UTF8', CloseCode.INVALID_PAYLOAD, 'close reason is not UTF-8');
+    throw new ProtocolError('INVALID_UTF8', CloseCode.INVALID_PAYLOAD_DATA, 'close reason is not UTF-8');
   }
   return { code, reason: reason.toString() };
 }

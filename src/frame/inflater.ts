@@ -123,5 +123,5 @@ function describe(error: NodeJS.ErrnoException, maxMessageBytes: number): Error 
 }
 
 function invalidDeflate(problem: string): ProtocolError {
-  return new ProtocolError('INVALID_DEFLATE', CloseCode.INVALID_PAYLOAD, `message is not DEFLATE: ${problem}`);
+  return new ProtocolError('INVALID_DEFLATE', CloseCode.INVALID_PAYLOAD_DATA, `message is not DEFLATE: ${problem}`);
 }

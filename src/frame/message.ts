@@ -84,10 +84,10 @@ export function toMessage(bytes: Buffer, isText: boolean): Message {
 
 export function messageTooLarge(maxMessageBytes: number): ProtocolError {
   return new ProtocolError(
-    'MESSAGE_TOO_LARGE', CloseCode.TOO_LARGE, `message over maxMessageBytes (${maxMessageBytes})`,
+    'MESSAGE_TOO_LARGE', CloseCode.MESSAGE_TOO_BIG, `message over maxMessageBytes (${maxMessageBytes})`,
   );
 }
 
 export function invalidUtf8(): ProtocolError {
-  return new ProtocolError('INVALID_UTF8', CloseCode.INVALID_PAYLOAD, 'text message is not UTF-8');
+  return new ProtocolError('INVALID_UTF8', CloseCode.INVALID_PAYLOAD_DATA, 'text message is not UTF-8');
 }

@@ -211,7 +211,7 @@ function serve(
   context: WebSocketContext,
 ): void {
   const finish = (): void => {
-    if (!connection.isClosed()) void connection.close(CloseCode.NORMAL);
+    if (!connection.isClosed()) void connection.close(CloseCode.NORMAL_CLOSURE);
     context.handlers.leave();
   };
   const fail = (error: unknown): void => {

@@ -143,6 +143,28 @@ for (const role of roles) {
     await assertClosed(opened, ABNORMAL);
   });
 
+  test('state: open, closing from a Close frame on or the end of the peer, closed once TCP has ended', async () => {
+    const begins: ((opened: Opened) => unknown)[] = [
+      ({ connection }) => connection.close(),
+      (opened) => opened.receive(CLOSE_1000),
+      (opened) => opened.receive(VIOLATION),
+      (opened) => opened.receiveEnd(),
+    ];
+    for (const begin of begins) {
+      const opened = open({ role, stream: smallStream() });
+      opened.stream.hold();
+      void opened.connection.send('x'.repeat(110));
+      await nextTurn();
+      assert.is(opened.connection.state, 'open');
+      void begin(opened);
+      await nextTurn();
+      assert.is(opened.connection.state, 'closing');
+      await opened.reset();
+      await opened.connection.closed;
+      assert.is(opened.connection.state, 'closed');
+    }
+  });
+
   test('end of stream after our close(): 1006', async () => {
     const opened = open({ role });
     void opened.connection.close();

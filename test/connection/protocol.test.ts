@@ -1,7 +1,7 @@
 // The state machine of a connection by the table of docs/guide.md, for both roles and without I/O.
 import * as assert from 'uvu/assert';
 import { Protocol } from '../../src/connection/protocol.js';
-import type { ProtocolError } from '../../src/errors.js';
+import type { ProtocolError, WebSocketError } from '../../src/errors.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
 import { hex } from '../support/cuts.js';
@@ -113,14 +113,14 @@ for (const role of roles) {
 
   test('while saturated only the latest ping is remembered, and answered once', () => {
     const endpoint = open();
-    endpoint.protocol.isSaturated = true;
+    endpoint.protocol.saturate();
     endpoint.receive('89 01 61  89 01 62');
     endpoint.receive('89 01 63');
     endpoint.assertSent('');
-    endpoint.protocol.drained();
+    endpoint.protocol.drain();
     assert.is(endpoint.protocol.isSaturated, false);
     endpoint.assertSent('8a 01 63');
-    endpoint.protocol.drained();
+    endpoint.protocol.drain();
     endpoint.assertSent('');
     endpoint.receive('89 01 64');
     endpoint.assertSent('8a 01 64');
@@ -131,17 +131,17 @@ for (const role of roles) {
     endpoint.protocol.close(1000, '');
     endpoint.receive('89 01 61');
     endpoint.assertSent(`${CLOSE_1000}  8a 01 61`);
-    endpoint.protocol.isSaturated = true;
+    endpoint.protocol.saturate();
     endpoint.receive('89 01 62');
-    endpoint.protocol.drained();
+    endpoint.protocol.drain();
     endpoint.assertSent('8a 01 62');
   });
 
   test('a ping that waits is not answered after the peer\'s Close frame', () => {
     const endpoint = open();
-    endpoint.protocol.isSaturated = true;
+    endpoint.protocol.saturate();
     endpoint.receive(`89 01 61  ${CLOSE_1000}`);
-    endpoint.protocol.drained();
+    endpoint.protocol.drain();
     endpoint.assertSent(CLOSE_1000);
   });
 
@@ -326,7 +326,9 @@ for (const role of roles) {
     const endpoint = open();
     endpoint.protocol.close(1000, '');
     endpoint.protocol.receiveEnd();
-    assert.equal(endpoint.protocol.conclude(null), ABNORMAL);
+    const { error, ...close } = endpoint.protocol.conclude(null);
+    assert.equal(close, ABNORMAL);
+    assert.is((error as WebSocketError).code, 'CLOSE_NOT_ANSWERED');
   });
 
   test('close() twice, or after the peer\'s, writes nothing more', () => {

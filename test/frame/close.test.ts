@@ -63,17 +63,26 @@ test('§7.4 only 4 + 8 + 2,000 codes may be sent: 1000–1003, 1007–1014 and 3
   assert.is(count, 2012);
 });
 
-test('§7.4.1 the named codes have their numbers', () => {
+test('§7.4.1, §11.7 the named codes have their numbers', () => {
   assert.equal({ ...CloseCode }, {
-    NORMAL: 1000,
+    NORMAL_CLOSURE: 1000,
     GOING_AWAY: 1001,
     PROTOCOL_ERROR: 1002,
-    NO_CODE: 1005,
-    ABNORMAL: 1006,
-    INVALID_PAYLOAD: 1007,
+    UNSUPPORTED_DATA: 1003,
+    NO_STATUS_RECEIVED: 1005,
+    ABNORMAL_CLOSURE: 1006,
+    INVALID_PAYLOAD_DATA: 1007,
     POLICY_VIOLATION: 1008,
-    TOO_LARGE: 1009,
+    MESSAGE_TOO_BIG: 1009,
+    MANDATORY_EXTENSION: 1010,
     INTERNAL_ERROR: 1011,
+    SERVICE_RESTART: 1012,
+    TRY_AGAIN_LATER: 1013,
+    BAD_GATEWAY: 1014,
+    TLS_HANDSHAKE: 1015,
+    UNAUTHORIZED: 3000,
+    FORBIDDEN: 3003,
+    TIMEOUT: 3008,
   });
 });
 
