@@ -1,7 +1,7 @@
 // One message to many connections: encoded once, and none of them waits for another.
 import { CloseCode } from '../frame/close.js';
 import { PreparedMessage } from './prepared.js';
-import type { Connection, SendOptions } from './connection.js';
+import { hasRoom, type Connection, type SendOptions } from './connection.js';
 import { checkNames } from './options.js';
 import { toPayload, type Sendable } from './sendable.js';
 
@@ -69,7 +69,7 @@ export function broadcast(
       ended.push(connection);
       continue;
     }
-    if (!connection.hasRoom) {
+    if (!hasRoom(connection)) {
       slow.push(connection);
       // Not TRY_AGAIN_LATER, which WebKitGTK takes for a protocol error.
       if (policy === 'close') void connection.close(CloseCode.POLICY_VIOLATION, 'reading too slowly');
@@ -81,7 +81,7 @@ export function broadcast(
       continue;
     }
     sent++;
-    if (!connection.hasRoom) waits.push(room.catch(() => {}));
+    if (!hasRoom(connection)) waits.push(room.catch(() => {}));
   }
   return { sent, slow, ended, drained: Promise.all(waits).then(() => {}) };
 }

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { Connection, type OpeningRequest } from '../../src/connection/connection.js';
 import type { Deflate } from '../../src/connection/deflate.js';
-import { SilenceTimer } from '../../src/stream/silence-timer.js';
+import { SilenceTimer, type Watched } from '../../src/stream/silence-timer.js';
 import { resolveLimits, type ConnectionOptions } from '../../src/connection/limits.js';
 import { HeaderFields } from '../../src/http/fields.js';
 import type { Close } from '../../src/errors.js';
@@ -35,6 +35,19 @@ export interface OpenOptions {
   readonly stream?: FakeStream;
 }
 
+/** Stands in for the keep-alive timer, and checks when the test says so. */
+class Watch extends SilenceTimer {
+  watched: Watched | null = null;
+
+  constructor() {
+    super(0);
+  }
+
+  override add(watched: Watched): void {
+    this.watched = watched;
+  }
+}
+
 const connections = new Set<Connection>();
 
 /** For `after.each`: cuts the connections of a test, so that none of their timers outlives it. */
@@ -51,10 +64,11 @@ export class Opened {
   readonly role: Role;
   readonly stream: FakeStream;
   readonly connection: Connection;
+  readonly #watch = new Watch();
 
   constructor(options: OpenOptions) {
     const { role = 'server', limits = {}, stream = new FakeStream(), deflate = null } = options;
-    const { keepAlive = new SilenceTimer(0), firstBytes = Buffer.alloc(0) } = options;
+    const { keepAlive = this.#watch, firstBytes = Buffer.alloc(0) } = options;
     this.role = role;
     this.stream = stream;
     this.connection = new Connection(stream, {
@@ -68,6 +82,11 @@ export class Opened {
       firstBytes,
     });
     connections.add(this.connection);
+  }
+
+  /** One check of the keep-alive timer. */
+  checkLife(): void {
+    this.#watch.watched!.checkLife();
   }
 
   /** The peer's frames arrive, given in hexadecimal as they are without a mask. */

@@ -76,7 +76,8 @@ for (const role of roles) {
 
   test('silence at every byte: what came whole is there, and the keep-alive gives the peer up', async () => {
     for (let place = 0; place < bytes.length; place++) {
-      const { connection, stream } = open({ role });
+      const opened = open({ role });
+      const { connection, stream } = opened;
       const ping = connection.ping('ours');
       stream.receive(bytes.subarray(0, place));
       await nextTurn();
@@ -86,7 +87,7 @@ for (const role of roles) {
       // Two intervals, each of four checks.
       for (let count = 0; count < 8; count++) {
         assert.is(connection.isClosed(), false);
-        connection.checkLife();
+        opened.checkLife();
       }
       const { error, ...close } = await connection.closed;
       assert.equal(close, ABNORMAL);

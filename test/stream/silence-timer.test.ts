@@ -14,9 +14,9 @@ import {
 // ── What one check finds ──
 
 /** So many checks as an interval has: the peer and this side are silent meanwhile. */
-async function pass(intervals: number, { connection }: Opened): Promise<void> {
+async function pass(intervals: number, opened: Opened): Promise<void> {
   for (let check = 0; check < intervals * 4; check++) {
-    connection.checkLife();
+    opened.checkLife();
     await nextTurn();
   }
 }
@@ -56,7 +56,7 @@ for (const role of roles) {
   for (const [name, sign] of signs) {
     test(`${name} is a sign of life`, async () => {
       const opened = open({ role });
-      const { connection, stream } = opened;
+      const { stream } = opened;
       await pass(1, opened);
       const probe = stream.written.length;
       await sign(opened);
@@ -68,7 +68,7 @@ for (const role of roles) {
       assert.is(stream.written.length, before + probe);
       await pass(3 / 4, opened);
       assert.is(stream.destroyed, false);
-      connection.checkLife();
+      opened.checkLife();
       await assertClosed(opened, ABNORMAL, TimeoutError);
     });
   }
@@ -161,7 +161,7 @@ for (const role of roles) {
     for (let round = 0; round < 8; round++) {
       void opened.connection.send('x'.repeat(110));
       await nextTurn();
-      opened.connection.checkLife();
+      opened.checkLife();
     }
     await assertClosed(opened, ABNORMAL, TimeoutError);
   });
@@ -298,12 +298,11 @@ test('a connection that has ended is not checked any more', async () => {
   const keepAlive = new SilenceTimer(20_000);
   const [ended, other] = [open({ keepAlive }), open({ keepAlive })];
   let checks = 0;
-  ended.connection.checkLife = () => void checks++;
-  timers[0]!.fire();
-  assert.is(checks, 1);
+  keepAlive.add({ checkLife: () => void checks++ });
   await ended.reset();
-  for (let tick = 2; tick <= 4; tick++) timers[0]!.fire();
-  assert.is(checks, 1);
+  for (let tick = 1; tick <= 4; tick++) timers[0]!.fire();
+  assert.is(checks, 4);
+  await ended.assertSent('');
   await other.assertSent('89 00');
 });
 
@@ -322,8 +321,13 @@ realTimer('it holds the async context of no connection', async () => {
   const storage = new AsyncLocalStorage<string>();
   const keepAlive = new SilenceTimer(1);
   const seen = await storage.run('the first connection', () => new Promise((resolve) => {
-    const { connection } = open({ keepAlive });
-    connection.checkLife = () => resolve(storage.getStore() ?? 'none');
+    const watched = {
+      checkLife(): void {
+        keepAlive.delete(watched);
+        resolve(storage.getStore() ?? 'none');
+      },
+    };
+    keepAlive.add(watched);
   }));
   assert.is(seen, 'none');
 });

@@ -1,0 +1,36 @@
+// The pings that a caller waits for, and their pongs (RFC 6455 §5.5.2, §5.5.3).
+import { defer, type Deferred } from './deferred.js';
+
+interface PendingPing extends Deferred<number> {
+  readonly payload: Buffer;
+  readonly sentAt: number;
+}
+
+export class Pings {
+  #pending: PendingPing[] = [];
+  #count = 0;
+
+  /** A payload that no other ping has. */
+  createPayload(): string {
+    return `${++this.#count}`;
+  }
+
+  /** A ping is sent; the promise is of its round trip in milliseconds. */
+  send(payload: Buffer): Promise<number> {
+    const pending = { ...defer<number>(), payload, sentAt: performance.now() };
+    this.#pending.push(pending);
+    return pending.promise;
+  }
+
+  receivePong(payload: Buffer): void {
+    const answered = this.#pending.findIndex((ping) => ping.payload.equals(payload));
+    const now = performance.now();
+    // §5.5.3: a peer may answer the most recent ping only, which answers those before it.
+    for (const ping of this.#pending.splice(0, answered + 1)) ping.resolve(now - ping.sentAt);
+  }
+
+  /** No pong will come any more. */
+  reject(error: Error): void {
+    for (const ping of this.#pending) ping.reject(error);
+  }
+}

@@ -1,0 +1,190 @@
+// The way out of a connection: gives its output to the stream, and tells those who wait for room or for the end of it.
+import { finished, type Duplex } from 'node:stream';
+import { ConnectionClosed, WebSocketError } from '../errors.js';
+import { flushSoon, type Flushable } from '../stream/flush.js';
+import type { Channel } from './channel.js';
+import { defer, quiet, type Deferred } from './deferred.js';
+import { BY_REFERENCE_FROM_BYTES } from './output.js';
+import { PreparedMessage } from './prepared.js';
+import type { Protocol } from './protocol.js';
+
+interface PendingFlush extends Deferred<void> {
+  /** Whether the stream has all that it waits for. */
+  isGiven: boolean;
+}
+
+/** What `send` returns when the message was taken at once. */
+const taken = Promise.resolve();
+
+const NOTHING = Buffer.alloc(0);
+
+export class Writer implements Flushable {
+  /** Checks of the keep-alive timer since something was written. */
+  idleChecks = 0;
+  readonly #stream: Duplex;
+  readonly #protocol: Protocol;
+  readonly #channel: Channel;
+  readonly #maxBufferedBytes: number;
+  #isFlushScheduled = false;
+  /** Settles when there is room again; present while a `send` waits for that. */
+  #room: Deferred<void> | null = null;
+  /** Settles when all that was sent has been handed over; present while somebody waits for that. */
+  #flushed: PendingFlush | null = null;
+  /** Bytes sent while over `maxBufferedBytes` were waiting for the peer. */
+  #excess = 0;
+  /** Whether the stream is to end once it was given all output. */
+  #isEnding = false;
+
+  constructor(stream: Duplex, protocol: Protocol, channel: Channel, maxBufferedBytes: number) {
+    this.#stream = stream;
+    this.#protocol = protocol;
+    this.#channel = channel;
+    this.#maxBufferedBytes = maxBufferedBytes;
+  }
+
+  /** Bytes that were sent but not yet handed to the operating system. */
+  get bufferedAmount(): number {
+    return this.#protocol.output.byteLength + this.#stream.writableLength;
+  }
+
+  /**
+   * Whether the stream takes another message at once. While one waits that is sent from where it lies, it doesn't: its
+   * bytes are not the caller's yet.
+   */
+  get hasRoom(): boolean {
+    const { bufferedAmount } = this;
+    if (bufferedAmount >= BY_REFERENCE_FROM_BYTES || this.#protocol.isSaturated) return false;
+    return bufferedAmount < this.#stream.writableHighWaterMark;
+  }
+
+  /** @returns as `Connection.send`. */
+  send(message: string | Uint8Array | PreparedMessage, compress: boolean | undefined): Promise<void> {
+    const protocol = this.#protocol;
+    if (!protocol.isOpen) return this.rejectClosed();
+    const before = protocol.output.byteLength;
+    if (message instanceof PreparedMessage) protocol.sendPrepared(message, compress);
+    else protocol.send(message, compress);
+    const isWaiting = this.#stream.writableLength > 0;
+    if (isWaiting && this.#isOverdrawn(protocol.output.byteLength - before)) return this.rejectClosed();
+    this.schedule();
+    if (this.hasRoom) return taken;
+    return (this.#room ??= defer<void>()).promise;
+  }
+
+  /**
+   * Cuts the connection if over `maxBufferedBytes` have waited for the peer while as many again were sent. One large
+   * message, or many in one iteration of the event loop, are no fault of the peer's.
+   */
+  #isOverdrawn(sentBytes: number): boolean {
+    const maxBufferedBytes = this.#maxBufferedBytes;
+    if (this.bufferedAmount - sentBytes <= maxBufferedBytes) return false;
+    this.#excess += sentBytes;
+    if (this.#excess <= maxBufferedBytes) return false;
+    const message = `over maxBufferedBytes (${maxBufferedBytes}) wait for the peer; await send, or raise the limit`;
+    this.#channel.destroy(new WebSocketError('PEER_NOT_READING', message));
+    return true;
+  }
+
+  rejectClosed(): Promise<never> {
+    return quiet(Promise.reject(new ConnectionClosed(this.#channel.close)));
+  }
+
+  /** @returns as `Connection.flushed`. */
+  flushed(): Promise<void> {
+    if (this.#channel.close !== null) return this.#stream.writableFinished ? taken : this.rejectClosed();
+    if (this.bufferedAmount === 0) return taken;
+    if (this.#flushed !== null) return quiet(this.#flushed.promise.then(() => this.flushed()));
+    this.#flushed = { ...defer<void>(), isGiven: false };
+    this.#awaitWritten();
+    return this.#flushed.promise;
+  }
+
+  /** Once the stream was given all output, it tells when it has written it. */
+  #awaitWritten(): void {
+    const flushed = this.#flushed;
+    if (flushed === null || flushed.isGiven || this.#protocol.output.byteLength > 0) return;
+    flushed.isGiven = true;
+    const settle = (error?: Error | null): void => {
+      // A stream that fails ends the connection, and that rejects the promise.
+      if (error) return;
+      this.#flushed = null;
+      flushed.resolve();
+    };
+    if (this.#stream.writableEnded) finished(this.#stream, { readable: false }, settle);
+    else this.#stream.write(NOTHING, settle);
+  }
+
+  /** Flushes in this iteration of the event loop. */
+  schedule(): void {
+    if (this.#isFlushScheduled) return;
+    this.#isFlushScheduled = true;
+    flushSoon(this);
+  }
+
+  /** The one door for bytes: one write (or writev) for all that was sent since the last. */
+  flush(): void {
+    this.#isFlushScheduled = false;
+    // What a full stream was given would count as unsent until the last byte of it has left.
+    if (this.#protocol.isSaturated) return;
+    const { output } = this.#protocol;
+    if (!this.#stream.writable) return void output.take();
+    this.#write(output.take());
+    if (this.hasRoom) this.#giveRoom();
+    this.#awaitWritten();
+    if (this.#isEnding) this.end();
+  }
+
+  #write(chunks: readonly Uint8Array[]): void {
+    if (chunks.length === 0) return;
+    const stream = this.#stream;
+    this.idleChecks = 0;
+    if (chunks.length > 1) stream.cork();
+    let isWhole = true;
+    for (const chunk of chunks) {
+      isWhole = chunk.length > 0;
+      if (!isWhole) break;
+      stream.write(chunk);
+    }
+    if (chunks.length > 1) stream.uncork();
+    if (!isWhole) return this.#losePayload();
+    if (stream.writableNeedDrain) this.#protocol.saturate();
+    else if (this.#protocol.output.byteLength > 0) this.schedule();
+  }
+
+  /** The frame's header says how long it is, and the bytes are gone: only the missing end can tell the peer. */
+  #losePayload(): void {
+    const message = 'memory given to send was detached or resized before it was written; await send before that';
+    this.#channel.destroy(new WebSocketError('PAYLOAD_LOST', message));
+  }
+
+  /** What was written has left. */
+  drain(): void {
+    this.#protocol.drain();
+    if (this.bufferedAmount <= this.#maxBufferedBytes) this.#excess = 0;
+    this.flush();
+  }
+
+  #giveRoom(): void {
+    this.#room?.resolve();
+    this.#room = null;
+  }
+
+  /** Ends the stream, after what is still being compressed or waits for the peer. */
+  end(): void {
+    if (this.#stream.writableEnded) return;
+    if (!this.#isEnding) this.flush();
+    this.#isEnding = this.#protocol.output.byteLength > 0;
+    if (!this.#isEnding) this.#stream.end();
+  }
+
+  /** A message that was being compressed is done. */
+  resume(): void {
+    if (this.#isEnding) this.end();
+  }
+
+  /** The connection has ended: those who wait are told. */
+  reject(error: ConnectionClosed): void {
+    this.#room?.reject(error);
+    this.#flushed?.reject(error);
+  }
+}
