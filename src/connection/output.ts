@@ -11,7 +11,7 @@ import { allot, MAX_SLAB_FRAME_BYTES, slab } from '../frame/slab.js';
  */
 export const BY_REFERENCE_FROM_BYTES = 65_536;
 
-/** What one `take` gives at most, but for a frame's rest: a stream tells of progress when it has written all it has. */
+/** What one `take` gives, give or take a chunk: a stream tells of progress when it has written all it has. */
 const MAX_TAKEN_BYTES = 1 << 20;
 
 /** The place of a frame whose payload is not there yet. */

@@ -8,7 +8,7 @@ const test = suite('frame/slab');
 test('pieces follow one another, until a new slab begins; none overlaps another', () => {
   let [memory, end] = [slab, allot(1) + 1];
   let slabs = 0;
-  for (let count = 0; count < 1000; count++) {
+  for (let count = 0; count < 20_000; count++) {
     const length = 1 + ((count * 37) % 200);
     const start = allot(length);
     if (memory !== slab) slabs++;
