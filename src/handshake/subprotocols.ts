@@ -7,7 +7,7 @@ import { isToken, quote } from '../http/fields.js';
  * @throws TypeError if a subprotocol is not a token, or occurs twice: they "MUST all be unique strings" (§4.1 item 10)
  */
 export function resolveSubprotocols(option: string | readonly string[] = []): readonly string[] {
-  const subprotocols = typeof option === 'string' ? [option] : [...option];
+  const subprotocols = [option].flat();
   for (const subprotocol of subprotocols) {
     if (typeof subprotocol === 'string' && isToken(subprotocol)) continue;
     throw new TypeError(`the subprotocol ${quote(String(subprotocol))} is not a token`);

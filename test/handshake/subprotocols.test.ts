@@ -28,8 +28,8 @@ const wrong: [name: string, option: unknown, message: RegExp][] = [
   ['a number in a list', [1], /^the subprotocol "1" is not a token/],
   ['nothing in a list', [undefined], /^the subprotocol "undefined" is not a token/],
   ['one twice', ['a', 'b', 'a'], /^a subprotocol occurs twice$/],
-  ['a number', 7, /not iterable/],
-  ['null', null, /not iterable/],
+  ['a number', 7, /^the subprotocol "7" is not a token$/],
+  ['null', null, /^the subprotocol "null" is not a token$/],
 ];
 for (const [name, option, message] of wrong) {
   test(`§4.1 item 10: ${name} is a TypeError`, () => {
