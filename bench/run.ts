@@ -1,15 +1,26 @@
-// `npm run bench -- NAME`: runs one bench, or names those there are.
-import { existsSync, readdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+// `npm run bench -- NAME`: runs one bench, or lists them.
 
-const folder = fileURLToPath(new URL('.', import.meta.url));
-const helper = /^(?:run|compare|chart|model|packages)/;
-const names = readdirSync(folder).flatMap((file) => (helper.test(file) ? [] : (/^(\w+)\.js$/.exec(file)?.[1] ?? [])));
+/** Each bench: its module, and what it tells. */
+const benches: Readonly<Record<string, readonly [module: string, description: string]>> = {
+  echo: ['./cases/echo.js', 'what an echo costs the server'],
+  client: ['./cases/client.js', 'what an echo costs the client'],
+  broadcast: ['./cases/broadcast.js', 'what it costs to send to everyone'],
+  connect: ['./cases/connect.js', 'what an opening handshake costs, over TCP and TLS'],
+  memory: ['./cases/memory.js', 'what an open connection costs in memory'],
+  slow: ['./cases/slow.js', "what a slow reader does to the server's memory"],
+  scale: ['./cases/scale.js', '20,000 connections in one process, 100,000 in eight'],
+  deflate: ['./cases/deflate.js', 'what permessage-deflate costs in CPU, bytes and memory'],
+  profile: ['./cases/profile.js', "where a server's CPU time goes"],
+  codec: ['./cases/codec.js', 'whether each clever part of the frame codec pays'],
+  performance: ['./report/performance.js', 'puts the results into docs/performance.md'],
+};
+
 const [name = ''] = process.argv.slice(2);
 
-if (names.includes(name) && existsSync(`${folder}${name}.js`)) {
-  await import(`./${name}.js`);
+if (Object.hasOwn(benches, name)) {
+  await import(benches[name]![0]);
 } else {
-  console.error(`usage: npm run bench -- ${names.join(' | ')}`);
+  const lines = Object.entries(benches).map(([each, [, description]]) => `  ${each.padEnd(12)} ${description}`);
+  console.error(`usage: npm run bench -- NAME [OPTION…]\n\n${lines.join('\n')}`);
   process.exitCode = 1;
 }

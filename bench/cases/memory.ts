@@ -1,10 +1,10 @@
 // What does an open connection cost in memory? Before and after 10,000 of them: idle, after a burst, and all closed.
-import { certificate, privateKey } from '../test/support/certificate.js';
-import { LoadProcess } from './harness/load-process.js';
-import { parseBenchOptions } from './harness/options.js';
-import type { Peer } from './harness/peers.js';
-import { printTable, saveResults } from './harness/report.js';
-import { ServerProcess } from './harness/server-process.js';
+import { certificate, privateKey } from '../../test/support/certificate.js';
+import { LoadProcess } from '../harness/load-process.js';
+import { parseBenchOptions } from '../harness/options.js';
+import type { Peer } from '../harness/peers.js';
+import { ServerProcess } from '../harness/server-process.js';
+import { printTable, saveResults } from '../report/results.js';
 
 /** Bytes. */
 interface Usage {

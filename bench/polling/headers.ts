@@ -19,6 +19,6 @@ export interface CapturedHeaders {
   readonly webSocket: Fields;
 }
 
-export const FIXTURE = benchPath('transports/chromium-headers.json');
+export const FIXTURE = benchPath('polling/chromium-headers.json');
 
 export const captured = JSON.parse(readFileSync(FIXTURE, 'utf8')) as CapturedHeaders;

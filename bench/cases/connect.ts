@@ -1,8 +1,8 @@
 // What does an opening handshake cost the server? Connections that are opened and cut again, over TCP and over TLS.
-import { certificate, privateKey } from '../test/support/certificate.js';
-import { duel, type Outcome } from './harness/duel.js';
-import { parseBenchOptions } from './harness/options.js';
-import { printOutcomes, saveResults } from './harness/report.js';
+import { certificate, privateKey } from '../../test/support/certificate.js';
+import { duel, type Outcome } from '../harness/duel.js';
+import { parseBenchOptions } from '../harness/options.js';
+import { printOutcomes, saveResults } from '../report/results.js';
 
 const AT_A_TIME = 32;
 

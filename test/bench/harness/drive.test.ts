@@ -1,8 +1,8 @@
 // What sets the clients of a bench to work counts every message, and finds an echo that is wrong.
 import { EventEmitter, once } from 'node:events';
 import * as assert from 'uvu/assert';
-import { openDrive, type Open } from '../../bench/harness/drive.js';
-import { suite } from '../support/suite.js';
+import { openDrive, type Open } from '../../../bench/harness/drive.js';
+import { suite } from '../../support/suite.js';
 
 const test = suite('drive');
 

@@ -1,16 +1,16 @@
 // Does each clever part of the frame codec pay? Against the naive version of the same and ws, in turn, in one process.
 import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
-import { FrameDecoder } from '../src/frame/decode.js';
-import { Output } from '../src/connection/output.js';
-import { copyMasked } from '../src/frame/mask.js';
-import { Opcode } from '../src/frame/opcode.js';
-import { decodeUtf8, Utf8Validator } from '../src/frame/utf8.js';
-import { decodeNaive, encodeNaive, mask as maskNaive } from '../test/support/naive-codec.js';
-import { compare, type Variants } from './compare.js';
-import { parseBenchOptions } from './harness/options.js';
-import { saveResults } from './harness/report.js';
-import { benchPath } from './packages.js';
+import { Output } from '../../src/connection/output.js';
+import { FrameDecoder } from '../../src/frame/decode.js';
+import { copyMasked } from '../../src/frame/mask.js';
+import { Opcode } from '../../src/frame/opcode.js';
+import { decodeUtf8, Utf8Validator } from '../../src/frame/utf8.js';
+import { decodeNaive, encodeNaive, mask as maskNaive } from '../../test/support/naive-codec.js';
+import { compare, type Variants } from '../harness/compare.js';
+import { parseBenchOptions } from '../harness/options.js';
+import { benchPath } from '../packages.js';
+import { saveResults } from '../report/results.js';
 
 /** ws unmasks in place: this key makes ASCII of ASCII, so that a frame can be decoded again and again. */
 const KEY = 0x04030201;

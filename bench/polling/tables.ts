@@ -1,9 +1,9 @@
 // The study's results as Markdown: what docs/polling.md shows, word for word.
-import * as model from '../model.js';
 import {
   browserName, comparisons, costsOf, cpuCosts, cpuOf, crossovers, hasCpuTime, modelOf, partsDifferenceOf, requestBytes,
   type Crossovers,
 } from './findings.js';
+import * as model from './model.js';
 import type { Measurement } from './pair.js';
 import { bytesOf, find, findLargest, isSaturated, titles, type Results } from './results.js';
 import { nameOf, type Platform, type Transport } from './setting.js';

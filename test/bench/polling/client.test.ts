@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
-import { createClient } from '../../bench/transports/client.js';
-import { makeUpdate, type Setting, type Transport } from '../../bench/transports/setting.js';
-import { suite } from '../support/suite.js';
+import { createClient } from '../../../bench/polling/client.js';
+import { makeUpdate, type Setting, type Transport } from '../../../bench/polling/setting.js';
+import { suite } from '../../support/suite.js';
 
 const test = suite('client of the study');
 

@@ -3,15 +3,15 @@ import { execSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, getPriority } from 'node:os';
 import { parseArgs } from 'node:util';
-import { writeChart } from './chart.js';
-import { benchPath, installPackages } from './packages.js';
-import { chartsOf } from './transports/charts.js';
-import { measurePackets, whyNoCapture, type PacketMeasurement } from './transports/packets.js';
-import { Pair, type Measurement } from './transports/pair.js';
-import { durationOf, full, quick, roundsOf, settingsOf, type Round, type Scale } from './transports/plan.js';
-import { fillIn, type MemoryMeasurement, type Results } from './transports/results.js';
-import { nameOf, type Platform, type Setting, type Transport } from './transports/setting.js';
-import { checkModel, tablesOf } from './transports/tables.js';
+import { benchPath, installPackages } from '../packages.js';
+import { writeChart } from '../report/chart.js';
+import { chartsOf } from './charts.js';
+import { measurePackets, whyNoCapture, type PacketMeasurement } from './packets.js';
+import { Pair, type Measurement } from './pair.js';
+import { durationOf, full, quick, roundsOf, settingsOf, type Round, type Scale } from './plan.js';
+import { fillIn, type MemoryMeasurement, type Results } from './results.js';
+import { nameOf, type Platform, type Setting, type Transport } from './setting.js';
+import { checkModel, tablesOf } from './tables.js';
 
 const help = `Usage: npm run bench:polling -- [--quick | --report]
 

@@ -1,7 +1,7 @@
 // What does it cost to tell everyone? One connection asks, the server sends to all, one or sixteen messages per tick.
-import { duel, type Outcome } from './harness/duel.js';
-import { parseBenchOptions } from './harness/options.js';
-import { printOutcomes, saveResults } from './harness/report.js';
+import { duel, type Outcome } from '../harness/duel.js';
+import { parseBenchOptions } from '../harness/options.js';
+import { printOutcomes, saveResults } from '../report/results.js';
 
 const options = parseBenchOptions({ milliseconds: 500 });
 // The style matters to the connection that asks only.

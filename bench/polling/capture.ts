@@ -1,4 +1,4 @@
-// What Chromium puts into the heads of its requests: `node dist/bench/transports/capture.js` writes the fixture anew.
+// What Chromium puts into the heads of its requests: `node dist/bench/polling/capture.js` writes the fixture anew.
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';

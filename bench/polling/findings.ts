@@ -1,6 +1,6 @@
 // What follows from the measurements: the difference to the model, what a poll costs the server, and the crossover.
-import * as model from '../model.js';
 import { captured } from './headers.js';
+import * as model from './model.js';
 import type { Measurement } from './pair.js';
 import { fieldsOf, pathOf } from './requests.js';
 import { bytesOf, findLargest, isSaturated, type Results } from './results.js';

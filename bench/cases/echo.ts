@@ -1,9 +1,9 @@
 // What does an echo cost the server? Messages there and back, against every peer, in turn, in one run.
-import { chooseCases, combine, goalCases, nameOf, SIZES, toCase, type Size } from './harness/cases.js';
-import { duel, type Outcome } from './harness/duel.js';
-import { CONTENTS } from './harness/frames.js';
-import { parseBenchOptions } from './harness/options.js';
-import { printOutcomes, saveResults } from './harness/report.js';
+import { duel, type Outcome } from '../harness/duel.js';
+import { chooseCases, combine, goalCases, nameOf, SIZES, toCase, type Size } from '../harness/echo-cases.js';
+import { CONTENTS } from '../harness/frames.js';
+import { parseBenchOptions } from '../harness/options.js';
+import { printOutcomes, saveResults } from '../report/results.js';
 
 /** The four that there are goals for, and a few on every side of them. */
 const usual = [

@@ -1,5 +1,5 @@
 // The study's charts, as Vega-Lite specifications; each is titled with what it shows.
-import { colours } from '../chart.js';
+import { colours } from '../report/chart.js';
 import { cpuCosts, cpuOf, crossovers, hasCpuTime } from './findings.js';
 import { bytesOf, find, findLargest, type Results } from './results.js';
 import type { Setting } from './setting.js';

@@ -1,11 +1,11 @@
 // What does permessage-deflate cost the server? CPU, bytes and memory, against ws with the same settings.
-import { duel, type Outcome } from './harness/duel.js';
-import { LoadProcess } from './harness/load-process.js';
-import { parseBenchOptions } from './harness/options.js';
-import type { Peer } from './harness/peers.js';
-import { printTable, saveResults } from './harness/report.js';
-import { ServerProcess } from './harness/server-process.js';
-import { formatRatio } from './harness/statistics.js';
+import { duel, type Outcome } from '../harness/duel.js';
+import { LoadProcess } from '../harness/load-process.js';
+import { parseBenchOptions } from '../harness/options.js';
+import type { Peer } from '../harness/peers.js';
+import { ServerProcess } from '../harness/server-process.js';
+import { formatRatio } from '../harness/statistics.js';
+import { printTable, saveResults } from '../report/results.js';
 
 const SIZES = { '64 B': 64, '1 KiB': 1024, '16 KiB': 16_384, '256 KiB': 262_144 };
 const CONNECTIONS = 10;

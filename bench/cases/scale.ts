@@ -1,11 +1,11 @@
 // How many connections can be held? As many as files can be open in one process, and 100,000 in eight of node:cluster.
 import { execFileSync } from 'node:child_process';
-import { LoadProcess } from './harness/load-process.js';
-import { parseBenchOptions } from './harness/options.js';
-import { benchPath } from './packages.js';
-import { findPeers, type Peer } from './harness/peers.js';
-import { printTable, saveResults } from './harness/report.js';
-import { ServerProcess } from './harness/server-process.js';
+import { LoadProcess } from '../harness/load-process.js';
+import { parseBenchOptions } from '../harness/options.js';
+import { benchPath } from '../packages.js';
+import { findPeers, type Peer } from '../harness/peers.js';
+import { printTable, saveResults } from '../report/results.js';
+import { ServerProcess } from '../harness/server-process.js';
 
 /** Each connection sends a ping in this time. */
 const PING_SECONDS = 60;

@@ -2,14 +2,14 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { goalCases, nameOf } from './harness/cases.js';
-import { WARM_UP_MILLISECONDS } from './harness/duel.js';
-import { LoadProcess } from './harness/load-process.js';
-import type { LoadOptions } from './harness/load.js';
-import { parseBenchOptions } from './harness/options.js';
-import type { Peer, ServerOptions } from './harness/peers.js';
-import { printTable, saveResults } from './harness/report.js';
-import { ServerProcess } from './harness/server-process.js';
+import { WARM_UP_MILLISECONDS } from '../harness/duel.js';
+import { goalCases, nameOf } from '../harness/echo-cases.js';
+import { LoadProcess } from '../harness/load-process.js';
+import type { LoadOptions } from '../harness/load.js';
+import { parseBenchOptions } from '../harness/options.js';
+import type { Peer, ServerOptions } from '../harness/peers.js';
+import { ServerProcess } from '../harness/server-process.js';
+import { printTable, saveResults } from '../report/results.js';
 
 const INTERVAL_MICROSECONDS = 200;
 

@@ -1,9 +1,9 @@
 // What does a slow reader do to a server? One connection floods it, it relays to one that reads 1 MiB a second.
-import { LoadProcess } from './harness/load-process.js';
-import { parseBenchOptions } from './harness/options.js';
-import { findPeers, type Peer } from './harness/peers.js';
-import { printTable, saveResults } from './harness/report.js';
-import { ServerProcess } from './harness/server-process.js';
+import { LoadProcess } from '../harness/load-process.js';
+import { parseBenchOptions } from '../harness/options.js';
+import { findPeers, type Peer } from '../harness/peers.js';
+import { ServerProcess } from '../harness/server-process.js';
+import { printTable, saveResults } from '../report/results.js';
 
 interface Outcome {
   readonly peer: string;

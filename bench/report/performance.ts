@@ -1,11 +1,11 @@
 // Puts what the benches have left in bench/results/ into docs/performance.md: its tables, and its charts.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { Outcome } from '../harness/duel.js';
+import { goalCases } from '../harness/echo-cases.js';
+import { formatRatio } from '../harness/statistics.js';
+import { benchPath, installPackages } from '../packages.js';
 import { writeChart } from './chart.js';
-import { goalCases } from './harness/cases.js';
-import type { Outcome } from './harness/duel.js';
-import { formatTable, type Report } from './harness/report.js';
-import { formatRatio } from './harness/statistics.js';
-import { benchPath, installPackages } from './packages.js';
+import { formatTable, type Report } from './results.js';
 
 type Cases<T = Outcome> = readonly { readonly name: string; readonly outcomes: readonly T[] }[];
 

@@ -1,10 +1,10 @@
 // What docs/polling.md says is what was measured: its tables are made of the committed results.
 import { existsSync, readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
-import { benchPath } from '../../bench/packages.js';
-import { fillIn, type Results } from '../../bench/transports/results.js';
-import { checkModel, tablesOf } from '../../bench/transports/tables.js';
-import { suite } from '../support/suite.js';
+import { benchPath } from '../../../bench/packages.js';
+import { fillIn, type Results } from '../../../bench/polling/results.js';
+import { checkModel, tablesOf } from '../../../bench/polling/tables.js';
+import { suite } from '../../support/suite.js';
 
 const test = suite('polling study');
 

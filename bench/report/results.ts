@@ -1,9 +1,9 @@
 // What a bench leaves behind: a Markdown table on standard output and the same numbers in bench/results/.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import type { Outcome } from './duel.js';
+import type { Outcome } from '../harness/duel.js';
+import { describeMachine, type Side } from '../harness/peers.js';
+import { formatRatio } from '../harness/statistics.js';
 import { benchPath } from '../packages.js';
-import { describeMachine, type Side } from './peers.js';
-import { formatRatio } from './statistics.js';
 
 const UNITS = { message: 'messages', delivery: 'deliveries', handshake: 'handshakes' };
 type Unit = keyof typeof UNITS;

@@ -1,12 +1,12 @@
 // What does an echo cost the client? Messages there and back by every client, with one server, in turn, in one run.
-import { chooseCases, combine, nameOf, toCase } from './harness/cases.js';
-import { ClientProcess } from './harness/client-process.js';
-import { takeTurns, type Contender, type Outcome } from './harness/duel.js';
-import { parseBenchOptions } from './harness/options.js';
-import { OTHER_CORE } from './harness/peer-process.js';
-import { findPeers } from './harness/peers.js';
-import { printOutcomes, saveResults } from './harness/report.js';
-import { ServerProcess } from './harness/server-process.js';
+import { ClientProcess } from '../harness/client-process.js';
+import { takeTurns, type Contender, type Outcome } from '../harness/duel.js';
+import { chooseCases, combine, nameOf, toCase } from '../harness/echo-cases.js';
+import { parseBenchOptions } from '../harness/options.js';
+import { OTHER_CORE } from '../harness/peer-process.js';
+import { findPeers } from '../harness/peers.js';
+import { ServerProcess } from '../harness/server-process.js';
+import { printOutcomes, saveResults } from '../report/results.js';
 
 /** The least busy where the messages are small and many, so that it isn't the bottleneck. */
 const SERVER = 'Bun';

@@ -1,8 +1,8 @@
 // The plan of the polling study: windows that hold whole intervals, and rounds that leave the machine room.
 import * as assert from 'uvu/assert';
-import { full, loadOf, quick, roundsOf, settingsOf, windowOf } from '../../bench/transports/plan.js';
-import { nameOf } from '../../bench/transports/setting.js';
-import { suite } from '../support/suite.js';
+import { full, loadOf, quick, roundsOf, settingsOf, windowOf } from '../../../bench/polling/plan.js';
+import { nameOf } from '../../../bench/polling/setting.js';
+import { suite } from '../../support/suite.js';
 
 const test = suite('plan of the study');
 

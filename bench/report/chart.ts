@@ -1,7 +1,7 @@
 // A Vega-Lite specification → an SVG file.
 import { writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { benchPath } from './packages.js';
+import { benchPath } from '../packages.js';
 
 /** What all charts look like; a specification may say otherwise. The white ground keeps them readable on dark pages. */
 const config = {
