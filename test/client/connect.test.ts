@@ -13,11 +13,11 @@ import { ProtocolError, TimeoutError } from '../../src/errors.js';
 import { createServer } from '../../src/server/server.js';
 import { requireWebSocket } from '../../src/server/websocket.js';
 import { serve } from '../server/harness.js';
+import { Clock } from '../support/clock.js';
 import { encodeNaive } from '../support/naive-codec.js';
 import { RawClient } from '../support/raw-client.js';
 import { RawServer } from '../support/raw-server.js';
 import { requirePeer, suite } from '../support/suite.js';
-import { HeldTimers } from '../support/timers.js';
 import {
   acceptUpgrade, assertClosed, assertEnded, assertRefused, collect, echo, failure, openPair, readRequest,
   switching, upgrade,
@@ -607,14 +607,14 @@ const stages: [name: string, bytes: string][] = [
 
 for (const [name, bytes] of stages) {
   leaving(`a server that falls silent ${name}: TimeoutError`, async () => {
-    using timers = new HeldTimers(TIMEOUT);
+    using clock = new Clock(TIMEOUT);
     await using server = await RawServer.listen();
     const attempt = failure(connect(server.url, { timeout: TIMEOUT, redirects: 1 }));
     const peer = await server.accept();
     await readRequest(peer);
     peer.write(bytes);
     await nextTurn();
-    timers.fire();
+    clock.advance(TIMEOUT);
     const error = await attempt;
     assert.instance(error, TimeoutError);
     assert.is(error.message, 'no connection within 3600001 milliseconds');
@@ -638,16 +638,16 @@ for (const [name, bytes] of stages) {
 }
 
 leaving('the timeout spans all redirects', async () => {
-  using timers = new HeldTimers(TIMEOUT);
+  using clock = new Clock(TIMEOUT);
   await using server = await RawServer.listen();
   const attempt = failure(connect(server.url, { timeout: TIMEOUT, redirects: 20 }));
   for (let count = 0; count < 3; count++) {
     const peer = await server.accept();
     await readRequest(peer);
-    assert.is(timers.count, 1);
+    assert.is(clock.timers, 1);
     if (count < 2) peer.write('HTTP/1.1 302 x\r\nLocation: /\r\nContent-Length: 0\r\n\r\n');
   }
-  timers.fire();
+  clock.advance(TIMEOUT);
   assert.instance(await attempt, TimeoutError);
   assert.is(server.count, 3);
 });
@@ -689,10 +689,10 @@ leaving('an abort while connecting', async () => {
 });
 
 leaving('an abort once the connection is open has no effect, and nothing listens for it', async () => {
-  using timers = new HeldTimers(TIMEOUT);
+  using clock = new Clock(TIMEOUT);
   const controller = new AbortController();
   await using pair = await openPair({ signal: controller.signal, timeout: TIMEOUT });
-  assert.equal([getEventListeners(controller.signal, 'abort').length, timers.count], [0, 0]);
+  assert.equal([getEventListeners(controller.signal, 'abort').length, clock.timers], [0, 0]);
   controller.abort();
   await nextTurn();
   await pair.connection.send('still open');

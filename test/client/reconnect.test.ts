@@ -7,9 +7,9 @@ import type { ConnectOptions } from '../../src/client/connect.js';
 import { reconnect, type ReconnectOptions, type Retry } from '../../src/client/reconnect.js';
 import type { Connection } from '../../src/connection/connection.js';
 import { ConnectionClosed, HandshakeError, TimeoutError } from '../../src/errors.js';
+import { Clock } from '../support/clock.js';
 import { RawServer } from '../support/raw-server.js';
 import { suite } from '../support/suite.js';
-import { HeldTimers } from '../support/timers.js';
 import { warningsOf } from '../support/warnings.js';
 import { acceptUpgrade, assertEnded, failure, readRequest, switching, upgrade } from './harness.js';
 
@@ -382,10 +382,10 @@ test('ECONNREFUSED is tried again, and a timeout', async () => {
   await iterator.return();
 
   await using silent = await RawServer.listen();
-  using timers = new HeldTimers(3_600_001);
+  using clock = new Clock(3_600_001);
   const taking = take(silent.url, 1, { timeout: 3_600_001 });
   await readRequest(await silent.accept());
-  timers.fire();
+  clock.advance(3_600_001);
   await answerNext(silent, 'accept');
   assert.is(await taking, null);
 });

@@ -13,9 +13,9 @@ import { createServer } from '../../src/server/server.js';
 import { requireWebSocket, type WebSocketRoute } from '../../src/server/websocket.js';
 import { serve } from '../server/harness.js';
 import { certificate, privateKey } from '../support/certificate.js';
+import { Clock } from '../support/clock.js';
 import { RawServer } from '../support/raw-server.js';
 import { suite } from '../support/suite.js';
-import { HeldTimers } from '../support/timers.js';
 import { acceptUpgrade, assertEnded, assertRefused, echo, failure, readRequest } from './harness.js';
 
 const TLS = { key: privateKey, cert: certificate };
@@ -149,11 +149,11 @@ tunnelling('a proxy that ends, resets, is silent or not there', async () => {
   await readRequest(peer);
   peer.socket.resetAndDestroy();
   assert.is((await reset as NodeJS.ErrnoException).code, 'ECONNRESET');
-  using timers = new HeldTimers(TIMEOUT);
+  using clock = new Clock(TIMEOUT);
   const silent = failure(connect('ws://a/', { proxy, timeout: TIMEOUT }));
   const silentPeer = await server.accept();
   await readRequest(silentPeer);
-  timers.fire();
+  clock.advance(TIMEOUT);
   assert.instance(await silent, TimeoutError);
   await assertEnded(silentPeer);
   await server[Symbol.asyncDispose]();
@@ -316,11 +316,11 @@ securing('wss: to a server without TLS', async () => {
 securing('a server that is silent in the TLS handshake, ends it, or resets', async () => {
   await using server = await RawServer.listen();
   const url = server.url.replace('ws', 'wss');
-  using timers = new HeldTimers(TIMEOUT);
+  using clock = new Clock(TIMEOUT);
   const silent = failure(connect(url, { timeout: TIMEOUT }));
   const peer = await server.accept();
   assert.is((await peer.readBytes(1))[0], 0x16, 'a ClientHello came');
-  timers.fire();
+  clock.advance(TIMEOUT);
   assert.instance(await silent, TimeoutError);
   await peer.readToEnd();
   const ended = failure(connect(url));

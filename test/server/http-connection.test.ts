@@ -10,10 +10,10 @@ import { HttpConnection, type HttpContext } from '../../src/server/http-connecti
 import type { Request } from '../../src/server/request.js';
 import { Router } from '../../src/server/router.js';
 import type { Handler, Route } from '../../src/server/websocket.js';
+import { Clock } from '../support/clock.js';
 import { hex } from '../support/cuts.js';
 import { httpRequest, RawClient } from '../support/raw-client.js';
 import { suite } from '../support/suite.js';
-import { HeldTimers } from '../support/timers.js';
 import {
   assertRefusal, assertResponse, countTimers, FakeSocket, gate, get, nextTurn, PLAIN_REFUSAL, request, serve,
   serverSide,
@@ -668,7 +668,7 @@ badInputs('and also once while it reads nothing', async () => {
   const router = new Router<Route>();
   const bytes = Buffer.alloc(16_200);
   router.add('/', { handler: () => bytes, webSocket: 'refused' } as unknown as Route);
-  using timers = new HeldTimers(HEAD_TIMEOUT);
+  using clock = new Clock(HEAD_TIMEOUT);
   const context = {
     router, httpConnections: new Set(), isClosing: false, handlers: new RunningHandlers(),
     headTimeout: HEAD_TIMEOUT, bodyTimeout: 60_000, idleTimeout: 60_000, maxBodyBytes: 1000, onRefuse: () => {},
@@ -686,7 +686,7 @@ badInputs('and also once while it reads nothing', async () => {
   fake.receive(Buffer.from('more nonsense\r\n\r\n'));
   await nextTurn();
   // Nor is it told any more that its head takes too long.
-  timers.fire();
+  clock.advance(HEAD_TIMEOUT);
   fake.release();
   await once(fake, 'finish');
   assert.equal(fake.written.toString('latin1').match(/HTTP\/1\.1 ... /g), ['HTTP/1.1 200 ', 'HTTP/1.1 400 ']);
@@ -1153,26 +1153,26 @@ times('408 for a head that comes byte by byte, and never ends', async () => {
 });
 
 times('408 for the second head too, counted from its first byte', async () => {
-  using timers = new HeldTimers(HEAD_TIMEOUT);
+  using clock = new Clock(HEAD_TIMEOUT);
   await using served = await serve({}, { headTimeout: HEAD_TIMEOUT, idleTimeout: 60_000 });
   await using client = await RawClient.connect(served.port);
   client.write(get('/'));
   assertResponse(await client.readResponse(), HELLO, 'hello');
-  assert.is(timers.count, 0);
+  assert.is(clock.timers, 0);
   client.write('GET /');
-  await until('its time runs', () => timers.count === 1);
-  timers.fire();
+  await until('its time runs', () => clock.timers === 1);
+  clock.advance(HEAD_TIMEOUT);
   assertRefusal(await client.readResponse(), '408 Request Timeout', ...PLAIN_REFUSAL, 'Connection: close');
 });
 
 times('and for one that came behind a request', async () => {
-  using timers = new HeldTimers(HEAD_TIMEOUT);
+  using clock = new Clock(HEAD_TIMEOUT);
   await using served = await serve({}, { headTimeout: HEAD_TIMEOUT, idleTimeout: 60_000 });
   await using client = await RawClient.connect(served.port);
   client.write(`${get('/')}GET /`);
   assertResponse(await client.readResponse(), HELLO, 'hello');
-  await until('its time runs', () => timers.count === 1);
-  timers.fire();
+  await until('its time runs', () => clock.timers === 1);
+  clock.advance(HEAD_TIMEOUT);
   assertRefusal(await client.readResponse(), '408 Request Timeout', ...PLAIN_REFUSAL, 'Connection: close');
 });
 
@@ -1183,12 +1183,12 @@ times('no time runs for a head while its handler works', async () => {
     asked.open();
     return slow.promise.then(() => 'slow');
   };
-  using timers = new HeldTimers(HEAD_TIMEOUT);
+  using clock = new Clock(HEAD_TIMEOUT);
   await using served = await serve({ '/slow': handler }, { headTimeout: HEAD_TIMEOUT, idleTimeout: 20 });
   await using client = await RawClient.connect(served.port);
   client.write(get('/slow'));
   await asked.promise;
-  assert.is(timers.count, 0);
+  assert.is(clock.timers, 0);
   slow.open();
   assert.is((await client.readResponse()).body.toString(), 'slow');
 });

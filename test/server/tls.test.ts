@@ -10,9 +10,9 @@ import type { Connection } from '../../src/connection/connection.js';
 import { createServer, type ServerOptions } from '../../src/server/server.js';
 import { acceptWebSocket, requireWebSocket } from '../../src/server/websocket.js';
 import { certificate, privateKey } from '../support/certificate.js';
+import { Clock } from '../support/clock.js';
 import { RawClient, upgradeRequest } from '../support/raw-client.js';
 import { suite } from '../support/suite.js';
-import { HeldTimers } from '../support/timers.js';
 import { countTimers, gate, get, nextTurn, serve, serverSide, until, type Served } from './harness.js';
 
 const test = suite('server/tls');
@@ -211,11 +211,11 @@ for (const [name, bytes] of [['nothing', ''], ['half a ClientHello', HELLO], ['i
 }
 
 test('a client that sends nothing behind its TLS handshake gets 408', async () => {
-  using timers = new HeldTimers(3_600_001);
+  using clock = new Clock(3_600_001);
   await using served = await serveTls({ headTimeout: 3_600_001 });
   await using client = await secure(served);
-  await until('the server waits for a head', () => timers.count > 0);
-  timers.fire();
+  await until('the server waits for a head', () => clock.timers > 0);
+  clock.advance(3_600_001);
   assert.match((await client.readToEnd()).toString(), /^HTTP\/1\.1 408 /);
 });
 
@@ -278,11 +278,11 @@ test('close: WebSockets get 1001, idle connections end, handshakes under way are
   await using half = await RawClient.connect(served.port);
   half.write(HELLO);
   await serverSide(half);
-  using timers = new HeldTimers(3_600_001);
+  using clock = new Clock(3_600_001);
   const closing = served.server.close({ timeout: 3_600_001 });
   assert.equal(await connection.closed, { code: 1001, reason: 'the server is closing', wasClean: true });
   assert.is((await idle.readToEnd()).length, 0);
-  timers.fire();
+  clock.advance(3_600_001);
   await half.readToEnd();
   await closing;
 });

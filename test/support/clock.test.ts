@@ -37,6 +37,18 @@ test('a timer begins anew by refresh, and not at all once it is cleared', () => 
   assert.equal([count, clock.timers], [2, 0]);
 });
 
+test('a clock for one duration takes no other timer', async () => {
+  using clock = new Clock(3_600_001);
+  const told: string[] = [];
+  setTimeout((name: string) => void told.push(name), 3_600_001, 'held');
+  await new Promise<void>((resolve) => setTimeout(resolve, 0));
+  const other = setTimeout(() => void told.push('other'), 3_600_000);
+  assert.is(clock.timers, 1);
+  clock.advance(3_600_001);
+  assert.equal([told, clock.timers], [['held'], 0]);
+  clearTimeout(other);
+});
+
 test('timers from before stay real, and are back after it', async () => {
   const { setTimeout: real } = globalThis;
   const timer = setTimeout(() => {}, 60_000);

@@ -1,4 +1,4 @@
-// Time that a test moves by hand: until it is disposed of, all timers of `setTimeout` that are made are its own.
+// Time that a test moves by hand: until the clock is disposed of, timers that `setTimeout` makes are its own.
 
 export class Clock implements Disposable {
   /** Milliseconds since the clock was made. */
@@ -7,8 +7,12 @@ export class Clock implements Disposable {
   readonly #setTimeout = globalThis.setTimeout;
   readonly #clearTimeout = globalThis.clearTimeout;
 
-  constructor() {
-    const setTimeout = (callback: () => void, delay: number): Timer => new Timer(this, this.#timers, callback, delay);
+  /** @param only the duration of the timers that it takes; others stay real. It takes all if absent. */
+  constructor(only?: number) {
+    const setTimeout = (callback: (...values: unknown[]) => void, delay: number, ...values: unknown[]): unknown => {
+      if (only !== undefined && delay !== only) return this.#setTimeout(callback, delay, ...values);
+      return new Timer(this, this.#timers, () => callback(...values), delay);
+    };
     const clearTimeout = (timer?: Timer | NodeJS.Timeout): void => {
       if (timer instanceof Timer) this.#timers.delete(timer);
       else this.#clearTimeout(timer);
