@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import * as twobyte from '../src/index.js';
+import { Stranger } from './package/stranger.js';
 import { extractSnippets } from './support/snippets.js';
-import { Stranger } from './support/stranger.js';
 import { suite } from './support/suite.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -6,7 +6,7 @@ import { FrameDecoder } from '../../src/frame/decode.js';
 import { copyMasked } from '../../src/frame/mask.js';
 import { Opcode } from '../../src/frame/opcode.js';
 import { decodeUtf8, Utf8Validator } from '../../src/frame/utf8.js';
-import { decodeNaive, encodeNaive, mask as maskNaive } from '../../test/support/naive-codec.js';
+import { decodeNaive, encodeNaive, mask as maskNaive } from '../../test/support/codec/naive-codec.js';
 import { compare, type Variants } from '../harness/compare.js';
 import { parseBenchOptions } from '../harness/options.js';
 import { benchPath } from '../packages.js';

@@ -1,6 +1,6 @@
 // The bytes that the load generator sends, made once by hand-written code that is not the library's.
 import { constants, deflateRawSync } from 'node:zlib';
-import { encodeNaive } from '../../test/support/naive-codec.js';
+import { encodeNaive } from '../../test/support/codec/naive-codec.js';
 
 export const CONTENTS = ['binary', 'ASCII', 'CJK'] as const;
 export type Content = (typeof CONTENTS)[number];

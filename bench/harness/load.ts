@@ -1,7 +1,7 @@
 // The load generator: a process of its own that does what its parent tells it, with bytes made beforehand.
-import { encodeNaive } from '../../test/support/naive-codec.js';
+import { encodeNaive } from '../../test/support/codec/naive-codec.js';
 import { inflateRawSync } from 'node:zlib';
-import { decodeFirst } from '../../test/support/naive-codec.js';
+import { decodeFirst } from '../../test/support/codec/naive-codec.js';
 import { createCompressed, createFrames, createPayload, createTexts, type Content } from './frames.js';
 import { openClients, type ClientOptions, type RawClient } from './raw-client.js';
 import { Run, type LoadResult } from './run.js';

@@ -7,8 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { certificate, privateKey } from '../support/certificate.js';
 import { startDemo } from '../support/demo.js';
-import type { RawClient } from '../support/raw-client.js';
-import { RawServer, readRequest } from '../support/raw-server.js';
+import type { RawClient } from '../support/peers/raw-client.js';
+import { RawServer, readRequest } from '../support/peers/raw-server.js';
 import { suite } from '../support/suite.js';
 import { program, Run, run, type Ending } from './harness.js';
 

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import * as assert from 'uvu/assert';
 import { origin } from '../../src/cli/serve.js';
-import { httpRequest, RawClient, upgradeRequest } from '../support/raw-client.js';
+import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
 import { suite } from '../support/suite.js';
 import { Run, run, type Environment } from './harness.js';
 

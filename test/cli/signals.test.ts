@@ -1,8 +1,8 @@
 // How the commands end: Ctrl-C closes, and stops at once when it is pressed again.
 import { setTimeout as delay } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { RawClient } from '../support/raw-client.js';
-import { RawServer } from '../support/raw-server.js';
+import { RawClient } from '../support/peers/raw-client.js';
+import { RawServer } from '../support/peers/raw-server.js';
 import { suite } from '../support/suite.js';
 import { Run } from './harness.js';
 

@@ -1,8 +1,8 @@
 // `twobyte connect` at a terminal: a pseudo-terminal that Python opens, and the screen that a person would see.
 import { spawnSync } from 'node:child_process';
 import * as assert from 'uvu/assert';
-import { RawClient } from '../support/raw-client.js';
-import { RawServer } from '../support/raw-server.js';
+import { RawClient } from '../support/peers/raw-client.js';
+import { RawServer } from '../support/peers/raw-server.js';
 import { requireProgram } from '../interop/programs.js';
 import { PYTHON } from '../interop/python.js';
 import { requirePeer, suite } from '../support/suite.js';

@@ -14,9 +14,9 @@ import { createServer } from '../../src/server/server.js';
 import { requireWebSocket } from '../../src/server/websocket.js';
 import { serve } from '../server/harness.js';
 import { Clock } from '../support/clock.js';
-import { encodeNaive } from '../support/naive-codec.js';
-import { RawClient } from '../support/raw-client.js';
-import { RawServer } from '../support/raw-server.js';
+import { encodeNaive } from '../support/codec/naive-codec.js';
+import { RawClient } from '../support/peers/raw-client.js';
+import { RawServer } from '../support/peers/raw-server.js';
 import { requirePeer, suite } from '../support/suite.js';
 import {
   acceptUpgrade, assertClosed, assertEnded, assertRefused, collect, echo, failure, openPair, readRequest,

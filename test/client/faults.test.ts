@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { connect } from '../../src/client/connect.js';
 import type { Connection } from '../../src/connection/connection.js';
 import { HandshakeError } from '../../src/errors.js';
-import { RawServer } from '../support/raw-server.js';
+import { RawServer } from '../support/peers/raw-server.js';
 import { suite } from '../support/suite.js';
 import { collect, readRequest, switching } from './harness.js';
 

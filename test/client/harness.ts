@@ -4,8 +4,8 @@ import { connect, type ConnectOptions } from '../../src/client/connect.js';
 import type { Connection } from '../../src/connection/connection.js';
 import { HandshakeError, type Close } from '../../src/errors.js';
 import { acceptWebSocket, type WebSocketRoute } from '../../src/server/websocket.js';
-import type { RawClient } from '../support/raw-client.js';
-import { acceptOf, RawServer } from '../support/raw-server.js';
+import type { RawClient } from '../support/peers/raw-client.js';
+import { acceptOf, RawServer } from '../support/peers/raw-server.js';
 
 /** A request as it came: the head, its first line, and its fields in order, names as sent. */
 export interface RawRequest {

@@ -8,7 +8,7 @@ import { reconnect, type ReconnectOptions, type Retry } from '../../src/client/r
 import type { Connection } from '../../src/connection/connection.js';
 import { ConnectionClosed, HandshakeError, TimeoutError } from '../../src/errors.js';
 import { Clock } from '../support/clock.js';
-import { RawServer } from '../support/raw-server.js';
+import { RawServer } from '../support/peers/raw-server.js';
 import { suite } from '../support/suite.js';
 import { warningsOf } from '../support/warnings.js';
 import { acceptUpgrade, assertEnded, failure, readRequest, switching, upgrade } from './harness.js';

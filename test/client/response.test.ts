@@ -4,7 +4,7 @@ import { getEventListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { receiveBody, receiveResponse, waitFor, type ReceivedResponse } from '../../src/client/response.js';
-import { FakeStream } from '../support/fake-stream.js';
+import { FakeStream } from '../support/peers/fake-stream.js';
 import { suite } from '../support/suite.js';
 import { assertRefused, failure } from './harness.js';
 

@@ -14,7 +14,7 @@ import { requireWebSocket, type WebSocketRoute } from '../../src/server/websocke
 import { serve } from '../server/harness.js';
 import { certificate, privateKey } from '../support/certificate.js';
 import { Clock } from '../support/clock.js';
-import { RawServer } from '../support/raw-server.js';
+import { RawServer } from '../support/peers/raw-server.js';
 import { suite } from '../support/suite.js';
 import { acceptUpgrade, assertEnded, assertRefused, echo, failure, readRequest } from './harness.js';
 

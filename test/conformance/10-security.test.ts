@@ -5,9 +5,9 @@ import * as assert from 'uvu/assert';
 import { connect, requireWebSocket } from '../../src/index.js';
 import { serve } from '../server/harness.js';
 import { certificate, privateKey } from '../support/certificate.js';
-import { hex } from '../support/cuts.js';
-import { httpRequest, RawClient, upgradeRequest } from '../support/raw-client.js';
-import { RawServer } from '../support/raw-server.js';
+import { hex } from '../support/codec/cuts.js';
+import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
+import { RawServer } from '../support/peers/raw-server.js';
 import { assertFailures, establish, requirements } from './harness.js';
 
 const prove = requirements('10 security');

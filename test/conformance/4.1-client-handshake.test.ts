@@ -5,9 +5,9 @@ import type { TLSSocket } from 'node:tls';
 import * as assert from 'uvu/assert';
 import { connect, HandshakeError, type ConnectOptions } from '../../src/index.js';
 import { certificate, privateKey } from '../support/certificate.js';
-import { hex } from '../support/cuts.js';
-import { RawServer, readRequest, switchingProtocols, type RawRequest } from '../support/raw-server.js';
-import type { FieldChanges, RawClient } from '../support/raw-client.js';
+import { hex } from '../support/codec/cuts.js';
+import { RawServer, readRequest, switchingProtocols, type RawRequest } from '../support/peers/raw-server.js';
+import type { FieldChanges, RawClient } from '../support/peers/raw-client.js';
 import { requirements } from './harness.js';
 
 const prove = requirements('4.1 client handshake');

@@ -5,9 +5,9 @@ import * as assert from 'uvu/assert';
 import { requireWebSocket } from '../../src/index.js';
 import { serve, type Served } from '../server/harness.js';
 import { certificate, privateKey } from '../support/certificate.js';
-import { hex } from '../support/cuts.js';
-import { httpRequest, RawClient, SAMPLE_KEY, upgradeRequest } from '../support/raw-client.js';
-import type { FieldChanges, RawResponse } from '../support/raw-client.js';
+import { hex } from '../support/codec/cuts.js';
+import { httpRequest, RawClient, SAMPLE_KEY, upgradeRequest } from '../support/peers/raw-client.js';
+import type { FieldChanges, RawResponse } from '../support/peers/raw-client.js';
 import { requirements } from './harness.js';
 
 const prove = requirements('4.2 server handshake');

@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { acceptWebSocket, HandshakeError, requireWebSocket } from '../../src/index.js';
 import { get, serve } from '../server/harness.js';
-import { httpRequest, RawClient, upgradeRequest } from '../support/raw-client.js';
+import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
 import { requirements } from './harness.js';
 
 const prove = requirements('4.4 versions');

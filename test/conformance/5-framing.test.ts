@@ -5,8 +5,8 @@ import * as assert from 'uvu/assert';
 import { connect } from '../../src/index.js';
 import { open } from '../connection/harness.js';
 import { certificate, privateKey } from '../support/certificate.js';
-import { hex } from '../support/cuts.js';
-import { RawServer } from '../support/raw-server.js';
+import { hex } from '../support/codec/cuts.js';
+import { RawServer } from '../support/peers/raw-server.js';
 import { assertFailures, establish, rawFrame, requirements, Session, type Role } from './harness.js';
 
 const prove = requirements('5 framing');

@@ -2,8 +2,8 @@
 import * as assert from 'uvu/assert';
 import { ConnectionClosed } from '../../src/index.js';
 import { nextTurn, open, rejectionOf, smallStream } from '../connection/harness.js';
-import { hex } from '../support/cuts.js';
-import { mask } from '../support/naive-codec.js';
+import { hex } from '../support/codec/cuts.js';
+import { mask } from '../support/codec/naive-codec.js';
 import { establish, rawFrame, requirements } from './harness.js';
 
 const prove = requirements('6 messages');

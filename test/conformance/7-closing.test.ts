@@ -5,8 +5,8 @@ import * as assert from 'uvu/assert';
 import { ConnectionClosed, HandshakeError, ProtocolError, connect, reconnect } from '../../src/index.js';
 import { nextTurn, open, rejectionOf } from '../connection/harness.js';
 import { serve } from '../server/harness.js';
-import { RawClient, upgradeRequest } from '../support/raw-client.js';
-import { RawServer, readRequest, switchingProtocols } from '../support/raw-server.js';
+import { RawClient, upgradeRequest } from '../support/peers/raw-client.js';
+import { RawServer, readRequest, switchingProtocols } from '../support/peers/raw-server.js';
 import { assertFailures, establish, requirements } from './harness.js';
 
 const prove = requirements('7 closing');

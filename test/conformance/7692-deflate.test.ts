@@ -4,10 +4,10 @@ import * as assert from 'uvu/assert';
 import { connect, HandshakeError, requireWebSocket, type DeflateOptions } from '../../src/index.js';
 import { Random } from '../frame/random.js';
 import { serve } from '../server/harness.js';
-import { hex } from '../support/cuts.js';
-import { inflateNaive, type Inflated } from '../support/naive-inflate.js';
-import { RawClient, upgradeRequest } from '../support/raw-client.js';
-import { RawServer, readRequest } from '../support/raw-server.js';
+import { hex } from '../support/codec/cuts.js';
+import { inflateNaive, type Inflated } from '../support/codec/naive-inflate.js';
+import { RawClient, upgradeRequest } from '../support/peers/raw-client.js';
+import { RawServer, readRequest } from '../support/peers/raw-server.js';
 import { assertFailures, establish, rawFrame, requirements, type Role, type Session } from './harness.js';
 
 const prove = requirements('5 to 7', 7692);

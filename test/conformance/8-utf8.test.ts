@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import { connect, HandshakeError } from '../../src/index.js';
 import { nextTurn, open, rejectionOf } from '../connection/harness.js';
 import { get, serve } from '../server/harness.js';
-import { httpRequest, upgradeRequest } from '../support/raw-client.js';
-import { RawServer } from '../support/raw-server.js';
+import { httpRequest, upgradeRequest } from '../support/peers/raw-client.js';
+import { RawServer } from '../support/peers/raw-server.js';
 import { assertFailures, rawFrame, requirements } from './harness.js';
 
 const prove = requirements('8 errors in UTF-8');

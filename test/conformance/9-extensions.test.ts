@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import { connect, HandshakeError, requireWebSocket } from '../../src/index.js';
 import type { ConnectOptions, DeflateOptions } from '../../src/index.js';
 import { serve } from '../server/harness.js';
-import { httpRequest, RawClient, upgradeRequest } from '../support/raw-client.js';
-import { RawServer } from '../support/raw-server.js';
+import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
+import { RawServer } from '../support/peers/raw-server.js';
 import { establish, requirements, type Role } from './harness.js';
 
 const prove = requirements('9 extensions');

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import * as assert from 'uvu/assert';
 import type { Connection } from '../../src/connection/connection.js';
 import { ConnectionClosed, WebSocketError } from '../../src/errors.js';
-import { createFakePair } from '../support/fake-stream.js';
+import { createFakePair } from '../support/peers/fake-stream.js';
 import { suite } from '../support/suite.js';
 import {
   ABNORMAL, CLOSE_1000, isPending, nextTurn, numbered, open, peerBytes, rejectionOf, smallStream, terminateAll,

@@ -6,7 +6,7 @@ import { resolveLimits } from '../../src/connection/limits.js';
 import { Deflater } from '../../src/frame/deflater.js';
 import { Inflater, TAIL } from '../../src/frame/inflater.js';
 import { Random } from '../frame/random.js';
-import { decodeNaive, type DecodedFrame } from '../support/naive-codec.js';
+import { decodeNaive, type DecodedFrame } from '../support/codec/naive-codec.js';
 import { suite } from '../support/suite.js';
 import {
   assertClosed, CLOSE_1000, collect, countTimers, nextTurn, open, peerBytes, rejectionOf, roles,

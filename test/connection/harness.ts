@@ -9,10 +9,10 @@ import { HeaderFields } from '../../src/http/fields.js';
 import type { Close } from '../../src/errors.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
-import { hex } from '../support/cuts.js';
-import { FakeStream } from '../support/fake-stream.js';
-import { decodeNaive, encodeNaive } from '../support/naive-codec.js';
-import { SAMPLE_MASKING_KEY } from '../support/raw-client.js';
+import { hex } from '../support/codec/cuts.js';
+import { FakeStream } from '../support/peers/fake-stream.js';
+import { decodeNaive, encodeNaive } from '../support/codec/naive-codec.js';
+import { SAMPLE_MASKING_KEY } from '../support/peers/raw-client.js';
 
 export const roles: readonly Role[] = ['server', 'client'];
 

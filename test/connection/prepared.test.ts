@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import type { DeflateSettings } from '../../src/frame/deflater.js';
 import type { Frame } from '../../src/frame/encode.js';
 import { PreparedMessage } from '../../src/connection/prepared.js';
-import { hex } from '../support/cuts.js';
-import { inflateNaive } from '../support/naive-inflate.js';
+import { hex } from '../support/codec/cuts.js';
+import { inflateNaive } from '../support/codec/naive-inflate.js';
 import { suite } from '../support/suite.js';
 
 const test = suite('connection/prepared');

@@ -4,7 +4,7 @@ import { Protocol } from '../../src/connection/protocol.js';
 import type { ProtocolError, WebSocketError } from '../../src/errors.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
-import { hex } from '../support/cuts.js';
+import { hex } from '../support/codec/cuts.js';
 import { suite } from '../support/suite.js';
 import { ABNORMAL, CLOSE_1000, CLOSE_1001, CLOSE_1001_BYE, peerBytes, roles, unmask } from './harness.js';
 

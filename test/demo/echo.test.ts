@@ -1,7 +1,7 @@
 // The demo's routes over real sockets: what they answer, byte by byte where it is a WebSocket.
 import * as assert from 'uvu/assert';
 import { startDemo } from '../support/demo.js';
-import { httpRequest, RawClient, upgradeRequest, type RawResponse } from '../support/raw-client.js';
+import { httpRequest, RawClient, upgradeRequest, type RawResponse } from '../support/peers/raw-client.js';
 import { suite } from '../support/suite.js';
 
 const TEXT = 0x1;

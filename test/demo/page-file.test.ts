@@ -1,7 +1,7 @@
 // The files of a page: their types and policy, and who may read them.
 import * as assert from 'uvu/assert';
 import { addPageFiles, askOverHttp, pageFile } from '../../src/demo/page-file.js';
-import { httpRequest } from '../support/raw-client.js';
+import { httpRequest } from '../support/peers/raw-client.js';
 import { suite } from '../support/suite.js';
 import { assertResponse, get, request, serve } from '../server/harness.js';
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { addRaceRoutes, type Race, type RaceLimits } from '../../src/demo/race.js';
-import { httpRequest, RawClient, upgradeRequest } from '../support/raw-client.js';
+import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
 import { suite } from '../support/suite.js';
 import {
   assertRefusal, countTimers, FIRST_COMMENT, get, PLAIN_REFUSAL, serve, until, type Served,

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { ConnectionClosed } from '../../src/index.js';
 import { establish } from '../conformance/harness.js';
 import { isPending } from '../connection/harness.js';
-import { decodeNaive } from '../support/naive-codec.js';
+import { decodeNaive } from '../support/codec/naive-codec.js';
 import { suite } from '../support/suite.js';
 import { ABNORMAL, expectedOf, World } from './harness.js';
 import { directions, type Direction } from './proxy.js';

@@ -6,9 +6,9 @@ import { connect as connectTls, createServer as createTlsServer } from 'node:tls
 import * as assert from 'uvu/assert';
 import { connect, createServer, requireWebSocket, type Close, type Connection } from '../../src/index.js';
 import { certificate, privateKey } from '../support/certificate.js';
-import { hex } from '../support/cuts.js';
-import { upgradeRequest } from '../support/raw-client.js';
-import { acceptOf } from '../support/raw-server.js';
+import { hex } from '../support/codec/cuts.js';
+import { upgradeRequest } from '../support/peers/raw-client.js';
+import { acceptOf } from '../support/peers/raw-server.js';
 import { suite } from '../support/suite.js';
 
 const test = suite('faults: a write that fails');

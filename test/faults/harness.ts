@@ -7,7 +7,7 @@ import {
 } from '../../src/index.js';
 import { countTimers, until } from '../server/harness.js';
 import { certificate } from '../support/certificate.js';
-import { decodeNaive } from '../support/naive-codec.js';
+import { decodeNaive } from '../support/codec/naive-codec.js';
 import { FaultProxy, type Fault, type Link } from './proxy.js';
 
 /** How a connection ends without a Close frame. */

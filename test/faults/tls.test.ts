@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { createServer } from '../../src/index.js';
 import { isPending } from '../connection/harness.js';
 import { certificate, privateKey } from '../support/certificate.js';
-import { RawClient } from '../support/raw-client.js';
+import { RawClient } from '../support/peers/raw-client.js';
 import { suite } from '../support/suite.js';
 import { assertClean, assertEnding, World, type Outcome } from './harness.js';
 import { directions, type Fault } from './proxy.js';

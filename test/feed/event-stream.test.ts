@@ -5,7 +5,7 @@ import { eventStream, type ServerSentEvent } from '../../src/feed/event-stream.j
 import { createFeed } from '../../src/feed/feed.js';
 import { isPending, nextTurn } from '../connection/harness.js';
 import { Clock } from '../support/clock.js';
-import { RawClient } from '../support/raw-client.js';
+import { RawClient } from '../support/peers/raw-client.js';
 import { suite } from '../support/suite.js';
 import { countTimers, FIRST_COMMENT, gate, get, linesOf, serve, until, type Gate } from '../server/harness.js';
 

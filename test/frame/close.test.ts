@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { ProtocolError } from '../../src/errors.js';
 import { CloseCode, isCloseCode, parseClosePayload, serializeClosePayload } from '../../src/frame/close.js';
-import { hex } from '../support/cuts.js';
+import { hex } from '../support/codec/cuts.js';
 import { suite } from '../support/suite.js';
 
 const test = suite('frame/close');

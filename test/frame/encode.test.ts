@@ -1,7 +1,7 @@
 // One frame to the byte: alone and shared, masked and not; connection/output has the tables of all lengths.
 import * as assert from 'uvu/assert';
 import { encodeAlone, encodeShared, firstByte, lengthOf, writeFrame } from '../../src/frame/encode.js';
-import { hex } from '../support/cuts.js';
+import { hex } from '../support/codec/cuts.js';
 import { suite } from '../support/suite.js';
 
 const test = suite('frame/encode');

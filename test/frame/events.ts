@@ -4,8 +4,8 @@ import { FrameDecoder } from '../../src/frame/decode.js';
 import { Inflater } from '../../src/frame/inflater.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
-import { hex } from '../support/cuts.js';
-import { decodeNaive, encodeNaive } from '../support/naive-codec.js';
+import { hex } from '../support/codec/cuts.js';
+import { decodeNaive, encodeNaive } from '../support/codec/naive-codec.js';
 
 /** One call of the receiver, or the error that ended decoding. */
 export type FrameEvent =

@@ -6,7 +6,7 @@ import {
   parsePayloadLength, writeHeader,
 } from '../../src/frame/header.js';
 import type { Role } from '../../src/frame/opcode.js';
-import { hex } from '../support/cuts.js';
+import { hex } from '../support/codec/cuts.js';
 import { suite } from '../support/suite.js';
 
 const test = suite('frame/header');

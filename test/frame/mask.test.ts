@@ -1,8 +1,8 @@
 // The masker against a loop over single bytes, at every place of memory that it treats in another way.
 import * as assert from 'uvu/assert';
 import { copyMasked, createMaskingKey, rotateKey } from '../../src/frame/mask.js';
-import { hex } from '../support/cuts.js';
-import { mask } from '../support/naive-codec.js';
+import { hex } from '../support/codec/cuts.js';
+import { mask } from '../support/codec/naive-codec.js';
 import { suite } from '../support/suite.js';
 import { withRandom } from './random.js';
 

@@ -17,7 +17,7 @@ import type { Connection } from '../../src/connection/connection.js';
 import { HandshakeError, type Close } from '../../src/errors.js';
 import { Random } from '../frame/random.js';
 import { FakeSocket } from '../server/harness.js';
-import { hex } from '../support/cuts.js';
+import { hex } from '../support/codec/cuts.js';
 import {
   checkFrames, compressionOf, deliver, describeClose, describeMessage, fork, isReset, settle,
 } from './conversation.js';

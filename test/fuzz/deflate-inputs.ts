@@ -1,8 +1,8 @@
 // Compressed messages made by zlib, block by block, most of them right: chains that share a context, to be damaged.
 import { constants, deflateRawSync, type ZlibOptions } from 'node:zlib';
 import { Random } from '../frame/random.js';
-import { hex } from '../support/cuts.js';
-import { encodeNaive } from '../support/naive-codec.js';
+import { hex } from '../support/codec/cuts.js';
+import { encodeNaive } from '../support/codec/naive-codec.js';
 import { mutate } from './mutate.js';
 
 /** The payloads of messages, each of which may refer to those before. */

@@ -11,7 +11,7 @@
 import { Deflater } from '../../src/frame/deflater.js';
 import { Inflater, maxCompressedBytes, TAIL } from '../../src/frame/inflater.js';
 import type { Random } from '../frame/random.js';
-import { inflateNaive } from '../support/naive-inflate.js';
+import { inflateNaive } from '../support/codec/naive-inflate.js';
 import { countAllocated } from './allocations.js';
 import { deflateCorpus, frameMessages, generateMessages, splitMessages } from './deflate-inputs.js';
 import { describeError } from './documented.js';

@@ -1,6 +1,6 @@
 // Frames put together rule by rule, most of them right, for either role; the first byte of an input tells which.
 import type { Random } from '../frame/random.js';
-import { hex } from '../support/cuts.js';
+import { hex } from '../support/codec/cuts.js';
 import { payloads } from './deflate-inputs.js';
 import { mutate } from './mutate.js';
 

@@ -13,7 +13,7 @@ import { Inflater, type Context } from '../../src/frame/inflater.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
 import type { Random } from '../frame/random.js';
-import { decodeFirst } from '../support/naive-codec.js';
+import { decodeFirst } from '../support/codec/naive-codec.js';
 import { countAllocated } from './allocations.js';
 import { describeError, frameErrors } from './documented.js';
 import { frameCorpus, generateFrames } from './frame-inputs.js';

@@ -3,7 +3,7 @@
 // The invariant is the same; ws inflates by a stream, fragment by fragment, of which the further differences come.
 import { constants, inflateRawSync, type InflateRaw } from 'node:zlib';
 import type { Random } from '../frame/random.js';
-import { decodeFirst } from '../support/naive-codec.js';
+import { decodeFirst } from '../support/codec/naive-codec.js';
 import { frameMessages, generateMessages, splitMessages } from './deflate-inputs.js';
 import { frameCorpus, frameDictionary, generateFrameBytes } from './frame-inputs.js';
 import { modeOf, type Mode } from './frames.js';

@@ -1,7 +1,7 @@
 // The command `npm run fuzz`: runs the fuzzers, tells how fast they were, and how to repeat what they found.
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { hex } from '../support/cuts.js';
+import { hex } from '../support/codec/cuts.js';
 import { describe } from '../support/suite.js';
 import { checkInput, runCampaign, type CampaignOptions, type Failure } from './campaign.js';
 import type { Target } from './target.js';

@@ -18,7 +18,7 @@ import {
 } from '../../src/server/websocket.js';
 import { Random } from '../frame/random.js';
 import { FakeSocket } from '../server/harness.js';
-import { hex } from '../support/cuts.js';
+import { hex } from '../support/codec/cuts.js';
 import { checkFrames, compressionOf, deliver, describeClose, describeMessage, fork, settle } from './conversation.js';
 import { generateFrameBytes } from './frame-inputs.js';
 import { generateRequestHead, httpDictionary, requestCorpus } from './heads.js';

@@ -5,7 +5,7 @@ import { ResponseHeadParser, serializeRequestHead } from '../../src/http/message
 import type { ResponseHead } from '../../src/http/messages.js';
 import { offerUpgrade, toRecord, verifyUpgrade, type Offer } from '../../src/handshake/client.js';
 import { suite } from '../support/suite.js';
-import { SAMPLE_ACCEPT as ACCEPT, SAMPLE_KEY as KEY } from '../support/raw-client.js';
+import { SAMPLE_ACCEPT as ACCEPT, SAMPLE_KEY as KEY } from '../support/peers/raw-client.js';
 import { assertRefused, refusal } from './refusal.js';
 
 type Field = readonly [name: string, value: string];

@@ -7,7 +7,7 @@ import {
 } from '../../src/http/messages.js';
 import type { HeadLimits } from '../../src/http/head.js';
 import type { RequestHead } from '../../src/http/messages.js';
-import { assertEveryCut } from '../support/cuts.js';
+import { assertEveryCut } from '../support/codec/cuts.js';
 import { suite } from '../support/suite.js';
 import { assertRefused, parseHead } from '../handshake/refusal.js';
 

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { HandshakeError } from '../../src/errors.js';
 import { ResponseHeadParser } from '../../src/http/messages.js';
 import type { ResponseHead } from '../../src/http/messages.js';
-import { assertEveryCut } from '../support/cuts.js';
+import { assertEveryCut } from '../support/codec/cuts.js';
 import { suite } from '../support/suite.js';
 import { assertRefused } from '../handshake/refusal.js';
 

@@ -4,8 +4,8 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import * as assert from 'uvu/assert';
 import type { DeflateOptions, Message } from '../../src/index.js';
 import type { Role } from '../../src/frame/opcode.js';
-import { decodeNaive } from '../support/naive-codec.js';
-import { inflateNaive } from '../support/naive-inflate.js';
+import { decodeNaive } from '../support/codec/naive-codec.js';
+import { inflateNaive } from '../support/codec/naive-inflate.js';
 
 /** What both sides are to agree on, by name; each is an option of ours. */
 export const deflateSettings = {

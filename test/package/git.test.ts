@@ -7,9 +7,9 @@ import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
-import { npm } from '../support/stranger.js';
 import { suite } from '../support/suite.js';
 import { checkerPath } from './checkers.js';
+import { npm } from './stranger.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const run = promisify(execFile);

@@ -1,9 +1,9 @@
 // Those who lint packages find nothing wrong with ours: publint, and Are The Types Wrong.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { Stranger } from '../support/stranger.js';
 import { suite } from '../support/suite.js';
 import { checkerPath } from './checkers.js';
+import { Stranger } from './stranger.js';
 
 const run = promisify(execFile);
 

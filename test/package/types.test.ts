@@ -4,9 +4,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Stranger } from '../support/stranger.js';
 import { suite } from '../support/suite.js';
 import { checkerPath } from './checkers.js';
+import { Stranger } from './stranger.js';
 
 const run = promisify(execFile);
 

@@ -10,9 +10,9 @@ import type { Message } from '../../src/frame/message.js';
 import { countLiveBytes } from '../frame/memory.js';
 import { open, peerBytes, roles, terminateAll, type Opened } from '../connection/harness.js';
 import { countTimers, nextTurn, serve, serverSide, until } from '../server/harness.js';
-import { hex } from '../support/cuts.js';
-import { encodeNaive } from '../support/naive-codec.js';
-import { RawClient } from '../support/raw-client.js';
+import { hex } from '../support/codec/cuts.js';
+import { encodeNaive } from '../support/codec/naive-codec.js';
+import { RawClient } from '../support/peers/raw-client.js';
 import { suite } from '../support/suite.js';
 
 const test = suite('security: deflate');

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { RequestHeadParser, type RequestHead } from '../../src/http/messages.js';
 import { withoutKnownContent } from '../../src/server/condition.js';
 import { toResponse, type Reply } from '../../src/server/reply.js';
-import { httpRequest } from '../support/raw-client.js';
+import { httpRequest } from '../support/peers/raw-client.js';
 import { suite } from '../support/suite.js';
 import { assertResponse, get, nextTurn, request, serve } from './harness.js';
 

@@ -5,8 +5,8 @@ import type { Handler, WebSocketRoute } from '../../src/server/websocket.js';
 import { Server as NetServer, Socket, type AddressInfo } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { FakeStream } from '../support/fake-stream.js';
-import { httpRequest, type RawClient, type RawResponse } from '../support/raw-client.js';
+import { FakeStream } from '../support/peers/fake-stream.js';
+import { httpRequest, type RawClient, type RawResponse } from '../support/peers/raw-client.js';
 
 /** How long `until` waits, in milliseconds: longer than any machine needs. */
 const PATIENCE = 60_000;

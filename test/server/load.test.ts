@@ -2,8 +2,8 @@
 import * as assert from 'uvu/assert';
 import type { Connection } from '../../src/connection/connection.js';
 import { requireWebSocket, type WebSocketHandler } from '../../src/server/websocket.js';
-import { hex } from '../support/cuts.js';
-import { RawClient, upgradeRequest } from '../support/raw-client.js';
+import { hex } from '../support/codec/cuts.js';
+import { RawClient, upgradeRequest } from '../support/peers/raw-client.js';
 import { suite } from '../support/suite.js';
 import { gate, get, nextTurn, request, serve, serverSide, until, type Served } from './harness.js';
 

@@ -8,7 +8,7 @@ import { HandshakeError } from '../../src/errors.js';
 import { describeRefusal, unreadRequest, warnOfHandshakes, type RefusedRequest } from '../../src/server/refusal.js';
 import { createServer, type ServerOptions } from '../../src/server/server.js';
 import { requireWebSocket } from '../../src/server/websocket.js';
-import { httpRequest, RawClient, upgradeRequest } from '../support/raw-client.js';
+import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
 import { suite } from '../support/suite.js';
 import { gate, get, request, serve, type Served } from './harness.js';
 

@@ -11,7 +11,7 @@ import { createServer, type ServerOptions } from '../../src/server/server.js';
 import { acceptWebSocket, requireWebSocket } from '../../src/server/websocket.js';
 import { certificate, privateKey } from '../support/certificate.js';
 import { Clock } from '../support/clock.js';
-import { RawClient, upgradeRequest } from '../support/raw-client.js';
+import { RawClient, upgradeRequest } from '../support/peers/raw-client.js';
 import { suite } from '../support/suite.js';
 import { countTimers, gate, get, nextTurn, serve, serverSide, until, type Served } from './harness.js';
 

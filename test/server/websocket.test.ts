@@ -5,8 +5,8 @@ import { HandshakeError, type Close, type ConnectionClosed } from '../../src/err
 import { acceptWebSocket, requireWebSocket, type WebSocketHandler } from '../../src/server/websocket.js';
 import type { Request, WebSocketRequest } from '../../src/server/request.js';
 import type { ServerOptions } from '../../src/server/server.js';
-import { hex } from '../support/cuts.js';
-import { httpRequest, RawClient, SAMPLE_KEY, upgradeRequest, type FieldChanges } from '../support/raw-client.js';
+import { hex } from '../support/codec/cuts.js';
+import { httpRequest, RawClient, SAMPLE_KEY, upgradeRequest, type FieldChanges } from '../support/peers/raw-client.js';
 import { suite } from '../support/suite.js';
 import {
   assertRefusal, assertResponse, gate, get, nextTurn, PLAIN_REFUSAL, request, serve, serverSide, until, type Served,

@@ -1,7 +1,7 @@
 // The owner of a stream: told all that happens on it, until another takes over.
 import * as assert from 'uvu/assert';
 import { own, type StreamOwner } from '../../src/stream/owner.js';
-import { FakeStream } from '../support/fake-stream.js';
+import { FakeStream } from '../support/peers/fake-stream.js';
 import { suite } from '../support/suite.js';
 
 const test = suite('stream owner');

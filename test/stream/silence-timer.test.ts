@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import * as assert from 'uvu/assert';
 import { SilenceTimer } from '../../src/stream/silence-timer.js';
 import { ConnectionClosed, TimeoutError, WebSocketError } from '../../src/errors.js';
-import { createFakePair } from '../support/fake-stream.js';
+import { createFakePair } from '../support/peers/fake-stream.js';
 import { suite } from '../support/suite.js';
 import {
   ABNORMAL, assertClosed, CLOSE_1000, countTimers, isPending, nextTurn, numbered, open, peerBytes, rejectionOf, roles,

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { holdWriteErrors } from '../../src/stream/write-errors.js';
-import { FakeStream } from '../support/fake-stream.js';
+import { FakeStream } from '../support/peers/fake-stream.js';
 import { suite } from '../support/suite.js';
 
 const test = suite('holdWriteErrors');

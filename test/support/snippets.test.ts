@@ -3,7 +3,7 @@ import { rejects } from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
-import { RawClient } from './raw-client.js';
+import { RawClient } from './peers/raw-client.js';
 import { extractSnippets, performStep, type Snippet } from './snippets.js';
 import { suite } from './suite.js';
 

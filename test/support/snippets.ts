@@ -16,7 +16,7 @@
 // end stands the status and perhaps the body, or the close code if it is the server that closes.
 // A server runs until the next one of the document starts, so that a printing program below it may connect to it.
 
-import { httpRequest, RawClient, upgradeRequest } from './raw-client.js';
+import { httpRequest, RawClient, upgradeRequest } from './peers/raw-client.js';
 
 /** One connection to a server, and what it must answer. */
 export interface Step {

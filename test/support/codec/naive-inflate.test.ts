@@ -1,12 +1,12 @@
 // The judge of DEFLATE, by the examples of RFC 7692 §7.2.3 and by zlib.
 import { constants, deflateRawSync } from 'node:zlib';
 import * as assert from 'uvu/assert';
-import { withRandom } from '../frame/random.js';
+import { withRandom } from '../../frame/random.js';
+import { suite } from '../suite.js';
 import { hex } from './cuts.js';
 import { inflateNaive } from './naive-inflate.js';
-import { suite } from './suite.js';
 
-const test = suite('support/naive-inflate');
+const test = suite('naive-inflate');
 
 const EXAMPLES: [name: string, bytes: string, text: string, isFinal: boolean][] = [
   ['a fixed block', 'f2 48 cd c9 c9 07 00 0000ffff', 'Hello', false],

@@ -1,7 +1,7 @@
 // A peer that speaks bytes: a TCP socket with a hand-written handshake and the naive frame codec.
 import { once } from 'node:events';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
-import { decodeFirst, encodeNaive, type DecodedFrame } from './naive-codec.js';
+import { decodeFirst, encodeNaive, type DecodedFrame } from '../codec/naive-codec.js';
 
 /** An HTTP response, parsed by hand. Names of header fields are in lower case, repeated fields are joined by `, `. */
 export interface RawResponse {

@@ -3,9 +3,9 @@ import { rejects } from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import * as assert from 'uvu/assert';
-import { hex } from './cuts.js';
+import { hex } from '../codec/cuts.js';
+import { suite } from '../suite.js';
 import { httpRequest, RawClient, SAMPLE_ACCEPT, SAMPLE_KEY, upgradeRequest } from './raw-client.js';
-import { suite } from './suite.js';
 
 /** Serves each connection with `serve` while `use` runs. */
 async function withServer(serve: (socket: Socket) => void, use: (port: number) => Promise<void>): Promise<void> {

@@ -2,8 +2,8 @@
 // uvu's `throws` lets failed assertions through.
 import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
+import { suite } from '../suite.js';
 import { assertEveryCut, hex } from './cuts.js';
-import { suite } from './suite.js';
 
 const bytes = hex('01 02 03 04');
 

@@ -1,10 +1,10 @@
 // The raw server accepts, reads requests to the byte, and answers the handshake of RFC 6455 §1.3.
 import * as assert from 'uvu/assert';
+import { suite } from '../suite.js';
 import { RawClient, SAMPLE_ACCEPT, SAMPLE_KEY, upgradeRequest } from './raw-client.js';
 import { acceptOf, RawServer, readRequest, switchingProtocols } from './raw-server.js';
-import { suite } from './suite.js';
 
-const rawServer = suite('support/raw-server');
+const rawServer = suite('raw-server');
 
 rawServer('the answers of RFC 6455 §1.3 and of the key in §4.1 item 7', () => {
   assert.is(acceptOf(SAMPLE_KEY), SAMPLE_ACCEPT);

@@ -1,8 +1,8 @@
 // The reference codec against the examples that RFC 6455 §5.7 spells out.
 import * as assert from 'uvu/assert';
+import { suite } from '../suite.js';
 import { hex } from './cuts.js';
 import { decodeFirst, decodeNaive, encodeNaive, mask, type FrameToEncode } from './naive-codec.js';
-import { suite } from './suite.js';
 
 const maskingKey = hex('37 fa 21 3d');
 

@@ -2,9 +2,9 @@
 import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { hex } from './cuts.js';
+import { hex } from '../codec/cuts.js';
+import { suite } from '../suite.js';
 import { createFakePair, FakeStream } from './fake-stream.js';
-import { suite } from './suite.js';
 
 function strings(chunks: readonly Buffer[]): string[] {
   return chunks.map((chunk) => chunk.toString());
