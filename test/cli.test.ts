@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { program, run } from './cli/harness.js';
-import { suite } from './support/suite.js';
+import { suite } from './runner/suite.js';
 
 const description = fileURLToPath(new URL('../../package.json', import.meta.url));
 

@@ -5,7 +5,7 @@ import {
   type Close,
 } from '../src/errors.js';
 import { Run } from './cli/harness.js';
-import { suite } from './support/suite.js';
+import { suite } from './runner/suite.js';
 
 const errors = suite('errors');
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import * as twobyte from '../src/index.js';
-import { isOnlyTypes } from './support/coverage.js';
-import { suite } from './support/suite.js';
+import { isOnlyTypes } from './runner/coverage.js';
+import { suite } from './runner/suite.js';
 
 /** Every name that users can import, in the order of its characters. A change here is a change of the public API. */
 const publicValues: readonly string[] = [

@@ -8,8 +8,8 @@ import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import * as twobyte from '../src/index.js';
 import { Stranger } from './package/stranger.js';
+import { suite } from './runner/suite.js';
 import { extractSnippets } from './support/snippets.js';
-import { suite } from './support/suite.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const run = promisify(execFile);

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { packagePath } from './interop/packages.js';
-import { suite } from './support/suite.js';
+import { suite } from './runner/suite.js';
 
 interface Result {
   readonly exitCode: number;
@@ -40,7 +40,7 @@ import { connect, createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as uvu from ${JSON.stringify(import.meta.resolve('uvu'))};
 import * as assert from ${JSON.stringify(import.meta.resolve('uvu/assert'))};
-import { requirePeer, skip, suite } from ${JSON.stringify(new URL('./support/suite.js', import.meta.url).href)};
+import { requirePeer, skip, suite } from ${JSON.stringify(new URL('./runner/suite.js', import.meta.url).href)};
 `;
 
 /** A file with one suite of these lines. */
@@ -71,7 +71,7 @@ const cases: readonly Case[] = [
     exitCode: 1,
     lastLine: '1 passed, 1 failed',
     shows: ['FAIL one.test.js (1)', 'one: bad\n', 'Assertion: unlike', 'Expected:', '++', 'one.test.js:11:'],
-    hides: ['node:internal', 'node_modules/uvu', 'support/suite', 'support/run-file'],
+    hides: ['node:internal', 'node_modules/uvu', 'runner/suite', 'runner/run-file'],
   },
   {
     name: 'what failed is told again at the end, and how many files passed',

@@ -7,9 +7,9 @@ import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { exceptionOf } from './exceptions.js';
-import { readCoverage } from './support/coverage.js';
-import { describe, type TestEvent } from './support/suite.js';
+import { readCoverage } from './runner/coverage.js';
+import { exceptionOf } from './runner/exceptions.js';
+import { describe, type TestEvent } from './runner/suite.js';
 
 const FILES_AT_ONCE = 2;
 
@@ -77,10 +77,10 @@ class FileReport {
       this.fail('tests that never ran', `${[...this.#waiting].join('\n')}\n(is \`.run()\` missing, or too early?)`);
     }
     if (this.#total !== null && this.#total > this.#registered) {
-      this.fail('unknown tests', 'some were made with the suite of uvu itself: use test/support/suite.ts');
+      this.fail('unknown tests', 'some were made with the suite of uvu itself: use test/runner/suite.ts');
     }
     if (this.failures.length > 0) return;
-    if (this.#registered === 0) this.fail('no test', 'the file has no test made with test/support/suite.ts');
+    if (this.#registered === 0) this.fail('no test', 'the file has no test made with test/runner/suite.ts');
     if (ending !== 'exit code 0') this.fail('at the end', ending);
   }
 }
@@ -94,7 +94,7 @@ async function runFile(folder: string, path: string): Promise<FileReport> {
     return report;
   }
   const file = join(folder, path);
-  const child = fork(join(here, 'support', 'run-file.js'), [file], {
+  const child = fork(join(here, 'runner', 'run-file.js'), [file], {
     execArgv: ['--enable-source-maps'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

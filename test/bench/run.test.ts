@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const test = suite('bench: the list');
 

@@ -2,7 +2,7 @@
 import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { CommandError, messageLimit, parse, seconds, wholeNumber } from '../../src/cli/arguments.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const numbers = suite('cli/arguments');
 

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
+import { suite } from '../runner/suite.js';
 import { certificate, privateKey } from '../support/certificate.js';
 import { startDemo } from '../support/demo.js';
 import type { RawClient } from '../support/peers/raw-client.js';
 import { RawServer, readRequest } from '../support/peers/raw-server.js';
-import { suite } from '../support/suite.js';
 import { program, Run, run, type Ending } from './harness.js';
 
 const TEXT = 0x1;

@@ -4,7 +4,7 @@ import { PassThrough, Readable, Writable } from 'node:stream';
 import * as assert from 'uvu/assert';
 import { CommandError } from '../../src/cli/arguments.js';
 import { Pipe, readLines } from '../../src/cli/pipe.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 async function collect(lines: AsyncIterable<Buffer>): Promise<string[]> {
   const collected: string[] = [];

@@ -1,7 +1,7 @@
 // Text from a peer: what a terminal would obey is made visible.
 import * as assert from 'uvu/assert';
 import { firstLine, printable } from '../../src/cli/printable.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const texts = suite('cli/printable');
 

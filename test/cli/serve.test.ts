@@ -4,8 +4,8 @@ import { createServer, type AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import * as assert from 'uvu/assert';
 import { origin } from '../../src/cli/serve.js';
+import { suite } from '../runner/suite.js';
 import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
 import { Run, run, type Environment } from './harness.js';
 
 const mistaken = suite('cli/serve: mistakes');

@@ -1,9 +1,9 @@
 // How the commands end: Ctrl-C closes, and stops at once when it is pressed again.
 import { setTimeout as delay } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
+import { suite } from '../runner/suite.js';
 import { RawClient } from '../support/peers/raw-client.js';
 import { RawServer } from '../support/peers/raw-server.js';
-import { suite } from '../support/suite.js';
 import { Run } from './harness.js';
 
 const ended = suite('cli/signals: serve');

@@ -5,7 +5,7 @@ import { RawClient } from '../support/peers/raw-client.js';
 import { RawServer } from '../support/peers/raw-server.js';
 import { requireProgram } from '../interop/programs.js';
 import { PYTHON } from '../interop/python.js';
-import { requirePeer, suite } from '../support/suite.js';
+import { requirePeer, suite } from '../runner/suite.js';
 import { program, Run } from './harness.js';
 
 /** Debian's own, as in test/interop. */

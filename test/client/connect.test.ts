@@ -12,12 +12,12 @@ import { connect, type ConnectOptions } from '../../src/client/connect.js';
 import { ProtocolError, TimeoutError } from '../../src/errors.js';
 import { createServer } from '../../src/server/server.js';
 import { requireWebSocket } from '../../src/server/websocket.js';
+import { requirePeer, suite } from '../runner/suite.js';
 import { serve } from '../server/harness.js';
 import { Clock } from '../support/clock.js';
 import { encodeNaive } from '../support/codec/naive-codec.js';
 import { RawClient } from '../support/peers/raw-client.js';
 import { RawServer } from '../support/peers/raw-server.js';
-import { requirePeer, suite } from '../support/suite.js';
 import {
   acceptUpgrade, assertClosed, assertEnded, assertRefused, collect, echo, failure, openPair, readRequest,
   switching, upgrade,

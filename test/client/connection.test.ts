@@ -4,8 +4,8 @@ import { connect } from '../../src/client/connect.js';
 import type { Connection } from '../../src/connection/connection.js';
 import { ConnectionClosed, ProtocolError, TimeoutError, WebSocketError } from '../../src/errors.js';
 import { requireWebSocket } from '../../src/server/websocket.js';
+import { suite } from '../runner/suite.js';
 import { gate, nextTurn, serve, until, type Gate, type Served } from '../server/harness.js';
-import { suite } from '../support/suite.js';
 import { assertClosed, assertEnded, collect, failure, openPair } from './harness.js';
 
 const closing = suite('client/connection: closing');

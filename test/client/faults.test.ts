@@ -6,8 +6,8 @@ import * as assert from 'uvu/assert';
 import { connect } from '../../src/client/connect.js';
 import type { Connection } from '../../src/connection/connection.js';
 import { HandshakeError } from '../../src/errors.js';
+import { suite } from '../runner/suite.js';
 import { RawServer } from '../support/peers/raw-server.js';
-import { suite } from '../support/suite.js';
 import { collect, readRequest, switching } from './harness.js';
 
 const test = suite('client/faults', { timeout: 120_000 });

@@ -7,9 +7,9 @@ import type { ConnectOptions } from '../../src/client/connect.js';
 import { reconnect, type ReconnectOptions, type Retry } from '../../src/client/reconnect.js';
 import type { Connection } from '../../src/connection/connection.js';
 import { ConnectionClosed, HandshakeError, TimeoutError } from '../../src/errors.js';
+import { suite } from '../runner/suite.js';
 import { Clock } from '../support/clock.js';
 import { RawServer } from '../support/peers/raw-server.js';
-import { suite } from '../support/suite.js';
 import { warningsOf } from '../support/warnings.js';
 import { acceptUpgrade, assertEnded, failure, readRequest, switching, upgrade } from './harness.js';
 

@@ -4,8 +4,8 @@ import { getEventListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { receiveBody, receiveResponse, waitFor, type ReceivedResponse } from '../../src/client/response.js';
+import { suite } from '../runner/suite.js';
 import { FakeStream } from '../support/peers/fake-stream.js';
-import { suite } from '../support/suite.js';
 import { assertRefused, failure } from './harness.js';
 
 const test = suite('client/response');

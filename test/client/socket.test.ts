@@ -11,11 +11,11 @@ import { addressOf, credentialsOf } from '../../src/client/socket.js';
 import { HandshakeError, TimeoutError } from '../../src/errors.js';
 import { createServer } from '../../src/server/server.js';
 import { requireWebSocket, type WebSocketRoute } from '../../src/server/websocket.js';
+import { suite } from '../runner/suite.js';
 import { serve } from '../server/harness.js';
 import { certificate, privateKey } from '../support/certificate.js';
 import { Clock } from '../support/clock.js';
 import { RawServer } from '../support/peers/raw-server.js';
-import { suite } from '../support/suite.js';
 import { acceptUpgrade, assertEnded, assertRefused, echo, failure, readRequest } from './harness.js';
 
 const TLS = { key: privateKey, cert: certificate };

@@ -1,7 +1,7 @@
 // Holds docs/conformance.md and the tests together: each requirement has its tests, each test its requirement.
 import { readdirSync, readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
-import { listTests, suite } from '../support/suite.js';
+import { listTests, suite } from '../runner/suite.js';
 
 const HEADER = '| id | level | requirement | client | server |';
 const REASON_HEADER = '| id | role | reason |';

@@ -4,11 +4,11 @@ import * as assert from 'uvu/assert';
 import { connect, createServer, requireWebSocket, ProtocolError, type Connection } from '../../src/index.js';
 import type { ConnectOptions, ServerOptions, WebSocketOptions } from '../../src/index.js';
 import { peerBytes, terminateAll, unmask } from '../connection/harness.js';
+import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
 import { decodeNaive, mask, type DecodedFrame } from '../support/codec/naive-codec.js';
 import { RawClient, SAMPLE_MASKING_KEY } from '../support/peers/raw-client.js';
 import { RawServer } from '../support/peers/raw-server.js';
-import { suite } from '../support/suite.js';
 
 export type Role = 'server' | 'client';
 

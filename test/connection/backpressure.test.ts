@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import * as assert from 'uvu/assert';
 import type { Connection } from '../../src/connection/connection.js';
 import { ConnectionClosed, WebSocketError } from '../../src/errors.js';
+import { suite } from '../runner/suite.js';
 import { createFakePair } from '../support/peers/fake-stream.js';
-import { suite } from '../support/suite.js';
 import {
   ABNORMAL, CLOSE_1000, isPending, nextTurn, numbered, open, peerBytes, rejectionOf, smallStream, terminateAll,
   textFrames, type Opened,

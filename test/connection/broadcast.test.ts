@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import { broadcast, prepare } from '../../src/connection/broadcast.js';
 import type { Deflate } from '../../src/connection/deflate.js';
 import { Inflater, TAIL } from '../../src/frame/inflater.js';
+import { suite } from '../runner/suite.js';
 import { decodeNaive } from '../support/codec/naive-codec.js';
-import { suite } from '../support/suite.js';
 import {
   isPending, nextTurn, open, roles, smallStream, terminateAll, textFrames, unhandledRejections, type Opened,
 } from './harness.js';

@@ -1,7 +1,7 @@
 // What of a connection's inside its users can reach: nothing. What it does is in backpressure, closing and connection.
 import * as assert from 'uvu/assert';
 import { Connection } from '../../src/connection/connection.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { open, terminateAll } from './harness.js';
 
 const test = suite('Channel');

@@ -1,8 +1,8 @@
 // Every way in which a connection ends: who begins, timeouts, resets, and what stays readable.
 import * as assert from 'uvu/assert';
 import { ConnectionClosed, ProtocolError, TimeoutError, type Close, type WebSocketError } from '../../src/errors.js';
+import { suite } from '../runner/suite.js';
 import { FakeStream } from '../support/peers/fake-stream.js';
-import { suite } from '../support/suite.js';
 import {
   ABNORMAL, assertClosed, CLOSE_1000, CLOSE_1001, CLOSE_1001_BYE, collect, countTimers, isPending, nextTurn, numbered,
   open, peerBytes, rejectionOf, roles, smallStream, terminateAll, textFrames, unhandledRejections, type Opened,

@@ -2,9 +2,9 @@
 import * as assert from 'uvu/assert';
 import type { Sendable } from '../../src/connection/sendable.js';
 import { ConnectionClosed, ProtocolError, TimeoutError } from '../../src/errors.js';
+import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
 import { decodeNaive } from '../support/codec/naive-codec.js';
-import { suite } from '../support/suite.js';
 import {
   ABNORMAL, assertClosed, CLOSE_1000, CLOSE_1001_BYE, collect, isPending, nextTurn, numbered, open, peerBytes,
   rejectionOf, request, roles, smallStream, terminateAll, textFrames, unhandledRejections,

@@ -1,7 +1,7 @@
 // Promises that are settled from outside: by their first settling, and in silence if nobody looks.
 import * as assert from 'uvu/assert';
 import { defer, quiet } from '../../src/connection/deferred.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { rejectionOf, unhandledRejections } from './harness.js';
 
 const test = suite('deferred');

@@ -6,8 +6,8 @@ import { resolveLimits } from '../../src/connection/limits.js';
 import { Deflater } from '../../src/frame/deflater.js';
 import { Inflater, TAIL } from '../../src/frame/inflater.js';
 import { Random } from '../frame/random.js';
+import { suite } from '../runner/suite.js';
 import { decodeNaive, type DecodedFrame } from '../support/codec/naive-codec.js';
-import { suite } from '../support/suite.js';
 import {
   assertClosed, CLOSE_1000, collect, countTimers, nextTurn, open, peerBytes, rejectionOf, roles,
   terminateAll, type Opened,

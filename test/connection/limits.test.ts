@@ -2,7 +2,7 @@
 import { constants } from 'node:buffer';
 import * as assert from 'uvu/assert';
 import { milliseconds, resolveLimits, wholeNumber, type ConnectionOptions } from '../../src/connection/limits.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const test = suite('limits');
 

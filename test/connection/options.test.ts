@@ -4,7 +4,7 @@ import { checkNames } from '../../src/connection/options.js';
 import {
   acceptWebSocket, broadcast, connect, createFeed, createServer, reconnect, requireWebSocket,
 } from '../../src/index.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const options = suite('connection/options');
 

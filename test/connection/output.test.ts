@@ -5,7 +5,7 @@ import { encodeShared } from '../../src/frame/encode.js';
 import type { Role } from '../../src/frame/opcode.js';
 import { hex } from '../support/codec/cuts.js';
 import { decodeNaive, encodeNaive, mask } from '../support/codec/naive-codec.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { MASKING_KEY } from '../frame/events.js';
 import { withRandom, type Random } from '../frame/random.js';
 

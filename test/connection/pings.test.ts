@@ -1,7 +1,7 @@
 // Which pings a pong answers (RFC 6455 §5.5.3).
 import * as assert from 'uvu/assert';
 import { Pings } from '../../src/connection/pings.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { isPending, rejectionOf } from './harness.js';
 
 const test = suite('Pings');

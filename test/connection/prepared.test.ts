@@ -5,7 +5,7 @@ import type { Frame } from '../../src/frame/encode.js';
 import { PreparedMessage } from '../../src/connection/prepared.js';
 import { hex } from '../support/codec/cuts.js';
 import { inflateNaive } from '../support/codec/naive-inflate.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const test = suite('connection/prepared');
 

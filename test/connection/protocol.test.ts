@@ -4,8 +4,8 @@ import { Protocol } from '../../src/connection/protocol.js';
 import type { ProtocolError, WebSocketError } from '../../src/errors.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
+import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
-import { suite } from '../support/suite.js';
 import { ABNORMAL, CLOSE_1000, CLOSE_1001, CLOSE_1001_BYE, peerBytes, roles, unmask } from './harness.js';
 
 /** A protocol, what it handed on, and what it sent. Frames are given in hexadecimal as they are without a mask. */

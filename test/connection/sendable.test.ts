@@ -2,7 +2,7 @@
 import { runInNewContext } from 'node:vm';
 import * as assert from 'uvu/assert';
 import { toPayload, type Sendable } from '../../src/connection/sendable.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const test = suite('toPayload');
 

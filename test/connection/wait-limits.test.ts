@@ -2,8 +2,8 @@
 import { getEventListeners, setMaxListeners } from 'node:events';
 import * as assert from 'uvu/assert';
 import { limitWait, whenAborted, type WaitLimits } from '../../src/connection/wait-limits.js';
+import { suite } from '../runner/suite.js';
 import { Clock } from '../support/clock.js';
-import { suite } from '../support/suite.js';
 import { warningsOf } from '../support/warnings.js';
 
 const test = suite('connection/wait-limits');

@@ -3,7 +3,7 @@ import { getEventListeners, setMaxListeners } from 'node:events';
 import * as assert from 'uvu/assert';
 import { WaitQueue } from '../../src/connection/wait-queue.js';
 import { TimeoutError } from '../../src/errors.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { warningsOf } from '../support/warnings.js';
 import { countTimers, isPending, rejectionOf } from './harness.js';
 

@@ -1,8 +1,8 @@
 // What a promise of `send` and of `flushed` stands for, and what becomes of bytes that change or go away.
 import * as assert from 'uvu/assert';
 import { ConnectionClosed, WebSocketError } from '../../src/errors.js';
+import { suite } from '../runner/suite.js';
 import { createFakePair } from '../support/peers/fake-stream.js';
-import { suite } from '../support/suite.js';
 import {
   ABNORMAL, assertClosed, CLOSE_1000, collect, isPending, nextTurn, open, rejectionOf, smallStream, terminateAll,
 } from './harness.js';

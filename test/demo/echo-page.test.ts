@@ -1,8 +1,8 @@
 // The demo's page as text: what every page promises, and what its own script relies on.
 import * as assert from 'uvu/assert';
 import { page, pageFiles } from '../../src/demo/echo-page.js';
+import { suite } from '../runner/suite.js';
 import { all, checkPage, textOf, type Page } from '../support/page-checks.js';
-import { suite } from '../support/suite.js';
 
 const paths = { html: '/home/', style: '/home/style.css', script: '/home/script.js' };
 

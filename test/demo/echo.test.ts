@@ -1,8 +1,8 @@
 // The demo's routes over real sockets: what they answer, byte by byte where it is a WebSocket.
 import * as assert from 'uvu/assert';
+import { suite } from '../runner/suite.js';
 import { startDemo } from '../support/demo.js';
 import { httpRequest, RawClient, upgradeRequest, type RawResponse } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
 
 const TEXT = 0x1;
 const BINARY = 0x2;

@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { addPageFiles, askOverHttp, pageFile } from '../../src/demo/page-file.js';
 import { httpRequest } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { assertResponse, get, request, serve } from '../server/harness.js';
 
 const files = suite('page file');

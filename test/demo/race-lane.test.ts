@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { Lane } from '../../src/demo/race-lane.js';
 import type { Request } from '../../src/server/request.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 /** A request whose counts are the test's. */
 function requestOf(bytesRead: number): { exchange: Request['exchange'] & { bytesWritten: number; isOver: boolean } } {

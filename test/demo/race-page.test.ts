@@ -1,8 +1,8 @@
 // The page of the race as text: what every page promises, and what a person needs to find their way.
 import * as assert from 'uvu/assert';
 import { pageFiles } from '../../src/demo/race-page.js';
+import { suite } from '../runner/suite.js';
 import { all, checkPage, textOf, type Page } from '../support/page-checks.js';
-import { suite } from '../support/suite.js';
 
 const paths = { html: '/race/', style: '/race/style.css', script: '/race/script.js' };
 const lanes = ['polling', 'long-polling', 'streaming', 'websocket'];

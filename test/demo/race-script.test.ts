@@ -2,8 +2,8 @@
 import * as assert from 'uvu/assert';
 import { pageFiles } from '../../src/demo/race-page.js';
 import { script } from '../../src/demo/race-script.js';
+import { suite } from '../runner/suite.js';
 import { all } from '../support/page-checks.js';
-import { suite } from '../support/suite.js';
 
 const html = String(pageFiles['/race/']!.body);
 const style = String(pageFiles['/race/style.css']!.body);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { addRaceRoutes, type Race, type RaceLimits } from '../../src/demo/race.js';
 import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import {
   assertRefusal, countTimers, FIRST_COMMENT, get, PLAIN_REFUSAL, serve, until, type Served,
 } from '../server/harness.js';

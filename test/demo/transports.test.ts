@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { createFeed, Feed } from '../../src/feed/feed.js';
 import { addTransportRoutes } from '../../src/demo/transports.js';
 import { httpRequest, RawClient } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { assertResponse, FIRST_COMMENT, get, serve, until, type Served } from '../server/harness.js';
 
 async function serveFeed(feed: Feed<string>): Promise<Served> {

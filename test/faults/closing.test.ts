@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import { ConnectionClosed } from '../../src/index.js';
 import { establish } from '../conformance/harness.js';
 import { isPending } from '../connection/harness.js';
+import { suite } from '../runner/suite.js';
 import { decodeNaive } from '../support/codec/naive-codec.js';
-import { suite } from '../support/suite.js';
 import { ABNORMAL, expectedOf, World } from './harness.js';
 import { directions, type Direction } from './proxy.js';
 

@@ -4,7 +4,7 @@ import { ConnectionClosed, TimeoutError, type Close } from '../../src/errors.js'
 import {
   ABNORMAL, countTimers, isPending, nextTurn, open, peerBytes, roles, smallStream, terminateAll, unmask, type Opened,
 } from '../connection/harness.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { expectedOf } from './harness.js';
 
 /** Text `one`, a ping, text `two` in two fragments, and Close with 1000 and the reason `bye`. */

@@ -5,11 +5,11 @@ import { connect as connectTcp, createServer as createTcpServer } from 'node:net
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import * as assert from 'uvu/assert';
 import { connect, createServer, requireWebSocket, type Close, type Connection } from '../../src/index.js';
+import { suite } from '../runner/suite.js';
 import { certificate, privateKey } from '../support/certificate.js';
 import { hex } from '../support/codec/cuts.js';
 import { upgradeRequest } from '../support/peers/raw-client.js';
 import { acceptOf } from '../support/peers/raw-server.js';
-import { suite } from '../support/suite.js';
 
 const test = suite('faults: a write that fails');
 

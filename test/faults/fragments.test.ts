@@ -4,10 +4,10 @@
 import * as assert from 'uvu/assert';
 import { connect } from '../../src/index.js';
 import { isPending, peerBytes } from '../connection/harness.js';
+import { suite } from '../runner/suite.js';
 import { decodeNaive } from '../support/codec/naive-codec.js';
 import { RawClient, upgradeRequest } from '../support/peers/raw-client.js';
 import { RawServer, readRequest, switchingProtocols } from '../support/peers/raw-server.js';
-import { suite } from '../support/suite.js';
 import { assertAtMost, expectedOf, talk, World, type Side } from './harness.js';
 import { FaultProxy, type Direction, type Fault, type Link } from './proxy.js';
 

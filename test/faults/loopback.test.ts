@@ -5,7 +5,7 @@
 // who waits in `wait`, `send` or `ping` is told; no socket, timer or unhandled rejection is left; the next client is
 // served.
 import * as assert from 'uvu/assert';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { assertAtMost, assertClean, expectedOf, World, type Closer, type Outcome } from './harness.js';
 import { directions, type Direction } from './proxy.js';
 import { isPending } from '../connection/harness.js';

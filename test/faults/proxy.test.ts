@@ -1,9 +1,9 @@
 // The proxy does what its name says: passes on, and fails at the byte and in the way that it was told.
 import * as assert from 'uvu/assert';
 import { isPending } from '../connection/harness.js';
+import { suite } from '../runner/suite.js';
 import { RawClient } from '../support/peers/raw-client.js';
 import { RawServer } from '../support/peers/raw-server.js';
-import { suite } from '../support/suite.js';
 import { FaultProxy, type Fault, type Link } from './proxy.js';
 
 const test = suite('faults: the proxy');

@@ -5,9 +5,9 @@ import { connect as connectTls } from 'node:tls';
 import * as assert from 'uvu/assert';
 import { createServer } from '../../src/index.js';
 import { isPending } from '../connection/harness.js';
+import { suite } from '../runner/suite.js';
 import { certificate, privateKey } from '../support/certificate.js';
 import { RawClient } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
 import { assertClean, assertEnding, World, type Outcome } from './harness.js';
 import { directions, type Fault } from './proxy.js';
 

@@ -6,7 +6,7 @@ import { createFeed } from '../../src/feed/feed.js';
 import { isPending, nextTurn } from '../connection/harness.js';
 import { Clock } from '../support/clock.js';
 import { RawClient } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { countTimers, FIRST_COMMENT, gate, get, linesOf, serve, until, type Gate } from '../server/harness.js';
 
 type Event = string | ServerSentEvent;

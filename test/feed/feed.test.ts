@@ -4,7 +4,7 @@ import { getEventListeners, setMaxListeners } from 'node:events';
 import * as assert from 'uvu/assert';
 import { createFeed, type Feed, type Update } from '../../src/feed/feed.js';
 import { isPending, nextTurn, rejectionOf } from '../connection/harness.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { warningsOf } from '../support/warnings.js';
 import { countTimers } from '../server/harness.js';
 

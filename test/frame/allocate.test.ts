@@ -1,8 +1,8 @@
 // What is kept holds no more memory than it needs.
 import * as assert from 'uvu/assert';
 import { allocate, copyOf } from '../../src/frame/allocate.js';
+import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
-import { suite } from '../support/suite.js';
 
 const test = suite('frame/allocate');
 

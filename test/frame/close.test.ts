@@ -2,8 +2,8 @@
 import * as assert from 'uvu/assert';
 import { ProtocolError } from '../../src/errors.js';
 import { CloseCode, isCloseCode, parseClosePayload, serializeClosePayload } from '../../src/frame/close.js';
+import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
-import { suite } from '../support/suite.js';
 
 const test = suite('frame/close');
 

@@ -6,9 +6,9 @@ import { FrameDecoder } from '../../src/frame/decode.js';
 import { Inflater } from '../../src/frame/inflater.js';
 import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
+import { suite } from '../runner/suite.js';
 import { assertEveryCut, hex } from '../support/codec/cuts.js';
 import { encodeNaive, type FrameToEncode } from '../support/codec/naive-codec.js';
-import { suite } from '../support/suite.js';
 import {
   binary, control, decodeFrames, failure, findFailure, forEachRole, lendPieces, maskFrames, text, type FrameEvent,
 } from './events.js';

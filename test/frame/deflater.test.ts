@@ -3,9 +3,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createInflateRaw, type InflateRaw } from 'node:zlib';
 import * as assert from 'uvu/assert';
 import { Deflater, OFF_LOOP_FROM_BYTES, type DeflateSettings } from '../../src/frame/deflater.js';
+import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
 import { inflateNaive } from '../support/codec/naive-inflate.js';
-import { suite } from '../support/suite.js';
 import { withRandom } from './random.js';
 
 const test = suite('frame/deflater');

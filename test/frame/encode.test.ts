@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { encodeAlone, encodeShared, firstByte, lengthOf, writeFrame } from '../../src/frame/encode.js';
 import { hex } from '../support/codec/cuts.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const test = suite('frame/encode');
 

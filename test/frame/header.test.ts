@@ -6,8 +6,8 @@ import {
   parsePayloadLength, writeHeader,
 } from '../../src/frame/header.js';
 import type { Role } from '../../src/frame/opcode.js';
+import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
-import { suite } from '../support/suite.js';
 
 const test = suite('frame/header');
 

@@ -3,8 +3,8 @@ import { constants, createDeflateRaw, deflateRawSync, inflateRawSync, type Defla
 import * as assert from 'uvu/assert';
 import { ProtocolError } from '../../src/errors.js';
 import { canTakeOver, heedsDictionary, Inflater, maxCompressedBytes, TAIL } from '../../src/frame/inflater.js';
+import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
-import { suite } from '../support/suite.js';
 import { countAllocatedBytes } from './memory.js';
 import { withRandom } from './random.js';
 

@@ -1,9 +1,9 @@
 // The masker against a loop over single bytes, at every place of memory that it treats in another way.
 import * as assert from 'uvu/assert';
 import { copyMasked, createMaskingKey, rotateKey } from '../../src/frame/mask.js';
+import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
 import { mask } from '../support/codec/naive-codec.js';
-import { suite } from '../support/suite.js';
 import { withRandom } from './random.js';
 
 const test = suite('frame/mask');

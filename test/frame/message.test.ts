@@ -3,9 +3,9 @@ import * as assert from 'uvu/assert';
 import { ProtocolError } from '../../src/errors.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
 import { MessageAssembler, type Message } from '../../src/frame/message.js';
+import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
 import { mask } from '../support/codec/naive-codec.js';
-import { suite } from '../support/suite.js';
 import { MASKING_KEY } from './events.js';
 import { countAllocatedBytes, countLiveBytes } from './memory.js';
 

@@ -1,7 +1,7 @@
 // The opcodes, by their numbers in the registry.
 import * as assert from 'uvu/assert';
 import { Opcode } from '../../src/frame/opcode.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const test = suite('frame/opcode');
 

@@ -1,7 +1,7 @@
 // The slab: what is allotted in a row lies in a row, and no byte is given twice.
 import * as assert from 'uvu/assert';
 import { allot, MAX_SLAB_FRAME_BYTES, slab } from '../../src/frame/slab.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const test = suite('frame/slab');
 

@@ -1,9 +1,9 @@
 // UTF-8 in text messages: what is accepted, and that the first byte that cannot be right is the last one taken.
 import * as assert from 'uvu/assert';
 import { decodeUtf8, Utf8Validator } from '../../src/frame/utf8.js';
+import { suite } from '../runner/suite.js';
 import { assertEveryCut, hex } from '../support/codec/cuts.js';
 import { encodeNaive } from '../support/codec/naive-codec.js';
-import { suite } from '../support/suite.js';
 import { decodeFrames, failure, findFailure, MASKING_KEY, text } from './events.js';
 
 const test = suite('frame/utf8');

@@ -1,7 +1,7 @@
 // The sliding window: always the last bytes of all that was added, against a list that keeps everything.
 import * as assert from 'uvu/assert';
 import { Window } from '../../src/frame/window.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { withRandom } from './random.js';
 
 const test = suite('frame/window');

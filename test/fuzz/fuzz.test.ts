@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { Random } from '../frame/random.js';
-import { requirePeer, suite } from '../support/suite.js';
+import { requirePeer, suite } from '../runner/suite.js';
 import { checkInput, runCampaign } from './campaign.js';
 import {
   answerErrors, bodyErrors, clientErrors, frameErrors, requestErrors, responseErrors, upgradeErrors,

@@ -1,8 +1,8 @@
 // The command `npm run fuzz`: runs the fuzzers, tells how fast they were, and how to repeat what they found.
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
+import { describe } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
-import { describe } from '../support/suite.js';
 import { checkInput, runCampaign, type CampaignOptions, type Failure } from './campaign.js';
 import type { Target } from './target.js';
 import { targets } from './targets.js';

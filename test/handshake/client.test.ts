@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { ResponseHeadParser, serializeRequestHead } from '../../src/http/messages.js';
 import type { ResponseHead } from '../../src/http/messages.js';
 import { offerUpgrade, toRecord, verifyUpgrade, type Offer } from '../../src/handshake/client.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { SAMPLE_ACCEPT as ACCEPT, SAMPLE_KEY as KEY } from '../support/peers/raw-client.js';
 import { assertRefused, refusal } from './refusal.js';
 

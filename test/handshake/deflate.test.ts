@@ -4,7 +4,7 @@ import {
   acceptDeflate, offerDeflate, verifyDeflate, type DeflateAgreement, type DeflatePreferences,
 } from '../../src/handshake/deflate.js';
 import { parseExtensions } from '../../src/http/fields.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const ALL: DeflatePreferences = { contextTakeover: true, windowBits: 15 };
 const ALONE: DeflatePreferences = { contextTakeover: false, windowBits: 15 };

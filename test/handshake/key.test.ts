@@ -1,7 +1,7 @@
 // Keys and accept values (RFC 6455 §1.3, §4.2).
 import * as assert from 'uvu/assert';
 import { acceptKey, isKey } from '../../src/handshake/key.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const test = suite('handshake/key');
 

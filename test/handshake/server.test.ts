@@ -8,7 +8,7 @@ import {
   upgradeResponse,
   validateUpgrade,
 } from '../../src/handshake/server.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { parseHead, refusal } from './refusal.js';
 
 const test = suite('handshake/server');

@@ -2,7 +2,7 @@
 import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { resolveSubprotocols, selectSubprotocol } from '../../src/handshake/subprotocols.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const test = suite('handshake/subprotocols');
 

@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { requestBodyLength, responseBodyLength } from '../../src/http/body-length.js';
 import { HeaderFields } from '../../src/http/fields.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { assertRefused } from '../handshake/refusal.js';
 
 const test = suite('http/body-length');

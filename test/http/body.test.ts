@@ -3,8 +3,8 @@ import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { HandshakeError } from '../../src/errors.js';
 import { BodyDecoder } from '../../src/http/body.js';
+import { suite } from '../runner/suite.js';
 import { assertEveryCut } from '../support/codec/cuts.js';
-import { suite } from '../support/suite.js';
 
 type Outcome = { body: string; used: number; isComplete: boolean } | { code: string; status: number };
 

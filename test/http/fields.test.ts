@@ -10,7 +10,7 @@ import {
   singleValue,
   trimWhitespace,
 } from '../../src/http/fields.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { assertRefused, refusal } from '../handshake/refusal.js';
 
 const test = suite('http/fields');

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { HandshakeError } from '../../src/errors.js';
 import { FIELD_LINE_BYTES, HeadParser, REQUEST_LINE_BYTES, type HeadLimits } from '../../src/http/head.js';
 import { assertEveryCut } from '../support/codec/cuts.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { assertRefused } from '../handshake/refusal.js';
 
 const test = suite('http/head');

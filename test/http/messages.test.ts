@@ -8,7 +8,7 @@ import {
 import type { HeadLimits } from '../../src/http/head.js';
 import type { RequestHead } from '../../src/http/messages.js';
 import { assertEveryCut } from '../support/codec/cuts.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { assertRefused, parseHead } from '../handshake/refusal.js';
 
 const test = suite('http/messages');

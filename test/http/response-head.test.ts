@@ -4,7 +4,7 @@ import { HandshakeError } from '../../src/errors.js';
 import { ResponseHeadParser } from '../../src/http/messages.js';
 import type { ResponseHead } from '../../src/http/messages.js';
 import { assertEveryCut } from '../support/codec/cuts.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { assertRefused } from '../handshake/refusal.js';
 
 const test = suite('http/response-head');

@@ -1,7 +1,7 @@
 // Debian's Chromium, driven by playwright-core, which is installed in this folder and not in the root.
 import { createRequire } from 'node:module';
 import * as assert from 'uvu/assert';
-import { requirePeer } from '../support/suite.js';
+import { requirePeer } from '../runner/suite.js';
 import { requireProgram } from './programs.js';
 
 /** The parts of playwright-core that the tests use; its own types would have to be installed to compile the root. */

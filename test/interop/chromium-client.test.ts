@@ -1,5 +1,5 @@
 // Chromium's WebSocket as the client of our server.
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { launchBrowser, type Browser } from './browser.js';
 import { addClientExchanges } from './client-exchanges.js';
 import { everySetting } from './recorder.js';

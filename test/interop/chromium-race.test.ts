@@ -7,7 +7,7 @@ import { addPageFiles } from '../../src/demo/page-file.js';
 import { pageFiles } from '../../src/demo/race-page.js';
 import type { Race } from '../../src/demo/race.js';
 import { startDemo, type Demo } from '../support/demo.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { launchBrowser, openPage, type Browser, type ContextOptions, type Page, type Use } from './browser.js';
 
 const race = suite('chromium-race', { timeout: 120_000 });

@@ -5,7 +5,7 @@ import { pageFiles } from '../../src/demo/echo-page.js';
 import { addPageFiles } from '../../src/demo/page-file.js';
 import type { Reply } from '../../src/server/reply.js';
 import { startDemo } from '../support/demo.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { launchBrowser, openPage, type Browser, type ContextOptions, type Page, type Use } from './browser.js';
 
 const chromium = suite('chromium', { timeout: 120_000 });

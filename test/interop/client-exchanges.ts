@@ -1,7 +1,7 @@
 // What every JavaScript client does with our server.
 import * as assert from 'uvu/assert';
 import type { DeflateOptions } from '../../src/index.js';
-import type { Suite } from '../support/suite.js';
+import type { Suite } from '../runner/suite.js';
 import { startExchangeServer } from './exchange-server.js';
 import { sourcePath } from './packages.js';
 import {

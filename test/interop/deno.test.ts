@@ -1,5 +1,5 @@
 // Deno, as the client of our server and, with `Deno.serve`, as the server of our client.
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { addClientExchanges, inProcess } from './client-exchanges.js';
 import { packagePath, sourcePath } from './packages.js';
 import type { Command } from './peer-process.js';

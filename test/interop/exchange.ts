@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import {
   connect, requireWebSocket, type Connection, type DeflateOptions, type Message,
 } from '../../src/index.js';
+import { suite } from '../runner/suite.js';
 import { startDemo } from '../support/demo.js';
-import { suite } from '../support/suite.js';
 import { Peer, show } from './peer.js';
 import { compressible, deflateSettings, Recorder, type DeflateSetting } from './recorder.js';
 

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { requirePeer } from '../support/suite.js';
+import { requirePeer } from '../runner/suite.js';
 import { requireProgram } from './programs.js';
 
 const GO = '/usr/bin/go';

@@ -1,5 +1,5 @@
 // Through HAProxy as the reverse proxy.
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { addProxyExchanges } from './proxy-exchanges.js';
 import type { ProxyProgram } from './reverse-proxy.js';
 

@@ -3,8 +3,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import * as assert from 'uvu/assert';
 import { connect, requireWebSocket, type Connection, type Message } from '../../src/index.js';
+import { suite } from '../runner/suite.js';
 import { startDemo } from '../support/demo.js';
-import { suite } from '../support/suite.js';
 import { requireProgram } from './programs.js';
 
 const SERVER = '/usr/bin/libwebsockets-test-server';

@@ -1,7 +1,7 @@
 // Finds the peers that come as packages, which are installed in this folder and not in the root, and our scripts.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { requirePeer } from '../support/suite.js';
+import { requirePeer } from '../runner/suite.js';
 
 /** The path of a file of `test/interop`, seen from the compiled file. */
 export function sourcePath(path: string): string {

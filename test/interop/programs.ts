@@ -1,7 +1,7 @@
 // Finds the peers that come as programs of the system.
 import { existsSync } from 'node:fs';
 import { delimiter } from 'node:path';
-import { requirePeer } from '../support/suite.js';
+import { requirePeer } from '../runner/suite.js';
 
 /** A `PATH` without it hides all programs, so that the tests can be tried as if on a machine that has none. */
 const isHidden = !process.env['PATH']?.split(delimiter).includes('/usr/bin');

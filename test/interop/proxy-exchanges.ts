@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { connect, createFeed, type ConnectOptions, type Connection, type HandshakeError } from '../../src/index.js';
 import { addTransportRoutes } from '../../src/demo/transports.js';
 import { certificate } from '../support/certificate.js';
-import type { Suite } from '../support/suite.js';
+import type { Suite } from '../runner/suite.js';
 import { startExchangeServer, type ExchangeServer } from './exchange-server.js';
 import { bytesOf, closeFrames, digest, sizes, texts } from './payloads.js';
 import { startProxy, type ProxyProgram, type ReverseProxy } from './reverse-proxy.js';

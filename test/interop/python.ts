@@ -1,7 +1,7 @@
 // Debian's Python, which has Debian's packages.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { requirePeer } from '../support/suite.js';
+import { requirePeer } from '../runner/suite.js';
 import { requireProgram } from './programs.js';
 
 export const PYTHON = '/usr/bin/python3';

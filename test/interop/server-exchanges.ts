@@ -1,7 +1,7 @@
 // What our client does with every JavaScript server: one process for a suite, one connection for a test.
 import * as assert from 'uvu/assert';
 import { connect, type ConnectOptions, type Connection, type DeflateOptions } from '../../src/index.js';
-import type { Suite } from '../support/suite.js';
+import type { Suite } from '../runner/suite.js';
 import { bytesOf, digest, serverCloseFrames, sizes, texts } from './payloads.js';
 import { PeerProcess, type Command } from './peer-process.js';
 import { compressible, deflateSettings, Recorder, type DeflateSetting } from './recorder.js';

@@ -1,5 +1,5 @@
 // The WebSocket of undici, which is also Node's own from 22 on, as the client of our server.
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { addClientExchanges, inProcess } from './client-exchanges.js';
 import { packagePath } from './packages.js';
 import type { Command } from './peer-process.js';

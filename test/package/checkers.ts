@@ -1,7 +1,7 @@
 // Finds the compilers and linters of packages, which are installed in this folder and not in the root.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { requirePeer } from '../support/suite.js';
+import { requirePeer } from '../runner/suite.js';
 
 const folder = fileURLToPath(new URL('../../../test/package/node_modules/', import.meta.url));
 

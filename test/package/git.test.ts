@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { checkerPath } from './checkers.js';
 import { npm } from './stranger.js';
 

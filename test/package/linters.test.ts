@@ -1,7 +1,7 @@
 // Those who lint packages find nothing wrong with ours: publint, and Are The Types Wrong.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { checkerPath } from './checkers.js';
 import { Stranger } from './stranger.js';
 

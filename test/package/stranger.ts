@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { requirePeer } from '../runner/suite.js';
 import { RawClient } from '../support/peers/raw-client.js';
 import { performStep, type Snippet } from '../support/snippets.js';
-import { requirePeer } from '../support/suite.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const compiler = join(root, 'node_modules/typescript/bin/tsc');

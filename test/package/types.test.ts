@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { checkerPath } from './checkers.js';
 import { Stranger } from './stranger.js';
 

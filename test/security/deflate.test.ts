@@ -13,7 +13,7 @@ import { countTimers, nextTurn, serve, serverSide, until } from '../server/harne
 import { hex } from '../support/codec/cuts.js';
 import { encodeNaive } from '../support/codec/naive-codec.js';
 import { RawClient } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const test = suite('security: deflate');
 test.after.each(terminateAll);

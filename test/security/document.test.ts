@@ -1,7 +1,7 @@
 // Holds docs/security.md and the tests together: each line names tests that exist, and each security test has a line.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
-import { listTests, suite } from '../support/suite.js';
+import { listTests, suite } from '../runner/suite.js';
 
 const HEADER = '| input | known from | answer | tests |';
 const RULE = '|---|---|---|---|';

@@ -1,7 +1,7 @@
 // What a caller hands over by mistake never lets memory out: docs/security.md says where the tests of other frames are.
 import * as assert from 'uvu/assert';
 import { open, roles, terminateAll } from '../connection/harness.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const test = suite('security: what leaves');
 test.after.each(terminateAll);

@@ -2,11 +2,11 @@
 import type { AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
 import { connect, createServer, HandshakeError, requireWebSocket } from '../../src/index.js';
+import { suite } from '../runner/suite.js';
 import { get, serve, type Served } from '../server/harness.js';
 import { certificate, privateKey } from '../support/certificate.js';
 import { httpRequest, RawClient, upgradeRequest, type FieldChanges } from '../support/peers/raw-client.js';
 import { RawServer } from '../support/peers/raw-server.js';
-import { suite } from '../support/suite.js';
 
 const test = suite('security: handshakes');
 

@@ -4,8 +4,8 @@ import * as assert from 'uvu/assert';
 import { RequestHeadParser, type RequestHead } from '../../src/http/messages.js';
 import { withoutKnownContent } from '../../src/server/condition.js';
 import { toResponse, type Reply } from '../../src/server/reply.js';
+import { suite } from '../runner/suite.js';
 import { httpRequest } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
 import { assertResponse, get, nextTurn, request, serve } from './harness.js';
 
 function headOf(method: string, ...fields: string[]): RequestHead {

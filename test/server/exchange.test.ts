@@ -3,7 +3,7 @@ import { rejects } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { RequestHeadParser } from '../../src/http/messages.js';
 import { Exchange } from '../../src/server/exchange.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { warningsOf } from '../support/warnings.js';
 import { countTimers } from './harness.js';
 

@@ -1,7 +1,7 @@
 // How many handlers run: who waits is woken by the last that returns, or by a release.
 import * as assert from 'uvu/assert';
 import { RunningHandlers } from '../../src/server/handlers.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { nextTurn } from './harness.js';
 
 const handlers = suite('running handlers');

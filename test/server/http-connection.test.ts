@@ -10,10 +10,10 @@ import { HttpConnection, type HttpContext } from '../../src/server/http-connecti
 import type { Request } from '../../src/server/request.js';
 import { Router } from '../../src/server/router.js';
 import type { Handler, Route } from '../../src/server/websocket.js';
+import { suite } from '../runner/suite.js';
 import { Clock } from '../support/clock.js';
 import { hex } from '../support/codec/cuts.js';
 import { httpRequest, RawClient } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
 import {
   assertRefusal, assertResponse, countTimers, FakeSocket, gate, get, nextTurn, PLAIN_REFUSAL, request, serve,
   serverSide,

@@ -2,9 +2,9 @@
 import * as assert from 'uvu/assert';
 import type { Connection } from '../../src/connection/connection.js';
 import { requireWebSocket, type WebSocketHandler } from '../../src/server/websocket.js';
+import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
 import { RawClient, upgradeRequest } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
 import { gate, get, nextTurn, request, serve, serverSide, until, type Served } from './harness.js';
 
 /** What Node reads from a socket at once. */

@@ -8,8 +8,8 @@ import { HandshakeError } from '../../src/errors.js';
 import { describeRefusal, unreadRequest, warnOfHandshakes, type RefusedRequest } from '../../src/server/refusal.js';
 import { createServer, type ServerOptions } from '../../src/server/server.js';
 import { requireWebSocket } from '../../src/server/websocket.js';
+import { suite } from '../runner/suite.js';
 import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
 import { gate, get, request, serve, type Served } from './harness.js';
 
 const ORIGIN = { Origin: 'http://evil.example' };

@@ -3,7 +3,7 @@ import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { HandshakeError } from '../../src/errors.js';
 import { hasNoBody, toRefusal, toResponse, type ReplyParts } from '../../src/server/reply.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { wrongly } from './harness.js';
 
 const TEXT = ['Content-Type', 'text/plain; charset=utf-8'] as const;

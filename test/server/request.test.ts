@@ -4,7 +4,7 @@ import type { Connection } from '../../src/connection/connection.js';
 import type { RequestHead } from '../../src/http/messages.js';
 import { RequestHeadParser } from '../../src/http/messages.js';
 import { Request, type Exchange, type WebSocketRequest } from '../../src/server/request.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const test = suite('request');
 

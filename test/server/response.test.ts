@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import * as assert from 'uvu/assert';
 import type { Response } from '../../src/server/reply.js';
 import { writeResponse, type ResponseOptions } from '../../src/server/response.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import { countTimers, FakeSocket, gate, nextTurn, until } from './harness.js';
 
 const controller = new AbortController();

@@ -3,7 +3,7 @@ import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { HandshakeError } from '../../src/errors.js';
 import { Router } from '../../src/server/router.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 function routerOf(...paths: string[]): Router<string> {
   const router = new Router<string>();

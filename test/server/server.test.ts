@@ -8,9 +8,9 @@ import * as assert from 'uvu/assert';
 import type { Connection } from '../../src/connection/connection.js';
 import { createServer, type CloseOptions, type ServerOptions } from '../../src/server/server.js';
 import { acceptWebSocket, requireWebSocket, type WebSocketHandler } from '../../src/server/websocket.js';
+import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
 import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
 import {
   assertRefusal, assertResponse, countTimers, gate, get, nextTurn, PLAIN_REFUSAL, request, serve, serverSide, until,
 } from './harness.js';

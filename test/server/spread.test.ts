@@ -1,7 +1,7 @@
 // Spreading: what is done at once and what later, by a clock of the test's own, late timers, and stopping.
 import * as assert from 'uvu/assert';
 import { spreadEvenly } from '../../src/server/spread.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 interface FakeTimer {
   readonly act: () => void;

@@ -9,10 +9,10 @@ import { connect } from '../../src/client/connect.js';
 import type { Connection } from '../../src/connection/connection.js';
 import { createServer, type ServerOptions } from '../../src/server/server.js';
 import { acceptWebSocket, requireWebSocket } from '../../src/server/websocket.js';
+import { suite } from '../runner/suite.js';
 import { certificate, privateKey } from '../support/certificate.js';
 import { Clock } from '../support/clock.js';
 import { RawClient, upgradeRequest } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
 import { countTimers, gate, get, nextTurn, serve, serverSide, until, type Served } from './harness.js';
 
 const test = suite('server/tls');

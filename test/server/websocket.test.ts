@@ -7,7 +7,7 @@ import type { Request, WebSocketRequest } from '../../src/server/request.js';
 import type { ServerOptions } from '../../src/server/server.js';
 import { hex } from '../support/codec/cuts.js';
 import { httpRequest, RawClient, SAMPLE_KEY, upgradeRequest, type FieldChanges } from '../support/peers/raw-client.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import {
   assertRefusal, assertResponse, gate, get, nextTurn, PLAIN_REFUSAL, request, serve, serverSide, until, type Served,
 } from './harness.js';

@@ -1,7 +1,7 @@
 // The one moment of an iteration of the event loop when connections are written.
 import * as assert from 'uvu/assert';
 import { flushSoon } from '../../src/stream/flush.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 
 const flush = suite('flush');
 

@@ -1,8 +1,8 @@
 // The owner of a stream: told all that happens on it, until another takes over.
 import * as assert from 'uvu/assert';
 import { own, type StreamOwner } from '../../src/stream/owner.js';
+import { suite } from '../runner/suite.js';
 import { FakeStream } from '../support/peers/fake-stream.js';
-import { suite } from '../support/suite.js';
 
 const test = suite('stream owner');
 

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import * as assert from 'uvu/assert';
 import { shareReadBuffer } from '../../src/stream/read-buffer.js';
+import { suite } from '../runner/suite.js';
 import { FakeStream } from '../support/peers/fake-stream.js';
-import { suite } from '../support/suite.js';
 
 const test = suite('the shared read buffer');
 

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { SilenceTimer } from '../../src/stream/silence-timer.js';
 import { ConnectionClosed, TimeoutError, WebSocketError } from '../../src/errors.js';
 import { createFakePair } from '../support/peers/fake-stream.js';
-import { suite } from '../support/suite.js';
+import { suite } from '../runner/suite.js';
 import {
   ABNORMAL, assertClosed, CLOSE_1000, countTimers, isPending, nextTurn, numbered, open, peerBytes, rejectionOf, roles,
   smallStream, terminateAll, textFrames, type Opened,

@@ -2,8 +2,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { holdWriteErrors } from '../../src/stream/write-errors.js';
+import { suite } from '../runner/suite.js';
 import { FakeStream } from '../support/peers/fake-stream.js';
-import { suite } from '../support/suite.js';
 
 const test = suite('holdWriteErrors');
 const { setTimeout, clearTimeout } = globalThis;

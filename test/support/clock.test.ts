@@ -1,7 +1,7 @@
 // The clock that tests move by hand: what is due is called at its time and in order, and the real timers come back.
 import * as assert from 'uvu/assert';
+import { suite } from '../runner/suite.js';
 import { Clock } from './clock.js';
-import { suite } from './suite.js';
 
 const test = suite('clock');
 

@@ -2,7 +2,7 @@
 import { Script } from 'node:vm';
 import * as assert from 'uvu/assert';
 import type { ReplyParts } from '../../src/server/reply.js';
-import { suite } from './suite.js';
+import { suite } from '../runner/suite.js';
 
 /** What a page promises. */
 export interface Page {

@@ -3,9 +3,9 @@ import { rejects } from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
+import { suite } from '../runner/suite.js';
 import { RawClient } from './peers/raw-client.js';
 import { extractSnippets, performStep, type Snippet } from './snippets.js';
-import { suite } from './suite.js';
 
 /** A document of one program; with a quote for each backtick, to be readable here. */
 function extractOne(text: string): Snippet {

@@ -2,7 +2,7 @@
 import { EventEmitter, once } from 'node:events';
 import * as assert from 'uvu/assert';
 import { openDrive, type Open } from '../../../bench/harness/drive.js';
-import { suite } from '../../support/suite.js';
+import { suite } from '../../runner/suite.js';
 
 const test = suite('drive');
 

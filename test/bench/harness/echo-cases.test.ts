@@ -1,7 +1,7 @@
 // Which cases of an echo the options of a bench choose.
 import * as assert from 'uvu/assert';
 import { chooseCases, combine, nameOf, toCase } from '../../../bench/harness/echo-cases.js';
-import { suite } from '../../support/suite.js';
+import { suite } from '../../runner/suite.js';
 
 const test = suite('cases');
 

@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { captureHeaders } from '../../../bench/polling/capture.js';
 import { captured } from '../../../bench/polling/headers.js';
-import { suite } from '../../support/suite.js';
+import { suite } from '../../runner/suite.js';
 
 const test = suite('captured headers');
 

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
 import { createClient } from '../../../bench/polling/client.js';
 import { makeUpdate, type Setting, type Transport } from '../../../bench/polling/setting.js';
-import { suite } from '../../support/suite.js';
+import { suite } from '../../runner/suite.js';
 
 const test = suite('client of the study');
 

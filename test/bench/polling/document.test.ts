@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { benchPath } from '../../../bench/packages.js';
 import { fillIn, type Results } from '../../../bench/polling/results.js';
 import { checkModel, tablesOf } from '../../../bench/polling/tables.js';
-import { suite } from '../../support/suite.js';
+import { suite } from '../../runner/suite.js';
 
 const test = suite('polling study');
 

@@ -1,7 +1,7 @@
 // The formulas of the polling study, against numbers counted by hand.
 import * as assert from 'uvu/assert';
 import * as model from '../../../bench/polling/model.js';
-import { suite } from '../../support/suite.js';
+import { suite } from '../../runner/suite.js';
 
 const test = suite('model');
 

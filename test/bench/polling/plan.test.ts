@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { full, loadOf, quick, roundsOf, settingsOf, windowOf } from '../../../bench/polling/plan.js';
 import { nameOf } from '../../../bench/polling/setting.js';
-import { suite } from '../../support/suite.js';
+import { suite } from '../../runner/suite.js';
 
 const test = suite('plan of the study');
 

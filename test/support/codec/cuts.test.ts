@@ -2,7 +2,7 @@
 // uvu's `throws` lets failed assertions through.
 import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
-import { suite } from '../suite.js';
+import { suite } from '../../runner/suite.js';
 import { assertEveryCut, hex } from './cuts.js';
 
 const bytes = hex('01 02 03 04');

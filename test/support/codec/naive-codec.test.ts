@@ -1,6 +1,6 @@
 // The reference codec against the examples that RFC 6455 §5.7 spells out.
 import * as assert from 'uvu/assert';
-import { suite } from '../suite.js';
+import { suite } from '../../runner/suite.js';
 import { hex } from './cuts.js';
 import { decodeFirst, decodeNaive, encodeNaive, mask, type FrameToEncode } from './naive-codec.js';
 

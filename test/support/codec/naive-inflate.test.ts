@@ -2,7 +2,7 @@
 import { constants, deflateRawSync } from 'node:zlib';
 import * as assert from 'uvu/assert';
 import { withRandom } from '../../frame/random.js';
-import { suite } from '../suite.js';
+import { suite } from '../../runner/suite.js';
 import { hex } from './cuts.js';
 import { inflateNaive } from './naive-inflate.js';
 

@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
+import { suite } from '../../runner/suite.js';
 import { hex } from '../codec/cuts.js';
-import { suite } from '../suite.js';
 import { createFakePair, FakeStream } from './fake-stream.js';
 
 function strings(chunks: readonly Buffer[]): string[] {

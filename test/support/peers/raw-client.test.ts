@@ -3,8 +3,8 @@ import { rejects } from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import * as assert from 'uvu/assert';
+import { suite } from '../../runner/suite.js';
 import { hex } from '../codec/cuts.js';
-import { suite } from '../suite.js';
 import { httpRequest, RawClient, SAMPLE_ACCEPT, SAMPLE_KEY, upgradeRequest } from './raw-client.js';
 
 /** Serves each connection with `serve` while `use` runs. */

@@ -1,6 +1,6 @@
 // The raw server accepts, reads requests to the byte, and answers the handshake of RFC 6455 §1.3.
 import * as assert from 'uvu/assert';
-import { suite } from '../suite.js';
+import { suite } from '../../runner/suite.js';
 import { RawClient, SAMPLE_ACCEPT, SAMPLE_KEY, upgradeRequest } from './raw-client.js';
 import { acceptOf, RawServer, readRequest, switchingProtocols } from './raw-server.js';
 

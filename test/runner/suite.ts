@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { suite as createUvuSuite } from 'uvu';
 import type { Assertion } from 'uvu/assert';
-import { exceptionOf } from '../exceptions.js';
+import { exceptionOf } from './exceptions.js';
 
 /** What a test file tells the runner (`test/run.ts`) while it runs. */
 export type TestEvent =
@@ -186,7 +186,7 @@ async function settle(body: Body): Promise<void> {
   await nextTurn();
 }
 
-const FOREIGN_FRAME = /node:internal|node_modules\/uvu\/|test\/support\/(?:suite|run-file)\./;
+const FOREIGN_FRAME = /node:internal|node_modules\/uvu\/|test\/runner\/(?:suite|run-file)\./;
 
 /** An error as text: name and message, uvu's diff, the stack inside the test and the code, and the causes. */
 export function describe(error: unknown): string {

@@ -8,7 +8,7 @@ import { packagePath } from '../interop/packages.js';
 import { isOnlyTypes, readCoverage, type Coverage } from './coverage.js';
 import { suite } from './suite.js';
 
-const found = suite('support/coverage');
+const found = suite('coverage');
 
 /** The coverage of a folder with these files, of which `main.js` is run once; places are without the folder's path. */
 async function cover(files: Readonly<Record<string, string>>): Promise<Coverage> {
