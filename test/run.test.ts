@@ -10,27 +10,21 @@ import * as assert from 'uvu/assert';
 import { packagePath } from './interop/packages.js';
 import { suite } from './runner/suite.js';
 
-interface Result {
-  readonly exitCode: number;
-  readonly output: string;
-  readonly lastLine: string | undefined;
-}
+type Files = Readonly<Record<string, string>>;
 
-interface Case {
-  readonly name: string;
-  /** The files of the folder that the runner is pointed at. */
-  readonly files: Readonly<Record<string, string>>;
+interface Options {
+  /** What must not stand in the output. */
+  readonly hides?: readonly string[];
   readonly patterns?: readonly string[];
   /** Whether the files in `src` are to be run entirely. */
   readonly isCovering?: boolean;
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly exitCode: number;
-  readonly lastLine: string;
-  /** What must stand in the output. */
-  readonly shows?: readonly (string | RegExp)[];
-  /** What must not. */
-  readonly hides?: readonly string[];
+  readonly environment?: Files;
 }
+
+/** Files of the folder that the runner is pointed at, its last line, and what else must stand in its output. */
+type Case = readonly [
+  name: string, files: Files, lastLine: string, shows?: readonly (string | RegExp)[], options?: Options,
+];
 
 const runner = fileURLToPath(new URL('./run.js', import.meta.url));
 const imports = `
@@ -43,14 +37,18 @@ import * as assert from ${JSON.stringify(import.meta.resolve('uvu/assert'))};
 import { requirePeer, skip, suite } from ${JSON.stringify(new URL('./runner/suite.js', import.meta.url).href)};
 `;
 
-/** A file with one suite of these lines. */
-function one(lines: string, timeout = 30_000): Readonly<Record<string, string>> {
-  return { 'one.test.js': `const test = suite('one', { timeout: ${timeout} });\n${lines}\ntest.run();` };
+/** The text of a suite of these lines. */
+function suiteOf(text: string, name = 'one', timeout = 30_000): string {
+  return `{ const test = suite('${name}', { timeout: ${timeout} });\n${text}\ntest.run(); }`;
+}
+
+function one(text: string, timeout?: number): Files {
+  return { 'one.test.js': suiteOf(text, 'one', timeout) };
 }
 
 /** Files of which the test runs a source with some argument. */
-function picking(argument: string): Readonly<Record<string, string>> {
-  const source = "export function pick(isFirst) {\n  return isFirst ? 1 : 2;\n}";
+function picking(argument: string): Files {
+  const source = 'export function pick(isFirst) {\n  return isFirst ? 1 : 2;\n}';
   const test = `const { pick } = await import('./src/pick.js');\ntest('pick', () => void [${argument}].map(pick));`;
   return { 'src/pick.js': source, ...one(test) };
 }
@@ -58,335 +56,189 @@ function picking(argument: string): Readonly<Record<string, string>> {
 const good = "test('good', () => {});\n";
 
 const cases: readonly Case[] = [
-  { name: 'a good file', files: one(good), exitCode: 0, lastLine: '1 passed, 0 failed', shows: ['pass one.test.js'] },
-  {
-    name: 'two good files in folders of their own',
-    files: { 'a.test.js': one(good)['one.test.js']!, 'b.test.js': one(good)['one.test.js']!, 'c.js': 'throw 1' },
-    exitCode: 0,
-    lastLine: '2 passed, 0 failed',
-  },
-  {
-    name: 'an assertion that fails is shown with file, suite, name, message, difference and place',
-    files: one(`${good}test('bad', () => assert.equal([1, 2], [1, 3], 'unlike'));`),
-    exitCode: 1,
-    lastLine: '1 passed, 1 failed',
-    shows: ['FAIL one.test.js (1)', 'one: bad\n', 'Assertion: unlike', 'Expected:', '++', 'one.test.js:11:'],
-    hides: ['node:internal', 'node_modules/uvu', 'runner/suite', 'runner/run-file'],
-  },
-  {
-    name: 'what failed is told again at the end, and how many files passed',
-    files: {
-      'a.test.js': one("test('bad', () => assert.is(1, 2));")['one.test.js']!,
-      'b.test.js': one(good)['one.test.js']!,
-      'c.test.js': one(good)['one.test.js']!,
+  [
+    'what a good file prints is not shown, but its warnings are',
+    one("test('good', () => { console.log('chatter'); process.emitWarning('beware'); });"),
+    '1 passed, 0 failed', ['pass one.test.js', 'Warning: beware'], { hides: ['chatter'] },
+  ],
+  [
+    'an assertion that fails is shown with file, suite, name, message, difference and place',
+    one(`${good}test('bad', () => assert.equal([1, 2], [1, 3], 'unlike'));`),
+    '1 passed, 1 failed',
+    ['FAIL one.test.js (1)', 'one: bad\n', 'Assertion: unlike', 'Expected:', '++', 'one.test.js:11:'],
+    { hides: ['node:internal', 'node_modules/uvu', 'runner/suite', 'runner/run-file'] },
+  ],
+  [
+    'what failed is told again at the end, and how many files passed; others than tests are not run',
+    {
+      'a.test.js': suiteOf("test('bad', () => assert.is(1, 2));"),
+      'b.test.js': suiteOf(good), 'c.test.js': suiteOf(good), 'd.js': 'throw 1',
     },
-    exitCode: 1,
-    lastLine: '2 passed, 1 failed',
-    shows: ['AGAIN a.test.js\n\n  one: bad\n    Assertion: ', /\n2 of 3 files passed in \d+ s\n2 passed, 1 failed\n$/],
-  },
-  {
-    name: 'the cause of an error',
-    files: one("test('bad', () => { throw new Error('outer', { cause: new RangeError('inner') }); });"),
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['Error: outer', 'caused by RangeError: inner'],
-  },
-  {
-    name: 'an asynchronous failure',
-    files: one("test('bad', async () => { await delay(1); throw new Error('late'); });"),
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['Error: late'],
-  },
-  ...["'a string'", 'undefined', 'null', '{ message: 1 }'].map((thrown) => ({
-    name: `a test that throws ${thrown}`,
-    files: one(`test('bad', () => { throw ${thrown}; });\n${good}`),
-    exitCode: 1,
-    lastLine: '1 passed, 1 failed',
-    shows: ['one: bad', `threw a value that is not an Error: ${thrown}`],
-  })),
-  {
-    name: 'a file without a test',
-    files: { 'one.test.js': '' },
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['the file has no test'],
-  },
-  { name: 'a suite without a test', files: one(''), exitCode: 1, lastLine: '0 passed, 1 failed', shows: ['no test'] },
-  {
-    name: 'a suite that is not run',
-    files: { 'one.test.js': `const test = suite('one'); ${good}` },
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['one: good', 'is `.run()` missing'],
-  },
-  {
-    name: 'a second suite that is not run',
-    files: one("suite('two')('forgotten', () => {});\n" + good),
-    exitCode: 1,
-    lastLine: '1 passed, 1 failed',
-    shows: ['two: forgotten'],
-  },
-  {
-    name: 'a test that is added too late',
-    files: one(`${good}setTimeout(() => test('late', () => {}), 1);\ntest('slow', () => delay(50));`),
-    exitCode: 1,
-    lastLine: '2 passed, 1 failed',
-    shows: ['tests that never ran', 'one: late'],
-  },
-  {
-    name: 'two tests of the same name',
-    files: one(good + good),
-    exitCode: 1,
-    lastLine: '0 passed, 2 failed',
-    shows: ['two tests named "good"'],
-  },
-  {
-    name: "a suite of uvu's own",
-    files: { 'one.test.js': "const test = uvu.suite('one');\ntest('x', () => {});\ntest.run();" },
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['made with the suite of uvu itself'],
-  },
-  {
-    name: 'a `before` hook that throws fails every test',
-    files: one(`test.before(() => { throw new Error('no start'); });\n${good}test('other', () => {});`),
-    exitCode: 1,
-    lastLine: '0 passed, 2 failed',
-    shows: ['Error: no start'],
-  },
-  {
-    name: 'a `before.each` hook that throws',
-    files: one(`test.before.each(() => { throw new Error('no start'); });\n${good}`),
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['Error: no start'],
-  },
-  {
-    name: 'an `after.each` hook that throws',
-    files: one(`test.after.each(() => { throw new Error('no end'); });\n${good}`),
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['Error: no end'],
-  },
-  {
-    name: 'an `after` hook that throws',
-    files: one(`test.after(() => { throw new Error('no end'); });\n${good}`),
-    exitCode: 1,
-    lastLine: '1 passed, 1 failed',
-    shows: ['one: after', 'Error: no end'],
-  },
-  {
-    name: 'the hooks run in their order, `after` too when a test fails',
-    files: one(
-      `for (const [name, hook] of [['B', test.before], ['b', test.before.each], ['a', test.after.each],
-         ['A', test.after]]) hook(() => console.log('hook ' + name));
-       test('bad', () => { console.log('hook !'); throw new Error('x'); });`,
-    ),
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['hook B\n    hook b\n    hook !\n    hook a\n', 'hook A'],
-  },
-  {
-    name: 'a test that hangs; the next one still runs',
-    files: one(`test('endless', () => new Promise(() => {}));\n${good}`, 3000),
-    exitCode: 1,
-    lastLine: '1 passed, 1 failed',
-    shows: ['one: endless', 'still running after 3000 ms'],
-  },
-  {
-    name: 'a hook that hangs',
-    files: one(`test.before(() => new Promise(() => {}));\n${good}`, 300),
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['one: good', 'still running after 300 ms'],
-  },
-  {
-    name: 'a test that blocks its process',
-    files: one("test('blocking', () => { for (;;); });", 300),
-    exitCode: 1,
-    lastLine: '0 passed, 2 failed',
-    shows: ['one: blocking\n', 'the process died here: killed, because it told nothing for 5300 ms'],
-  },
-  {
-    name: 'an unhandled rejection while the test waits',
-    files: one("test('bad', async () => { Promise.reject(new Error('lost')); await delay(50); });"),
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['one: bad', 'unhandledRejection while this was running', 'caused by Error: lost'],
-  },
-  {
-    name: 'an unhandled rejection at the end of the test',
-    files: one("test('bad', () => { Promise.reject(undefined); });"),
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['one: bad', 'unhandledRejection while this was running'],
-  },
-  {
-    name: 'an exception in a callback',
-    files: one("test('bad', async () => { setTimeout(() => { throw new Error('lost'); }); await delay(50); });"),
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['one: bad', 'uncaughtException while this was running', 'caused by Error: lost'],
-  },
-  {
-    name: 'an exception after the last test',
-    files: one(`test('good', () => { setTimeout(() => { throw new Error('lost'); }, 50); });`),
-    exitCode: 1,
-    lastLine: '1 passed, 1 failed',
-    shows: ['outside of tests: uncaughtException', 'Error: lost'],
-  },
-  {
-    name: 'a file that cannot be loaded',
-    files: { 'one.test.js': "throw new Error('no such thing');" },
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['the file cannot be loaded', 'Error: no such thing'],
-  },
-  {
-    name: 'a file that never finishes loading',
-    files: { 'one.test.js': 'await new Promise(() => {});' },
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['before the first test', 'the process died here: exit code 13'],
-  },
-  {
-    name: 'a test that ends its process well',
-    files: one("test('ending', () => process.exit(0));\n" + good),
-    exitCode: 1,
-    lastLine: '0 passed, 2 failed',
-    shows: ['one: ending', 'the process died here: exit code 0', 'tests that never ran', 'one: good'],
-  },
-  {
-    name: 'a test that sets an exit code',
-    files: one("test('bad', () => { process.exitCode = 7; });"),
-    exitCode: 1,
-    lastLine: '1 passed, 1 failed',
-    shows: ['exit code 7'],
-  },
-  {
-    name: 'a server left open',
-    files: one("test('bad', () => { createServer().listen(0, '127.0.0.1'); });"),
-    exitCode: 1,
-    lastLine: '1 passed, 1 failed',
-    shows: ['the process does not end by itself', 'still open: ', 'TCPServerWrap'],
-  },
-  {
-    name: 'a process left running',
-    files: one(
-      `test('bad', () => {
-         spawn(process.execPath, ['-e', 'setTimeout(() => {}, 20000)'], { stdio: 'inherit' }).unref();
-       });`,
-    ),
-    exitCode: 1,
-    lastLine: '1 passed, 1 failed',
-    shows: ['a process that the file started has outlived it'],
-  },
-  {
-    name: 'a skip is told, and passes',
-    files: one(`${good}test('other', () => skip('no such system'));`),
-    environment: { CI: 'true' },
-    exitCode: 0,
-    lastLine: '1 passed, 0 failed, 1 skipped',
-    shows: ['SKIPPED 1: no such system'],
-  },
-  {
-    name: 'skips are told once for each reason',
-    files: {
-      'a.test.js': one(`test('a', () => skip('no moon')); test('b', () => skip('no sun'));`)['one.test.js']!,
-      'b.test.js': one(`test('c', () => skip('no moon'));`)['one.test.js']!,
+    '2 passed, 1 failed',
+    ['AGAIN a.test.js\n\n  one: bad\n    Assertion: ', /\n2 of 3 files passed in \d+ s\n2 passed, 1 failed\n$/],
+  ],
+  [
+    'whatever a test throws, late too; the next one still runs',
+    one(`test('cause', () => { throw new Error('outer', { cause: new RangeError('inner') }); });
+      test('later', async () => { await delay(1); throw new Error('late'); });
+      for (const thrown of ['text', undefined, null, { message: 1 }]) test(String(thrown), () => { throw thrown; });
+      ${good}`),
+    '1 passed, 6 failed',
+    [
+      'one: cause\n    Error: outer', 'caused by RangeError: inner', 'one: later\n    Error: late',
+      ...["text\n    'text'", 'undefined\n    undefined', 'null\n    null', '[object Object]\n    { message: 1 }']
+        .map((thrown) => `one: ${thrown.replace('\n    ', '\n    threw a value that is not an Error: ')}`),
+    ],
+  ],
+  [
+    'a file without a test, and a suite without one', { 'a.test.js': '', 'b.test.js': suiteOf('') },
+    '0 passed, 2 failed',
+    ['FAIL a.test.js (0)\n\n  no test\n    the file has no test', 'FAIL b.test.js (0)\n\n  no test\n'],
+  ],
+  [
+    'a suite that is not run', one(`suite('two')('forgotten', () => {});\n${good}`),
+    '1 passed, 1 failed', ['tests that never ran', 'two: forgotten', 'is `.run()` missing'],
+  ],
+  [
+    'a test that is added too late',
+    one(`${good}setTimeout(() => test('late', () => {}), 1);\ntest('slow', () => delay(50));`),
+    '2 passed, 1 failed', ['tests that never ran', 'one: late'],
+  ],
+  ['two tests of the same name', one(good + good), '0 passed, 2 failed', ['two tests named "good"']],
+  [
+    "a suite of uvu's own", { 'one.test.js': "const test = uvu.suite('one');\ntest('x', () => {});\ntest.run();" },
+    '0 passed, 1 failed', ['made with the suite of uvu itself'],
+  ],
+  [
+    'hooks that throw: `before` fails every test',
+    {
+      'one.test.js': [
+        suiteOf(`test.before(() => { throw new Error('no start'); });\n${good}test('other', () => {});`, 'before'),
+        suiteOf(`test.before.each(() => { throw new Error('not ready'); });\n${good}`, 'before each'),
+        suiteOf(`test.after.each(() => { throw new Error('not clean'); });\n${good}`, 'after each'),
+        suiteOf(`test.after(() => { throw new Error('no end'); });\n${good}`, 'after'),
+      ].join('\n'),
     },
-    exitCode: 0,
-    lastLine: '0 passed, 0 failed, 3 skipped',
-    shows: ['SKIPPED 2: no moon\n', 'SKIPPED 1: no sun\n'],
-  },
-  {
-    name: 'a missing peer is a loud skip at home',
-    files: one("test('peer', () => requirePeer(undefined, 'chromium is missing'));"),
-    exitCode: 0,
-    lastLine: '0 passed, 0 failed, 1 skipped',
-    shows: ['skip one.test.js (0)', 'SKIPPED 1: chromium is missing'],
-  },
-  {
-    name: 'a missing peer fails in CI',
-    files: one("test('peer', () => requirePeer('', 'chromium is missing'));"),
-    environment: { CI: 'true' },
-    exitCode: 1,
-    lastLine: '0 passed, 1 failed',
-    shows: ['CI has all peers, but chromium is missing'],
-  },
-  {
-    name: 'a missing peer in a `before` hook skips every test',
-    files: one(`test.before(() => requirePeer(false, 'no chromium'));\n${good}test('other', () => {});`),
-    exitCode: 0,
-    lastLine: '0 passed, 0 failed, 2 skipped',
-  },
-  {
-    name: 'a peer that is there',
-    files: one("test('peer', () => requirePeer('/bin/sh', 'no shell'));"),
-    environment: { CI: 'true' },
-    exitCode: 0,
-    lastLine: '1 passed, 0 failed',
-  },
-  {
-    name: 'patterns choose files',
-    files: { ...one(good), 'two.test.js': 'throw 1' },
-    patterns: ['one'],
-    exitCode: 0,
-    lastLine: '1 passed, 0 failed',
-    hides: ['two'],
-  },
-  {
-    name: 'a pattern may be the path of a source file',
-    files: { ...one(good), 'two.test.js': 'throw 1' },
-    patterns: ['test/one.test.ts'],
-    exitCode: 0,
-    lastLine: '1 passed, 0 failed',
-  },
-  {
-    name: 'a pattern that matches nothing, beside one that does',
-    files: one(good),
-    patterns: ['one', 'three'],
-    exitCode: 1,
-    lastLine: '1 passed, 1 failed',
-    shows: ['matches "three"'],
-  },
-  { name: 'a folder without a test file', files: { 'one.js': '' }, exitCode: 1, lastLine: '0 passed, 1 failed' },
-  {
-    name: 'what a good file prints is not shown, but its warnings are',
-    files: one("test('good', () => { console.log('chatter'); process.emitWarning('beware'); });"),
-    exitCode: 0,
-    lastLine: '1 passed, 0 failed',
-    shows: ['Warning: beware'],
-    hides: ['chatter'],
-  },
-  {
-    name: 'tests that run all of the sources',
-    files: picking('true, false'),
-    isCovering: true,
-    exitCode: 0,
-    lastLine: '1 passed, 0 failed',
-    shows: ['pass coverage of src (files 1, lines '],
-  },
-  {
-    name: 'tests that do not',
-    files: picking('true'),
-    isCovering: true,
-    exitCode: 1,
-    lastLine: '1 passed, 1 failed',
-    shows: ['FAIL coverage of src (files 1, lines ', '  src/pick.js:10 has a branch that is not taken'],
-  },
-  {
-    name: 'coverage of nothing',
-    files: one(good),
-    isCovering: true,
-    exitCode: 1,
-    lastLine: '1 passed, 1 failed',
-    shows: ['FAIL coverage of src\n    Error: ENOENT'],
-  },
+    '1 passed, 5 failed',
+    [
+      'before: good\n    Error: no start', 'before: other\n    Error: no start',
+      'before each: good\n    Error: not ready', 'after each: good\n    Error: not clean',
+      'after: after\n    Error: no end',
+    ],
+  ],
+  [
+    'the hooks run in their order, `after` too when a test fails',
+    one(`for (const [name, hook] of [['B', test.before], ['b', test.before.each], ['a', test.after.each],
+        ['A', test.after]]) hook(() => console.log('hook ' + name));
+      test('bad', () => { console.log('hook !'); throw new Error('x'); });`),
+    '0 passed, 1 failed', ['hook B\n    hook b\n    hook !\n    hook a\n', 'hook A'],
+  ],
+  [
+    'a hook that hangs, and a test; the next one still runs',
+    {
+      'one.test.js': suiteOf(`test.before(() => new Promise(() => {}));\n${good}`, 'hook', 300) +
+        suiteOf(`test('endless', () => new Promise(() => {}));\n${good}`, 'one', 3000),
+    },
+    '1 passed, 2 failed',
+    ['hook: good\n    Error: still running after 300 ms', 'one: endless\n    Error: still running after 3000 ms'],
+  ],
+  [
+    'a test that blocks its process', one("test('blocking', () => { for (;;); });", 300),
+    '0 passed, 2 failed', ['one: blocking\n', 'the process died here: killed, because it told nothing for 5300 ms'],
+  ],
+  [
+    'unhandled rejections while a test waits and at its end, and an exception in a callback',
+    one(`test('waiting', async () => { Promise.reject(new Error('lost')); await delay(50); });
+      test('ended', () => { Promise.reject(undefined); });
+      test('calling', async () => { setTimeout(() => { throw new Error('thrown'); }); await delay(50); });`),
+    '0 passed, 3 failed',
+    [
+      'one: waiting\n    Error: unhandledRejection while this was running', 'caused by Error: lost',
+      'one: ended\n    Error: unhandledRejection while this was running',
+      'one: calling\n    Error: uncaughtException while this was running', 'caused by Error: thrown',
+    ],
+  ],
+  [
+    'an exception after the last test',
+    one("test('good', () => { setTimeout(() => { throw new Error('lost'); }, 50); });"),
+    '1 passed, 1 failed', ['outside of tests: uncaughtException', 'Error: lost'],
+  ],
+  [
+    'a file that cannot be loaded', { 'one.test.js': "throw new Error('no such thing');" },
+    '0 passed, 1 failed', ['the file cannot be loaded', 'Error: no such thing'],
+  ],
+  [
+    'a file that never finishes loading', { 'one.test.js': 'await new Promise(() => {});' },
+    '0 passed, 1 failed', ['before the first test', 'the process died here: exit code 13'],
+  ],
+  [
+    'a test that ends its process well', one(`test('ending', () => process.exit(0));\n${good}`),
+    '0 passed, 2 failed',
+    ['one: ending', 'the process died here: exit code 0', 'tests that never ran', 'one: good'],
+  ],
+  [
+    'a test that sets an exit code', one("test('bad', () => { process.exitCode = 7; });"),
+    '1 passed, 1 failed', ['exit code 7'],
+  ],
+  [
+    'a server left open', one("test('bad', () => { createServer().listen(0, '127.0.0.1'); });"),
+    '1 passed, 1 failed', ['the process does not end by itself', 'still open: ', 'TCPServerWrap'],
+  ],
+  [
+    'a process left running',
+    one(`test('bad', () => {
+      spawn(process.execPath, ['-e', 'setTimeout(() => {}, 20000)'], { stdio: 'inherit' }).unref();
+    });`),
+    '1 passed, 1 failed', ['a process that the file started has outlived it'],
+  ],
+  [
+    'skips pass, and are told once for each reason; a missing peer is one at home, in a `before` hook of every test',
+    {
+      'a.test.js': suiteOf("test('a', () => skip('no moon')); test('b', () => skip('no sun'));"),
+      'b.test.js': suiteOf("test('c', () => skip('no moon'));"),
+      'c.test.js': suiteOf("test('peer', () => requirePeer(undefined, 'chromium is missing'));"),
+      'd.test.js': suiteOf(`test.before(() => requirePeer(false, 'no nginx'));\n${good}test('other', () => {});`),
+    },
+    '0 passed, 0 failed, 6 skipped',
+    [
+      'SKIPPED 2: no moon\n', 'SKIPPED 1: no sun\n', 'skip c.test.js (0)', 'SKIPPED 1: chromium is missing\n',
+      'SKIPPED 2: no nginx\n',
+    ],
+  ],
+  [
+    'a missing peer fails in CI; one that is there does not, nor a skip',
+    one(`test('peer', () => requirePeer('', 'chromium is missing'));
+      test('other', () => requirePeer('/bin/sh', 'no shell'));
+      test('skip', () => skip('no such system'));`),
+    '1 passed, 1 failed, 1 skipped',
+    ['one: peer\n', 'CI has all peers, but chromium is missing', 'SKIPPED 1: no such system'],
+    { environment: { CI: 'true' } },
+  ],
+  [
+    'a pattern, which may be the path of a source file, chooses files', { ...one(good), 'two.test.js': 'throw 1' },
+    '1 passed, 0 failed', [], { patterns: ['test/one.test.ts'], hides: ['two'] },
+  ],
+  [
+    'a pattern that matches nothing, beside one that does', { ...one(good), 'two.test.js': 'throw 1' },
+    '1 passed, 1 failed', ['matches "three"'], { patterns: ['one', 'three'], hides: ['two.test'] },
+  ],
+  ['a folder without a test file', { 'one.js': '' }, '0 passed, 1 failed'],
+  [
+    'tests that run all of the sources', picking('true, false'),
+    '1 passed, 0 failed', ['pass coverage of src (files 1, lines '], { isCovering: true },
+  ],
+  [
+    'tests that do not', picking('true'),
+    '1 passed, 1 failed',
+    ['FAIL coverage of src (files 1, lines ', '  src/pick.js:10 has a branch that is not taken'], { isCovering: true },
+  ],
+  [
+    'coverage of nothing', one(good),
+    '1 passed, 1 failed', ['FAIL coverage of src\n    Error: ENOENT'], { isCovering: true },
+  ],
 ];
 
-async function writeFolder(files: Case['files']): Promise<string> {
+async function writeFolder(files: Files): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'twobyte-run-'));
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
   for (const [name, text] of Object.entries(files)) {
@@ -396,14 +248,20 @@ async function writeFolder(files: Case['files']): Promise<string> {
   return folder;
 }
 
-async function runRunner({ files, patterns = [], isCovering, environment = {} }: Case): Promise<Result> {
+interface Result {
+  readonly exitCode: number | null;
+  readonly output: string;
+}
+
+async function runRunner([, files, , , options = {}]: Case): Promise<Result> {
+  const { patterns = [], isCovering = false, environment = {} } = options;
   const folder = await writeFolder(files);
   try {
     return await new Promise((resolve) => {
       const env = { ...process.env, CI: '', ...environment };
-      const args = ['--folder', folder, ...patterns, ...(isCovering ? ['--coverage', 'src'] : [])];
-      const child = execFile(process.execPath, [runner, ...args], { cwd: folder, env }, (_error, output) => {
-        resolve({ exitCode: child.exitCode ?? -1, output, lastLine: output.trimEnd().split('\n').at(-1) });
+      const args = [runner, '--folder', folder, ...patterns, ...(isCovering ? ['--coverage', 'src'] : [])];
+      const child = execFile(process.execPath, args, { cwd: folder, env }, (_error, output) => {
+        resolve({ exitCode: child.exitCode, output });
       });
     });
   } finally {
@@ -423,8 +281,8 @@ for (const [signal, body] of [
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const started = once(server, 'connection') as Promise<[Socket]>;
-    const lines = `test('endless', async () => { await once(connect(${port}, '127.0.0.1'), 'connect'); ${body} });`;
-    const folder = await writeFolder(one(lines, 60_000));
+    const text = `test('endless', async () => { await once(connect(${port}, '127.0.0.1'), 'connect'); ${body} });`;
+    const folder = await writeFolder(one(text, 60_000));
     try {
       const child = spawn(process.execPath, [runner, '--folder', folder], { stdio: 'ignore' });
       const [socket] = await started;
@@ -452,13 +310,14 @@ test.before(() => {
 });
 
 for (const each of cases) {
-  test(each.name, async () => {
-    if (each.isCovering) packagePath('c8');
-    const { exitCode, output, lastLine } = (await results.get(each))!;
-    assert.is(lastLine, each.lastLine, `the last line of:\n${output}`);
-    assert.is(exitCode, each.exitCode);
-    for (const text of each.shows ?? []) assert.match(output, text);
-    for (const text of each.hides ?? []) assert.not.match(output, text);
+  const [name, , lastLine, shows = [], { isCovering = false, hides = [] } = {}] = each;
+  test(name, async () => {
+    if (isCovering) packagePath('c8');
+    const { exitCode, output } = (await results.get(each))!;
+    assert.is(output.trimEnd().split('\n').at(-1), lastLine, `the last line of:\n${output}`);
+    assert.is(exitCode, lastLine.includes(' 0 failed') ? 0 : 1);
+    for (const text of shows) assert.match(output, text);
+    for (const text of hides) assert.not.match(output, text);
   });
 }
 
