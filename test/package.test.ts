@@ -1,7 +1,7 @@
 // A stranger installs the tarball into an empty project, and every program of the documents does there what they say.
 import { rejects } from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -15,9 +15,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const run = promisify(execFile);
 
 function listDocuments(): string[] {
-  const guides = existsSync(join(root, 'docs')) ? readdirSync(join(root, 'docs')) : [];
-  const documents = ['README.md', ...guides.map((name) => `docs/${name}`)];
-  return documents.filter((path) => path.endsWith('.md') && existsSync(join(root, path)));
+  const guides = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' });
+  const documents = ['README.md', ...guides.map((name) => `docs/${name.replaceAll('\\', '/')}`)];
+  return documents.filter((path) => path.endsWith('.md'));
 }
 
 /** A document about servers of `node:net`, to try the machinery by itself. Each quote stands for a backtick. */
@@ -97,7 +97,7 @@ project.after(() => stranger?.[Symbol.asyncDispose]());
 project('the tarball holds what is compiled, for import and for require, and the documents', () => {
   const paths = readdirSync(join(stranger.folder, 'node_modules/twobyte'), { recursive: true, encoding: 'utf8' });
   const files = paths.map((path) => path.replaceAll('\\', '/')).filter((path) => /\.[a-z]+$|^[A-Z]+$/.test(path));
-  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/api.md']) {
+  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/api.md', 'docs/how-to/proxy.md']) {
     assert.ok(files.includes(path), path);
   }
   for (const path of ['dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/cli.js', 'index.cjs', 'index.d.cts']) {

@@ -62,8 +62,9 @@ function find(outcomes: readonly Outcome[], name: string): Outcome | undefined {
   return outcomes.find(({ peer }) => peer === name);
 }
 
+/** The bench and where it ran; bench/results/ has the whole command with its patterns. */
 function source({ command, date, machine }: Report<unknown>): string {
-  return `\`${command}\`, ${date.replace('T', ' ')} UTC, ${machine}.\n\n`;
+  return `\`${/^npm run bench -- \w+/.exec(command)![0]}\`, ${date.replace('T', ' ')} UTC, ${machine}.\n\n`;
 }
 
 /** Ours against the three that matter most. */
