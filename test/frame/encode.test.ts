@@ -1,8 +1,8 @@
 // One frame to the byte: alone and shared, masked and not; connection/output has the tables of all lengths.
 import * as assert from 'uvu/assert';
 import { encodeAlone, encodeShared, firstByte, lengthOf, writeFrame } from '../../src/frame/encode.js';
-import { hex } from '../support/codec/cuts.js';
 import { suite } from '../runner/suite.js';
+import { hex } from '../support/codec/cuts.js';
 
 const test = suite('frame/encode');
 
