@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { whenAborted } from '../connection/wait-limits.js';
 import { HandshakeError } from '../errors.js';
 import { BodyDecoder } from '../http/body.js';
-import { ResponseHeadParser, type ResponseHead } from '../http/messages.js';
+import { ResponseHeadParser, type ResponseHead } from '../http/response-head.js';
 
 /** Enough for the page that explains a refusal. */
 const MAX_BODY_BYTES = 65_536;

@@ -2,8 +2,8 @@
 import { connect as connectNet, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
 import { HandshakeError } from '../errors.js';
-import { serializeRequestHead } from '../http/messages.js';
-import { toRecord } from '../handshake/client.js';
+import { toRecord } from '../http/fields.js';
+import { serializeRequestHead } from '../http/serialize.js';
 import { receiveBody, receiveResponse, waitFor } from './response.js';
 
 /** How to get to a server. */

@@ -2,8 +2,9 @@
 import { HandshakeError } from '../errors.js';
 import { acceptKey } from './key.js';
 import { EXTENSION, offerDeflate, verifyDeflate, type DeflateAgreement, type DeflatePreferences } from './deflate.js';
-import { listElements, parseExtensions, quote, type Extension, type HeaderFields } from '../http/fields.js';
-import type { ResponseHead } from '../http/messages.js';
+import { parseExtensions, type Extension } from './extensions.js';
+import { hasToken, quote, toRecord } from '../http/fields.js';
+import type { ResponseHead } from '../http/response-head.js';
 import { resolveSubprotocols } from './subprotocols.js';
 
 /** What a client asks for. */
@@ -53,8 +54,7 @@ export function verifyUpgrade(head: ResponseHead, { key, subprotocols, deflate }
   if (headers.get('upgrade')?.toLowerCase() !== 'websocket') {
     throw mismatch('UPGRADE_NOT_WEBSOCKET', 'the answer does not upgrade to websocket', head);
   }
-  const options = listElements(headers.getAll('connection'));
-  if (!options.some((option) => option.toLowerCase() === 'upgrade')) {
+  if (!hasToken(headers.getAll('connection'), 'upgrade')) {
     throw mismatch('CONNECTION_NOT_UPGRADE', 'the answer lacks "Connection: Upgrade"', head);
   }
   // Item 4: whoever can't make this from the key does not speak WebSocket
@@ -100,12 +100,4 @@ function explainSubprotocol(answered: string, offered: readonly string[]): strin
 
 function mismatch(code: string, message: string, head: ResponseHead): HandshakeError {
   return new HandshakeError(code, head.status, message, { headers: toRecord(head.headers), body: '' });
-}
-
-/** Fields as an object, names in lower case; values of several lines are joined. */
-export function toRecord(headers: HeaderFields): Record<string, string> {
-  // A name such as __proto__ is none of the object's own.
-  const record: Record<string, string> = Object.create(null);
-  for (const [name] of headers) record[name] = headers.get(name)!;
-  return record;
 }

@@ -1,5 +1,5 @@
 // The negotiation of permessage-deflate: offers, answers, and what is agreed on by them (RFC 7692 §5, §7.1).
-import type { Extension } from '../http/fields.js';
+import type { Extension } from './extensions.js';
 
 export const EXTENSION = 'permessage-deflate';
 

@@ -1,10 +1,10 @@
 // The server's side of the opening handshake: what an upgrade request must be, and the answer to it (RFC 6455 §4.2).
 import { HandshakeError } from '../errors.js';
 import { acceptKey, isKey } from './key.js';
-import type { Extension } from '../http/fields.js';
-import { isToken, listElements, parseExtensions, parseTokenList, quote, singleValue } from '../http/fields.js';
-import type { RequestHead } from '../http/messages.js';
-import { serializeResponseHead } from '../http/messages.js';
+import { parseExtensions, type Extension } from './extensions.js';
+import { hasToken, isToken, listElements, parseTokenList, quote, singleValue } from '../http/fields.js';
+import type { RequestHead } from '../http/request-head.js';
+import { serializeResponseHead } from '../http/serialize.js';
 
 const VERSION = '13';
 
@@ -24,7 +24,7 @@ export interface UpgradeOffer {
 
 /** Whether the request asks for a WebSocket, be it validly or not: `Upgrade` names `websocket`, in any letter case. */
 export function isUpgrade(head: RequestHead): boolean {
-  return listElements(head.headers.getAll('upgrade')).some((protocol) => protocol.toLowerCase() === 'websocket');
+  return hasToken(head.headers.getAll('upgrade'), 'websocket');
 }
 
 /**
@@ -64,7 +64,7 @@ function checkRequestLine({ method, httpVersion }: RequestHead): void {
 // §4.2.1 item 4
 function checkConnection(head: RequestHead): void {
   const options = parseTokenList(head.headers.getAll('connection'));
-  if (!options.some((option) => option.toLowerCase() === 'upgrade')) {
+  if (!hasToken(options, 'upgrade')) {
     const message = 'send "Connection: Upgrade"; a proxy in between may have removed it, let it pass on';
     throw new HandshakeError('CONNECTION_NOT_UPGRADE', 400, message);
   }

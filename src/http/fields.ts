@@ -1,10 +1,8 @@
-// HTTP header fields, and the lists of tokens and of extensions that their values hold.
+// HTTP header fields, and the tokens and lists that their values hold (RFC 9110 §5).
 import { HandshakeError } from '../errors.js';
 
 const TAB = 0x09;
 const SPACE = 0x20;
-const QUOTATION_MARK = 0x22;
-const BACKSLASH = 0x5c;
 
 /** 1 at the codes of the characters that a token is made of (RFC 9110 §5.6.2). */
 const TOKEN_CHARACTERS = new Uint8Array(256);
@@ -106,12 +104,25 @@ export function singleValue(headers: HeaderFields, name: string, duplicateCode: 
   return values[0] ?? null;
 }
 
+/** Fields as an object, names in lower case; values of several lines are joined. */
+export function toRecord(headers: HeaderFields): Record<string, string> {
+  // A name such as __proto__ is none of the object's own.
+  const record: Record<string, string> = Object.create(null);
+  for (const [name] of headers) record[name] = headers.get(name)!;
+  return record;
+}
+
 /** Whether the characters from `start` to before `end` are a token (RFC 9110 §5.6.2). */
 export function isToken(text: string, start = 0, end = text.length): boolean {
   for (let position = start; position < end; position++) {
-    if (TOKEN_CHARACTERS[text.charCodeAt(position)] !== 1) return false;
+    if (!isTokenCharacter(text.charCodeAt(position))) return false;
   }
   return start < end;
+}
+
+/** @param code of a character, or `NaN` after the last one. */
+export function isTokenCharacter(code: number): boolean {
+  return TOKEN_CHARACTERS[code] === 1;
 }
 
 /** The characters from `start` to before `end` without spaces and tabs around them (OWS, RFC 9110 §5.6.3). */
@@ -121,7 +132,7 @@ export function trimWhitespace(text: string, start = 0, end = text.length): stri
   return text.slice(start, end);
 }
 
-function isWhitespace(code: number): boolean {
+export function isWhitespace(code: number): boolean {
   return code === SPACE || code === TAB;
 }
 
@@ -152,100 +163,42 @@ export function parseTokenList(values: readonly string[]): string[] {
   return tokens;
 }
 
-/** An extension that is offered, with its parameters in order of arrival (RFC 6455 §9.1). */
-export interface Extension {
-  readonly name: string;
-  /** Names may repeat: whether that is an error is for the extension to say. `true` stands for no value. */
-  readonly parameters: readonly (readonly [name: string, value: string | true])[];
+/** Whether a list names a token, in any letter case; other elements may be anything. */
+export function hasToken(values: readonly string[], token: string): boolean {
+  return listElements(values).some((element) => element.toLowerCase() === token);
+}
+
+// RFC 9110 §5.5: anything else would end the line, and what follows would be read as another header or the body.
+const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+
+/**
+ * The lines of header fields, in that order, each with its CR LF.
+ *
+ * @throws TypeError as `checkField`
+ */
+export function serializeFields(headers: Iterable<readonly [string, string]>): string {
+  let fields = '';
+  for (const [name, value] of headers) {
+    checkField(name, value);
+    fields += `${name}: ${value}\r\n`;
+  }
+  return fields;
 }
 
 /**
- * Parses the value of `Sec-WebSocket-Extensions` (RFC 6455 §9.1).
+ * Checks that a header field may be written.
  *
- * @param value the values of all lines joined with commas
- * @returns at least one extension, in order of preference
- * @throws HandshakeError 400 if the value breaks the grammar
+ * @throws TypeError if the name is not a token, or the value is missing, or holds a control character or one beyond
+ *   U+00FF
  */
-export function parseExtensions(value: string): Extension[] {
-  const scanner = new ExtensionScanner(value);
-  const extensions: Extension[] = [];
-  do {
-    if (scanner.isAtSeparator()) continue;
-    extensions.push(parseExtension(scanner));
-  } while (scanner.take(','));
-  if (!scanner.isAtEnd()) throw scanner.unexpected('"," or ";"');
-  if (extensions.length === 0) throw scanner.unexpected('an extension');
-  return extensions;
-}
-
-function parseExtension(scanner: ExtensionScanner): Extension {
-  const name = scanner.takeToken();
-  const parameters: [string, string | true][] = [];
-  while (scanner.take(';')) {
-    const parameter = scanner.takeToken();
-    parameters.push([parameter, scanner.take('=') ? scanner.takeValue() : true]);
+export function checkField(name: string, value: string): void {
+  if (!isToken(name)) throw new TypeError(`${JSON.stringify(name)} is not a header name; use letters and hyphens`);
+  // To a template string they are text.
+  if (value === undefined || value === null) {
+    throw new TypeError(`the value of ${name} is ${String(value)}; give it one, or leave the field out`);
   }
-  return { name, parameters };
-}
-
-/** A cursor that only moves forward; whitespace is allowed between any two parts ("implied *LWS", RFC 6455 §9.1). */
-class ExtensionScanner {
-  readonly #text: string;
-  #position = 0;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  isAtEnd(): boolean {
-    return this.#next() === '';
-  }
-
-  isAtSeparator(): boolean {
-    return this.#next() === '' || this.#next() === ',';
-  }
-
-  take(character: string): boolean {
-    if (this.#next() !== character) return false;
-    this.#position++;
-    return true;
-  }
-
-  takeToken(): string {
-    this.#next();
-    const start = this.#position;
-    while (TOKEN_CHARACTERS[this.#text.charCodeAt(this.#position)] === 1) this.#position++;
-    if (this.#position === start) throw this.unexpected('a token');
-    return this.#text.slice(start, this.#position);
-  }
-
-  takeValue(): string {
-    return this.take('"') ? this.#takeQuoted() : this.takeToken();
-  }
-
-  // §9.1: "the value after quoted-string unescaping MUST conform to the 'token' ABNF"
-  #takeQuoted(): string {
-    let value = '';
-    for (;;) {
-      let code = this.#text.charCodeAt(this.#position);
-      if (code === QUOTATION_MARK && value !== '') break;
-      if (code === BACKSLASH) code = this.#text.charCodeAt(++this.#position);
-      if (TOKEN_CHARACTERS[code] !== 1) throw this.unexpected('a token in quotation marks');
-      value += String.fromCharCode(code);
-      this.#position++;
-    }
-    this.#position++;
-    return value;
-  }
-
-  unexpected(expected: string): HandshakeError {
-    const place = `at character ${this.#position + 1}`;
-    return new HandshakeError('EXTENSIONS_INVALID', 400, `Sec-WebSocket-Extensions needs ${expected} ${place}`);
-  }
-
-  #next(): string {
-    while (isWhitespace(this.#text.charCodeAt(this.#position))) this.#position++;
-    return this.#text.charAt(this.#position);
+  if (FORBIDDEN_IN_VALUE.test(value)) {
+    throw new TypeError(`the value of ${name} holds a character that no header may hold; percent-encode it`);
   }
 }
 

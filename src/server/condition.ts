@@ -1,5 +1,5 @@
 // Spares a client the reply that it has already: `ETag`, `If-None-Match` and 304 (RFC 9110 §13.1.2, §15.4.5).
-import type { RequestHead } from '../http/messages.js';
+import type { RequestHead } from '../http/request-head.js';
 import type { Response } from './reply.js';
 import { endBody } from './response.js';
 

@@ -1,7 +1,7 @@
 // One request on its way to its reply: reads the body when it is asked for, and knows when the client has gone.
 import { setMaxListeners } from 'node:events';
 import { clientGone, HandshakeError } from '../errors.js';
-import type { RequestHead } from '../http/messages.js';
+import type { RequestHead } from '../http/request-head.js';
 import { BodyDecoder } from '../http/body.js';
 
 /** Bytes over a socket since it was opened, as `net.Socket` counts them. */

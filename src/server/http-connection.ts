@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import { own, type StreamOwner } from '../stream/owner.js';
 import { HandshakeError } from '../errors.js';
 import { copyOf } from '../frame/allocate.js';
-import { listElements } from '../http/fields.js';
-import { RequestHeadParser, type RequestHead } from '../http/messages.js';
+import { hasToken } from '../http/fields.js';
+import { RequestHeadParser, type RequestHead } from '../http/request-head.js';
 import { isUpgrade } from '../handshake/server.js';
 import { withoutKnownContent } from './condition.js';
 import { Exchange } from './exchange.js';
@@ -336,5 +336,5 @@ function checkSupport(head: RequestHead): void {
 }
 
 function wantsClose(head: RequestHead): boolean {
-  return listElements(head.headers.getAll('connection')).some((option) => option.toLowerCase() === 'close');
+  return hasToken(head.headers.getAll('connection'), 'close');
 }

@@ -1,6 +1,6 @@
 // What a handler returns, and the HTTP response it becomes (RFC 9110 §6, RFC 9112 §6.3).
 import type { HandshakeError } from '../errors.js';
-import { checkField } from '../http/messages.js';
+import { checkField } from '../http/fields.js';
 
 /** The parts of a reply. */
 export interface ReplyParts {

@@ -1,7 +1,7 @@
 // What a handler is given: one HTTP request, and its WebSocket connection if it was upgraded.
 import type { Connection, OpeningRequest } from '../connection/connection.js';
 import type { HeaderFields } from '../http/fields.js';
-import type { RequestHead } from '../http/messages.js';
+import type { RequestHead } from '../http/request-head.js';
 
 /** What the server's side of an HTTP connection does for a request. */
 export interface Exchange {

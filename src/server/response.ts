@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { whenAborted } from '../connection/wait-limits.js';
-import { serializeResponseHead } from '../http/messages.js';
+import { serializeResponseHead } from '../http/serialize.js';
 import type { Response } from './reply.js';
 
 /** How far a client has read within one write cannot be seen: of a long one it would seem to have stopped reading. */

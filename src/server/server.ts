@@ -9,7 +9,7 @@ import {
 import { checkNames, type OptionNames } from '../connection/options.js';
 import { HandshakeError, type Close } from '../errors.js';
 import { CloseCode, serializeClosePayload } from '../frame/close.js';
-import { serializeResponseHead } from '../http/messages.js';
+import { serializeResponseHead } from '../http/serialize.js';
 import { RunningHandlers } from './handlers.js';
 import { HttpConnection, type HttpContext } from './http-connection.js';
 import { unreadRequest, warnOfHandshakes, type RefusedRequest } from './refusal.js';

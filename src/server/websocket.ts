@@ -7,7 +7,7 @@ import { connectionDefaults, type ConnectionLimits, type ConnectionOptions } fro
 import { checkNames, type OptionNames } from '../connection/options.js';
 import { ConnectionClosed, HandshakeError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
-import type { RequestHead } from '../http/messages.js';
+import type { RequestHead } from '../http/request-head.js';
 import { acceptDeflate } from '../handshake/deflate.js';
 import { resolveSubprotocols, selectSubprotocol } from '../handshake/subprotocols.js';
 import { checkOrigin, upgradeResponse, validateUpgrade, type UpgradeOffer } from '../handshake/server.js';

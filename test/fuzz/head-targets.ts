@@ -7,11 +7,11 @@
 //   control character, no second line, at most 128 fields;
 // - a request head that is written again by serializeRequestHead is read as the same head;
 // - the buffers made are at most four times the bytes that arrived.
-import type { HeaderFields } from '../../src/http/fields.js';
-import {
-  RequestHeadParser, ResponseHeadParser, serializeRequestHead, type RequestHead, type ResponseHead,
-} from '../../src/http/messages.js';
 import { verifyUpgrade } from '../../src/handshake/client.js';
+import type { HeaderFields } from '../../src/http/fields.js';
+import { RequestHeadParser, type RequestHead } from '../../src/http/request-head.js';
+import { ResponseHeadParser, type ResponseHead } from '../../src/http/response-head.js';
+import { serializeRequestHead } from '../../src/http/serialize.js';
 import { checkOrigin, isUpgrade, validateUpgrade } from '../../src/handshake/server.js';
 import type { Random } from '../frame/random.js';
 import { countAllocated } from './allocations.js';

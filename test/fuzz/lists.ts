@@ -5,7 +5,8 @@
 // - it is what the grammar, written down a second time as a regular expression, says;
 // - it is the same if the field is cut into several lines at its commas;
 // - written again it is read as the same.
-import { parseExtensions, parseTokenList, type Extension } from '../../src/http/fields.js';
+import { parseExtensions, type Extension } from '../../src/handshake/extensions.js';
+import { parseTokenList } from '../../src/http/fields.js';
 import type { Random } from '../frame/random.js';
 import { describeError } from './documented.js';
 import { mutate } from './mutate.js';

@@ -8,7 +8,7 @@
 // - a client always agrees with our server's answer to its own offer, and both to the same.
 import { acceptDeflate, offerDeflate, verifyDeflate, type DeflateAgreement, type DeflatePreferences }
   from '../../src/handshake/deflate.js';
-import { parseExtensions, type Extension } from '../../src/http/fields.js';
+import { parseExtensions, type Extension } from '../../src/handshake/extensions.js';
 import type { Random } from '../frame/random.js';
 import { describeError } from './documented.js';
 import { mutate } from './mutate.js';

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import {
   acceptDeflate, offerDeflate, verifyDeflate, type DeflateAgreement, type DeflatePreferences,
 } from '../../src/handshake/deflate.js';
-import { parseExtensions } from '../../src/http/fields.js';
+import { parseExtensions } from '../../src/handshake/extensions.js';
 import { suite } from '../runner/suite.js';
 
 const ALL: DeflatePreferences = { contextTakeover: true, windowBits: 15 };

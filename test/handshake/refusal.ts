@@ -1,8 +1,7 @@
 // What the handshake tests share: parsing one whole head, and catching the refusal of it.
 import * as assert from 'uvu/assert';
 import { HandshakeError } from '../../src/errors.js';
-import { RequestHeadParser } from '../../src/http/messages.js';
-import type { RequestHead } from '../../src/http/messages.js';
+import { RequestHeadParser, type RequestHead } from '../../src/http/request-head.js';
 
 /** Parses a head given as its lines, without the empty one. */
 export function parseHead(...lines: string[]): RequestHead {

@@ -1,6 +1,6 @@
 // Upgrade requests, each rule of RFC 6455 §4.2 broken by itself, origins, and the 101 answer.
 import * as assert from 'uvu/assert';
-import type { RequestHead } from '../../src/http/messages.js';
+import type { RequestHead } from '../../src/http/request-head.js';
 import type { UpgradeOffer } from '../../src/handshake/server.js';
 import {
   checkOrigin,

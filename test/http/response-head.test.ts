@@ -1,8 +1,7 @@
 // Response heads cut in every way: status lines, fields, the length of the body, and each limit (RFC 9112 §4, §6.3).
 import * as assert from 'uvu/assert';
 import { HandshakeError } from '../../src/errors.js';
-import { ResponseHeadParser } from '../../src/http/messages.js';
-import type { ResponseHead } from '../../src/http/messages.js';
+import { ResponseHeadParser, type ResponseHead } from '../../src/http/response-head.js';
 import { assertEveryCut } from '../support/codec/cuts.js';
 import { suite } from '../runner/suite.js';
 import { assertRefused } from '../handshake/refusal.js';

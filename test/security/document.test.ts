@@ -87,12 +87,12 @@ const checks = suite('security: the check finds breaches');
 
 const sound = [
   '# Security', HEADER, RULE,
-  '| a long field | CVE-2021-32640, GHSA-6fc8-4gx4-v693 (ws), NSP 67 (ws) | 431 | `http/messages`: it is long |',
+  '| a long field | CVE-2021-32640, GHSA-6fc8-4gx4-v693 (ws), NSP 67 (ws) | 431 | `http/request-head`: it is long |',
   '| bad frames | — | 1002 | `frame/decode`: RSV …<br>`security/frames`: it leaks not |',
   '| a bomb | CVE-2018-1000518 (websockets) | not applicable yet: nothing is inflated | — |',
 ].join('\n');
 const existing: Readonly<Record<string, readonly string[]>> = {
-  'http/messages': ['it is long', 'it is short'],
+  'http/request-head': ['it is long', 'it is short'],
   'frame/decode': ['RSV 1', 'RSV 2', 'opcode 3'],
   'security/frames': ['it leaks not'],
 };
@@ -103,12 +103,12 @@ const problemsOf = (document: string): string[] => {
 checks('nothing in what is sound', () => assert.equal(problemsOf(sound), []));
 
 const breaches: readonly (readonly [name: string, find: string, replacement: string, problem: string])[] = [
-  ['a test that is not there', 'it is long |', 'it is wide |', 'no such test: `http/messages`: it is wide'],
-  ['a file that is not there', '`http/messages`', '`http/packages`', 'no such test: `http/packages`: it is long'],
-  ['the beginning of a name', 'it is long |', 'it is |', 'no such test: `http/messages`: it is'],
+  ['a test that is not there', 'it is long |', 'it is wide |', 'no such test: `http/request-head`: it is wide'],
+  ['a file that is not there', '`http/request-head`', '`http/packages`', 'no such test: `http/packages`: it is long'],
+  ['the beginning of a name', 'it is long |', 'it is |', 'no such test: `http/request-head`: it is'],
   ['a family that is not there', 'RSV …', 'RSV4 …', 'no such test: `frame/decode`: RSV4 …'],
-  ['a test without its file', '`http/messages`: ', '', 'no such test: it is long'],
-  ['a line without a test', '`http/messages`: it is long', '—', 'a long field: no test, or no reason for none'],
+  ['a test without its file', '`http/request-head`: ', '', 'no such test: it is long'],
+  ['a line without a test', '`http/request-head`: it is long', '—', 'a long field: no test, or no reason for none'],
   ['a test of nothing', 'nothing is inflated | —', 'nothing is inflated | `frame/decode`: RSV …',
     'a bomb: no test, or no reason for none'],
   ['an id that is none', 'NSP 67', 'somewhere', 'a long field: "somewhere" is no advisory'],

@@ -1,7 +1,7 @@
 // Conditional requests: which tags match, what is left of a 200 that becomes 304, and who is spared nothing.
 import { Readable } from 'node:stream';
 import * as assert from 'uvu/assert';
-import { RequestHeadParser, type RequestHead } from '../../src/http/messages.js';
+import { RequestHeadParser, type RequestHead } from '../../src/http/request-head.js';
 import { withoutKnownContent } from '../../src/server/condition.js';
 import { toResponse, type Reply } from '../../src/server/reply.js';
 import { suite } from '../runner/suite.js';

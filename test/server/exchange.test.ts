@@ -1,7 +1,7 @@
 // An exchange without a socket: the body when it is asked for, skipped when it is not, and the client that leaves.
 import { rejects } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
-import { RequestHeadParser } from '../../src/http/messages.js';
+import { RequestHeadParser } from '../../src/http/request-head.js';
 import { Exchange } from '../../src/server/exchange.js';
 import { suite } from '../runner/suite.js';
 import { warningsOf } from '../support/warnings.js';

@@ -1,8 +1,7 @@
 // A request: what of the head a handler sees, and what changes when it is upgraded.
 import * as assert from 'uvu/assert';
 import type { Connection } from '../../src/connection/connection.js';
-import type { RequestHead } from '../../src/http/messages.js';
-import { RequestHeadParser } from '../../src/http/messages.js';
+import { RequestHeadParser, type RequestHead } from '../../src/http/request-head.js';
 import { Request, type Exchange, type WebSocketRequest } from '../../src/server/request.js';
 import { suite } from '../runner/suite.js';
 

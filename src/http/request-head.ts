@@ -1,7 +1,7 @@
-// HTTP/1.1 heads: the bytes of a request into its head, and the head of a response into its bytes (RFC 9112).
+// Parses the head of an HTTP/1.1 request (RFC 9112 §3, §5).
 import { HandshakeError } from '../errors.js';
-import { requestBodyLength, responseBodyLength } from './body-length.js';
-import { FIELD_LINE_BYTES, HeadParser, REQUEST_LINE_BYTES, type HeadLimits } from './head.js';
+import { requestBodyLength } from './body-length.js';
+import { HeadParser, REQUEST_LINE_BYTES, type HeadLimits } from './head.js';
 import { HeaderFields, isToken, singleValue } from './fields.js';
 
 // Longer than all methods in the IANA registry (the longest has 17 letters), short enough for any message.
@@ -44,21 +44,6 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
   }
 }
 
-/** The head of an HTTP response. */
-export interface ResponseHead {
-  readonly status: number;
-  readonly headers: HeaderFields;
-  /** The length of the body in bytes; `null` if the end of the connection ends it (RFC 9112 §6.3). */
-  readonly bodyLength: number | 'chunked' | null;
-}
-
-/** The parser for the responses of a server. */
-export class ResponseHeadParser extends HeadParser<ResponseHead> {
-  constructor(limits?: HeadLimits) {
-    super(parseResponseHead, FIELD_LINE_BYTES, limits);
-  }
-}
-
 /** Parses a whole head, of which only the bytes and the line endings have been checked. */
 function parseRequestHead(text: string): RequestHead {
   let start = 0;
@@ -71,17 +56,6 @@ function parseRequestHead(text: string): RequestHead {
   const hostField = parseHost(headers, httpVersion);
   const bodyLength = requestBodyLength(headers, httpVersion);
   return { method, target, path, query, httpVersion, headers, host: authority ?? hostField, bodyLength };
-}
-
-function parseResponseHead(text: string): ResponseHead {
-  const end = text.indexOf('\r\n');
-  // RFC 9112 §4: status-line = HTTP-version SP status-code SP [ reason-phrase ]; the last space is often forgotten
-  const [, status] = /^HTTP\/1\.[0-9] ([1-5][0-9][0-9])(?: |$)/.exec(text.slice(0, end)) ?? [];
-  if (status === undefined) {
-    throw new HandshakeError('STATUS_LINE_INVALID', 400, 'the answer does not begin with HTTP/1.1 and a status');
-  }
-  const headers = new HeaderFields(text, end + 2);
-  return { status: Number(status), headers, bodyLength: responseBodyLength(Number(status), headers) };
 }
 
 function parseRequestLine(line: string): Pick<RequestHead, 'method' | 'target' | 'httpVersion'> {
@@ -186,118 +160,4 @@ function isAuthority(value: string): boolean {
   if (/[^0-9]/.test(port)) return false;
   if (isLiteral) return host.length > 2 && host.endsWith(']') && !/[^0-9A-Fa-f:.]/.test(host.slice(1, -1));
   return host !== '' && !/[^\w.~!$&'()*+,;=%-]/.test(host);
-}
-
-// Those of RFC 9110 §15, and of the IANA registry the ones that are in use.
-const REASON_PHRASES: Readonly<Record<number, string>> = {
-  100: 'Continue',
-  101: 'Switching Protocols',
-  103: 'Early Hints',
-  200: 'OK',
-  201: 'Created',
-  202: 'Accepted',
-  203: 'Non-Authoritative Information',
-  204: 'No Content',
-  205: 'Reset Content',
-  206: 'Partial Content',
-  300: 'Multiple Choices',
-  301: 'Moved Permanently',
-  302: 'Found',
-  303: 'See Other',
-  304: 'Not Modified',
-  307: 'Temporary Redirect',
-  308: 'Permanent Redirect',
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  402: 'Payment Required',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  406: 'Not Acceptable',
-  407: 'Proxy Authentication Required',
-  408: 'Request Timeout',
-  409: 'Conflict',
-  410: 'Gone',
-  411: 'Length Required',
-  412: 'Precondition Failed',
-  413: 'Content Too Large',
-  414: 'URI Too Long',
-  415: 'Unsupported Media Type',
-  416: 'Range Not Satisfiable',
-  417: 'Expectation Failed',
-  421: 'Misdirected Request',
-  422: 'Unprocessable Content',
-  423: 'Locked',
-  424: 'Failed Dependency',
-  425: 'Too Early',
-  426: 'Upgrade Required',
-  428: 'Precondition Required',
-  429: 'Too Many Requests',
-  431: 'Request Header Fields Too Large',
-  451: 'Unavailable For Legal Reasons',
-  500: 'Internal Server Error',
-  501: 'Not Implemented',
-  502: 'Bad Gateway',
-  503: 'Service Unavailable',
-  504: 'Gateway Timeout',
-  505: 'HTTP Version Not Supported',
-  507: 'Insufficient Storage',
-  511: 'Network Authentication Required',
-};
-
-// RFC 9110 §5.5: anything else would end the line, and what follows would be read as another header or the body.
-const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
-
-/**
- * The head of a response, to be written in latin1.
- *
- * @param status 100 to 599; the reason phrase of one that is not registered is empty, as RFC 9112 §4 allows
- * @param headers each line as `[name, value]`, in that order
- * @throws RangeError if the status is none; TypeError if a name is not a token or a value holds a control character
- *   or a character beyond U+00FF
- */
-export function serializeResponseHead(status: number, headers: Iterable<readonly [string, string]>): string {
-  if (!Number.isInteger(status) || status < 100 || status > 599) {
-    throw new RangeError(`an HTTP status is an integer from 100 to 599, not ${status}`);
-  }
-  return `HTTP/1.1 ${status} ${REASON_PHRASES[status] ?? ''}\r\n${serializeFields(headers)}\r\n`;
-}
-
-/**
- * The head of a request, to be written in latin1.
- *
- * @throws TypeError as `serializeResponseHead`
- */
-export function serializeRequestHead(
-  method: string,
-  target: string,
-  headers: Iterable<readonly [string, string]>,
-): string {
-  return `${method} ${target} HTTP/1.1\r\n${serializeFields(headers)}\r\n`;
-}
-
-function serializeFields(headers: Iterable<readonly [string, string]>): string {
-  let fields = '';
-  for (const [name, value] of headers) {
-    checkField(name, value);
-    fields += `${name}: ${value}\r\n`;
-  }
-  return fields;
-}
-
-/**
- * Checks that a header field may be written.
- *
- * @throws TypeError if the name is not a token, or the value is missing, or holds a control character or one beyond
- *   U+00FF
- */
-export function checkField(name: string, value: string): void {
-  if (!isToken(name)) throw new TypeError(`${JSON.stringify(name)} is not a header name; use letters and hyphens`);
-  // To a template string they are text.
-  if (value === undefined || value === null) {
-    throw new TypeError(`the value of ${name} is ${String(value)}; give it one, or leave the field out`);
-  }
-  if (FORBIDDEN_IN_VALUE.test(value)) {
-    throw new TypeError(`the value of ${name} holds a character that no header may hold; percent-encode it`);
-  }
 }
