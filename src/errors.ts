@@ -26,7 +26,7 @@ export class WebSocketError extends Error {
   }
 }
 
-/** The parts of an HTTP answer that a `HandshakeError` is turned into. */
+/** The parts of an HTTP answer that an `HttpError` is turned into. */
 export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
   /** The text of the answer; the error's message if absent. */
@@ -34,13 +34,12 @@ export interface Refusal {
 }
 
 /**
- * An HTTP request or an opening handshake that cannot be served, or was not (RFC 6455 §4.1, §4.2.2, RFC 9110 §15).
- * Throw one in `authorize` to refuse a WebSocket with an answer of your own:
- * `throw new HandshakeError('NO_SESSION', 401, 'sign in first', { headers: { 'WWW-Authenticate': 'Basic' } })`.
+ * A request that is not served, and the answer to it (RFC 9110 §15). Throw one in a handler to answer with an error:
+ * `throw new HttpError('NO_SUCH_ROOM', 404, 'there is no such room')`.
  */
-export class HandshakeError extends WebSocketError {
+export class HttpError extends WebSocketError {
   static {
-    this.prototype.name = 'HandshakeError';
+    this.prototype.name = 'HttpError';
   }
 
   /** The HTTP status code to answer with; for a client, the one it was answered with, 0 if there was none. */
@@ -55,6 +54,17 @@ export class HandshakeError extends WebSocketError {
     this.status = status;
     this.headers = refusal.headers ?? {};
     this.body = refusal.body ?? `${message}\n`;
+  }
+}
+
+/**
+ * An opening handshake that is refused, or was (RFC 6455 §4.1, §4.2.2).
+ * Throw one in `authorize` to refuse a WebSocket with an answer of your own:
+ * `throw new HandshakeError('NO_SESSION', 401, 'sign in first', { headers: { 'WWW-Authenticate': 'Basic' } })`.
+ */
+export class HandshakeError extends HttpError {
+  static {
+    this.prototype.name = 'HandshakeError';
   }
 }
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import {
-  clientGone, ConnectionClosed, HandshakeError, ignoreConnectionClosed, ProtocolError, TimeoutError, WebSocketError,
-  type Close,
+  clientGone, ConnectionClosed, HandshakeError, HttpError, ignoreConnectionClosed, ProtocolError, TimeoutError,
+  WebSocketError, type Close,
 } from '../src/errors.js';
 import { Run } from './cli/harness.js';
 import { suite } from './runner/suite.js';
@@ -13,6 +13,7 @@ const close: Close = { code: 4001, reason: 'kicked', wasClean: true };
 
 for (const [name, error, code, message] of [
   ['WebSocketError', new WebSocketError('SOME_CODE', 'some message'), 'SOME_CODE', 'some message'],
+  ['HttpError', new HttpError('NO_ROOM', 404, 'there is no such room'), 'NO_ROOM', 'there is no such room'],
   ['HandshakeError', new HandshakeError('NO_KEY', 401, 'bring a key'), 'NO_KEY', 'bring a key'],
   ['ProtocolError', new ProtocolError('RESERVED_BIT', 1002, 'RSV1 set'), 'RESERVED_BIT', 'RSV1 set'],
   ['TimeoutError', new TimeoutError('too late'), 'TIMEOUT', 'too late'],
@@ -39,17 +40,24 @@ for (const [name, error, code, message] of [
   });
 }
 
-errors('a HandshakeError is answered with its message as a line, if it has no body', () => {
-  const error = new HandshakeError('NO_KEY', 401, 'bring a key');
-  assert.is(error.status, 401);
-  assert.equal(error.headers, {});
-  assert.is(error.body, 'bring a key\n');
-});
+for (const Refusing of [HttpError, HandshakeError]) {
+  errors(`${Refusing.name} is answered with its message as a line, if it has no body`, () => {
+    const error = new Refusing('NO_KEY', 401, 'bring a key');
+    assert.is(error.status, 401);
+    assert.equal(error.headers, {});
+    assert.is(error.body, 'bring a key\n');
+  });
 
-errors('a HandshakeError carries the reply it was given', () => {
-  const error = new HandshakeError('NO_KEY', 401, 'bring a key', { headers: { 'WWW-Authenticate': 'Key' }, body: '' });
-  assert.equal(error.headers, { 'WWW-Authenticate': 'Key' });
-  assert.is(error.body, '');
+  errors(`${Refusing.name} carries the reply it was given`, () => {
+    const error = new Refusing('NO_KEY', 401, 'bring a key', { headers: { 'WWW-Authenticate': 'Key' }, body: '' });
+    assert.equal(error.headers, { 'WWW-Authenticate': 'Key' });
+    assert.is(error.body, '');
+  });
+}
+
+errors('whoever catches HttpError has each HandshakeError too, and not the other way round', () => {
+  assert.instance(new HandshakeError('NO_KEY', 401, 'bring a key'), HttpError);
+  assert.not.instance(new HttpError('NO_ROOM', 404, 'there is no such room'), HandshakeError);
 });
 
 errors('a ProtocolError carries the close code for the peer', () => {
@@ -64,7 +72,7 @@ errors('ConnectionClosed carries how the connection ended, once it has', () => {
 errors('a name is the class\'s as published, whatever a minifier or an heir calls the class', () => {
   class a extends HandshakeError {}
   assert.is(new a('NO_KEY', 401, 'bring a key').name, 'HandshakeError');
-  const published = { WebSocketError, HandshakeError, ProtocolError, ConnectionClosed, TimeoutError };
+  const published = { WebSocketError, HttpError, HandshakeError, ProtocolError, ConnectionClosed, TimeoutError };
   for (const [name, { prototype }] of Object.entries(published)) assert.is(prototype.name, name);
 });
 

@@ -12,6 +12,7 @@ const publicValues: readonly string[] = [
   'CloseCode',
   'ConnectionClosed',
   'HandshakeError',
+  'HttpError',
   'ProtocolError',
   'TimeoutError',
   'WebSocketError',

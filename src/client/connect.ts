@@ -203,7 +203,7 @@ async function open(
   if (received.head.status !== 101) return refuse(socket, received, options.origin, mayRedirect, signal);
   try {
     const { subprotocol, extensions, deflate } = verifyUpgrade(received.head, offer);
-    const headers = new HeaderFields(head, head.indexOf('\r\n') + 2);
+    const headers = HeaderFields.from(fields);
     headers.compact();
     const remoteAddress = socket.remoteAddress ?? '';
     const request = { path: url.pathname, query: url.searchParams, params: {}, headers, remoteAddress };

@@ -1,7 +1,7 @@
 // Reads what a server or proxy answers: the head, and of a refusal a bounded part of its body.
 import type { Socket } from 'node:net';
 import { whenAborted } from '../connection/wait-limits.js';
-import { HandshakeError } from '../errors.js';
+import { HandshakeError, type HttpError } from '../errors.js';
 import { BodyDecoder } from '../http/body.js';
 import { ResponseHeadParser, type ResponseHead } from '../http/response-head.js';
 
@@ -72,7 +72,7 @@ export async function receiveResponse(socket: Socket, signal: AbortSignal): Prom
         resolve({ head, rest: parser.rest });
       } catch (error) {
         // The parser's status is for a client that is to be answered; here, there was none.
-        const { code, message } = error as HandshakeError;
+        const { code, message } = error as HttpError;
         reject(new HandshakeError(code, 0, message, { body: '' }));
       }
     },

@@ -1,6 +1,6 @@
 // The race: four transports carry the same ticker to one page, while the server counts what each of them costs.
 import type { Message } from '../frame/message.js';
-import { HandshakeError } from '../errors.js';
+import { HttpError } from '../errors.js';
 import { createFeed } from '../feed/feed.js';
 import { addPageFiles } from './page-file.js';
 import { Lane } from './race-lane.js';
@@ -128,7 +128,7 @@ export function addRaceRoutes(
 
   const find = ({ params }: Request): Race => {
     const race = races.get(params['race']);
-    if (race === undefined) throw new HandshakeError('RACE_OVER', 404, 'this race is over; start another at /race/');
+    if (race === undefined) throw new HttpError('RACE_OVER', 404, 'this race is over; start another at /race/');
     return race;
   };
 

@@ -2,8 +2,9 @@
 import { HandshakeError } from '../errors.js';
 import { acceptKey, isKey } from './key.js';
 import { parseExtensions, type Extension } from './extensions.js';
-import { hasToken, isToken, listElements, parseTokenList, quote, singleValue } from '../http/fields.js';
-import type { RequestHead } from '../http/request-head.js';
+import {
+  hasToken, isToken, listElements, parseTokenList, quote, singleValue, type HeaderFields,
+} from '../http/fields.js';
 import { serializeResponseHead } from '../http/serialize.js';
 
 const VERSION = '13';
@@ -22,18 +23,31 @@ export interface UpgradeOffer {
   readonly extensions: readonly Extension[];
 }
 
+/** What the checks need of a request, whoever has parsed it; a `RequestHead` has it all. */
+export interface OpeningHead {
+  readonly method: string;
+  /** Such as `1.1`. */
+  readonly httpVersion: string;
+  readonly headers: HeaderFields;
+  /** The `host[:port]` that is asked, valid; `null` if that is unknown. */
+  readonly host: string | null;
+  /** 0 if there is no body. */
+  readonly bodyLength: number | 'chunked';
+}
+
 /** Whether the request asks for a WebSocket, be it validly or not: `Upgrade` names `websocket`, in any letter case. */
-export function isUpgrade(head: RequestHead): boolean {
-  return hasToken(head.headers.getAll('upgrade'), 'websocket');
+export function isUpgrade({ headers }: Pick<OpeningHead, 'headers'>): boolean {
+  return hasToken(headers.getAll('upgrade'), 'websocket');
 }
 
 /**
  * Checks that a request is a valid opening handshake (RFC 6455 §4.2.1), except for its origin. Any request that doesn't
  * ask for a WebSocket gets 426, whatever its method and version.
  *
- * @throws HandshakeError 426, 405, 505 or 400, with the headers that the status asks for
+ * @throws HandshakeError 426, 405, 505 or 400, with the headers that the status asks for; HttpError 400 for a field
+ *   that is wrong in any request: one that may not repeat does, or `Connection` is no list of tokens
  */
-export function validateUpgrade(head: RequestHead): UpgradeOffer {
+export function validateUpgrade(head: OpeningHead): UpgradeOffer {
   checkUpgrade(head);
   checkRequestLine(head);
   checkConnection(head);
@@ -43,14 +57,14 @@ export function validateUpgrade(head: RequestHead): UpgradeOffer {
 }
 
 // §4.2.1 item 3
-function checkUpgrade(head: RequestHead): void {
+function checkUpgrade(head: OpeningHead): void {
   if (isUpgrade(head)) return;
   const message = 'this is a WebSocket; send "Upgrade: websocket", or let the proxy in between pass it on';
   throw new HandshakeError('UPGRADE_MISSING', 426, message, { headers: UPGRADE_REQUIRED });
 }
 
 // §4.2.1 item 1: "An HTTP/1.1 or higher GET request"
-function checkRequestLine({ method, httpVersion }: RequestHead): void {
+function checkRequestLine({ method, httpVersion }: OpeningHead): void {
   if (method !== 'GET') {
     const message = 'a WebSocket is opened with GET; use that method';
     throw new HandshakeError('METHOD_NOT_GET', 405, message, { headers: { Allow: 'GET' } });
@@ -62,8 +76,8 @@ function checkRequestLine({ method, httpVersion }: RequestHead): void {
 }
 
 // §4.2.1 item 4
-function checkConnection(head: RequestHead): void {
-  const options = parseTokenList(head.headers.getAll('connection'));
+function checkConnection({ headers }: OpeningHead): void {
+  const options = parseTokenList(headers.getAll('connection'));
   if (!hasToken(options, 'upgrade')) {
     const message = 'send "Connection: Upgrade"; a proxy in between may have removed it, let it pass on';
     throw new HandshakeError('CONNECTION_NOT_UPGRADE', 400, message);
@@ -72,7 +86,7 @@ function checkConnection(head: RequestHead): void {
 
 // §4.4: a server without the requested version "MUST respond with a |Sec-WebSocket-Version| header field [...]
 // containing all versions it is willing to use". A client that names none speaks an older draft: it gets the same.
-function checkVersion(head: RequestHead): void {
+function checkVersion(head: OpeningHead): void {
   const version = singleValue(head.headers, 'sec-websocket-version', 'VERSION_DUPLICATE');
   if (version === VERSION) return;
   const headers = { ...UPGRADE_REQUIRED, 'Sec-WebSocket-Version': VERSION };
@@ -84,22 +98,22 @@ function checkVersion(head: RequestHead): void {
 }
 
 // To one reader those bytes are a body, to the next the first frames or a second request: that is how one is smuggled.
-function checkBody({ bodyLength }: RequestHead): void {
+function checkBody({ bodyLength }: OpeningHead): void {
   if (bodyLength === 0) return;
   throw new HandshakeError('UPGRADE_WITH_BODY', 400, 'an upgrade request has no body; send the data as messages');
 }
 
 // §4.2.1 item 5
-function parseKey(head: RequestHead): string {
-  const key = singleValue(head.headers, 'sec-websocket-key', 'KEY_DUPLICATE');
+function parseKey({ headers }: OpeningHead): string {
+  const key = singleValue(headers, 'sec-websocket-key', 'KEY_DUPLICATE');
   if (key === null) throw new HandshakeError('KEY_MISSING', 400, 'send a Sec-WebSocket-Key: 16 random bytes in base64');
   if (!isKey(key)) throw new HandshakeError('KEY_INVALID', 400, 'Sec-WebSocket-Key is not 16 bytes in base64; fix it');
   return key;
 }
 
 // §4.1 item 10: the elements "MUST be non-empty strings [...] and MUST all be unique strings"
-function parseSubprotocols(head: RequestHead): string[] {
-  const values = head.headers.getAll('sec-websocket-protocol');
+function parseSubprotocols({ headers }: OpeningHead): string[] {
+  const values = headers.getAll('sec-websocket-protocol');
   // RFC 9110 §5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list elements"
   const subprotocols = listElements(values).filter((element) => element !== '');
   const wrong = subprotocols.find((subprotocol) => !isToken(subprotocol));
@@ -116,8 +130,8 @@ function parseSubprotocols(head: RequestHead): string[] {
 
 // §9.1: "If a value is received [...] that does not conform to the ABNF below, the recipient of such malformed data
 // MUST immediately _Fail the WebSocket Connection_"
-function parseOfferedExtensions(head: RequestHead): Extension[] {
-  const value = head.headers.get('sec-websocket-extensions');
+function parseOfferedExtensions({ headers }: OpeningHead): Extension[] {
+  const value = headers.get('sec-websocket-extensions');
   return value === null ? [] : parseExtensions(value);
 }
 
@@ -127,15 +141,15 @@ function parseOfferedExtensions(head: RequestHead): Extension[] {
  *
  * @param origins further origins to let pass, each as it is sent (`https://example.com`, `null`) in any letter case;
  *   `'*'` lets every origin pass
- * @throws HandshakeError 403 if the origin is another host's and is not listed, 400 if there are several
+ * @throws HandshakeError 403 if the origin is another host's and is not listed, HttpError 400 if there are several
  */
-export function checkOrigin(head: RequestHead, origins: readonly string[] | '*'): void {
-  const origin = singleValue(head.headers, 'origin', 'ORIGIN_DUPLICATE');
-  if (origin === null || origins === '*' || isSameHost(origin, head.host)) return;
+export function checkOrigin({ headers, host }: OpeningHead, origins: readonly string[] | '*'): void {
+  const origin = singleValue(headers, 'origin', 'ORIGIN_DUPLICATE');
+  if (origin === null || origins === '*' || isSameHost(origin, host)) return;
   const wanted = origin.toLowerCase();
   if (origins.some((listed) => listed.toLowerCase() === wanted)) return;
   const reason = origin.includes('://') ? '' : ', having no scheme';
-  const problem = `the origin ${quote(origin)} is not of the host ${quote(head.host ?? '')}${reason}`;
+  const problem = `the origin ${quote(origin)} is not of the host ${quote(host ?? '')}${reason}`;
   const advice = 'list it as it is in "origins" or, behind a proxy, let it pass Host on';
   throw new HandshakeError('ORIGIN_REFUSED', 403, `${problem}; ${advice}`);
 }

@@ -1,5 +1,5 @@
 // The body of a message, by length or chunked, bounded in bytes (RFC 9112 §6, §7.1).
-import { HandshakeError } from '../errors.js';
+import { HttpError } from '../errors.js';
 import { HeadParser } from './head.js';
 import { HeaderFields } from './fields.js';
 
@@ -38,7 +38,7 @@ export class BodyDecoder {
 
   /**
    * @param length bytes, or `chunked`.
-   * @throws HandshakeError 413 if the length is over `maxBytes`.
+   * @throws HttpError 413 if the length is over `maxBytes`.
    */
   constructor(length: number | 'chunked', maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -66,7 +66,7 @@ export class BodyDecoder {
   /**
    * Takes the next bytes; they are copied.
    * @returns how many of them belong to the body.
-   * @throws HandshakeError 400 for broken chunks or trailer fields, 413 over the limit, 431 for too many of these.
+   * @throws HttpError 400 for broken chunks or trailer fields, 413 over the limit, 431 for too many of these.
    */
   push(chunk: Buffer): number {
     let position = 0;
@@ -136,14 +136,14 @@ export class BodyDecoder {
 
   #checkSize(more: number): void {
     if (this.#byteLength + more <= this.#maxBytes) return;
-    throw new HandshakeError('BODY_TOO_LARGE', 413, `the body is over maxBodyBytes (${this.#maxBytes})`);
+    throw new HttpError('BODY_TOO_LARGE', 413, `the body is over maxBodyBytes (${this.#maxBytes})`);
   }
 }
 
-function extensionsTooLong(): HandshakeError {
+function extensionsTooLong(): HttpError {
   return broken(`its extensions are over ${MAX_EXTENSION_BYTES} bytes`);
 }
 
-function broken(what: string): HandshakeError {
-  return new HandshakeError('CHUNKED_INVALID', 400, `the chunked body is broken: ${what}`);
+function broken(what: string): HttpError {
+  return new HttpError('CHUNKED_INVALID', 400, `the chunked body is broken: ${what}`);
 }

@@ -1,5 +1,5 @@
 // HTTP header fields, and the tokens and lists that their values hold (RFC 9110 §5).
-import { HandshakeError } from '../errors.js';
+import { HttpError } from '../errors.js';
 
 const TAB = 0x09;
 const SPACE = 0x20;
@@ -9,6 +9,9 @@ const TOKEN_CHARACTERS = new Uint8Array(256);
 for (const character of "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
   TOKEN_CHARACTERS[character.charCodeAt(0)] = 1;
 }
+
+// RFC 9110 §5.5: anything else would end the line, and what follows would be read as another header or the body.
+const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** The header fields of a request in order of arrival; letter case in names is ignored (RFC 9110 §5.1). */
 export class HeaderFields {
@@ -22,12 +25,26 @@ export class HeaderFields {
 
   /**
    * @internal Parses the lines of `text` from `start` up to the empty one, whose endings have been checked.
-   * @throws HandshakeError 400 for a line that is no field.
+   * @throws HttpError 400 for a line that is no field.
    */
   constructor(text: string, start: number) {
     this.#text = text;
     this.#start = start;
     this.#fields = parseFields(text, start);
+  }
+
+  /**
+   * @internal The fields of a head that someone else has parsed, such as the `rawHeaders` of `node:http`.
+   * @param lines each as `[name, value]`, in order of arrival
+   * @throws HttpError 400 for a name that is no token, and a value that no head can hold.
+   */
+  static from(lines: Iterable<readonly [name: string, value: string]>): HeaderFields {
+    let text = '';
+    for (const [name, value] of lines) {
+      if (!isToken(name) || FORBIDDEN_IN_VALUE.test(value)) throw fieldInvalid(name.charAt(0));
+      text += `${name}: ${value}\r\n`;
+    }
+    return new HeaderFields(`${text}\r\n`, 0);
   }
 
   /** The value of the field; values of several lines are joined with `, ` (RFC 9110 §5.3). `null` if there is none. */
@@ -81,25 +98,25 @@ function parseFields(text: string, start: number): string[] {
   }
 }
 
-function fieldInvalid(firstCharacter: string): HandshakeError {
+function fieldInvalid(firstCharacter: string): HttpError {
   // RFC 9112 §5.2: "A server that receives an obs-fold [...] MUST either reject the message by sending a 400 [...]"
   if (firstCharacter === ' ' || firstCharacter === '\t') {
-    return new HandshakeError('FOLDING_OBSOLETE', 400, 'a header is folded; put each header on one line');
+    return new HttpError('FOLDING_OBSOLETE', 400, 'a header is folded; put each header on one line');
   }
   // RFC 9112 §5.1: "A server MUST reject [...] any received request message that contains whitespace between [...]"
-  return new HandshakeError('HEADER_INVALID', 400, 'a header is a token, a colon at once, and a value; send that');
+  return new HttpError('HEADER_INVALID', 400, 'a header is a token, a colon at once, and a value; send that');
 }
 
 /**
  * The value of a field that may occur once only.
  *
  * @returns `null` if the field is absent
- * @throws HandshakeError 400 with `duplicateCode` if it occurs several times
+ * @throws HttpError 400 with `duplicateCode` if it occurs several times
  */
 export function singleValue(headers: HeaderFields, name: string, duplicateCode: string): string | null {
   const values = headers.getAll(name);
   if (values.length > 1) {
-    throw new HandshakeError(duplicateCode, 400, `the request has ${values.length} ${name} headers; send one`);
+    throw new HttpError(duplicateCode, 400, `the request has ${values.length} ${name} headers; send one`);
   }
   return values[0] ?? null;
 }
@@ -150,14 +167,14 @@ export function listElements(values: readonly string[]): string[] {
  *
  * @param values the value of each line of the field
  * @returns the tokens as sent; letter case is kept
- * @throws HandshakeError 400 if an element is not a token
+ * @throws HttpError 400 if an element is not a token
  */
 export function parseTokenList(values: readonly string[]): string[] {
   // RFC 9110 §5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list elements"
   const tokens = listElements(values).filter((element) => element !== '');
   for (const token of tokens) {
     if (!isToken(token)) {
-      throw new HandshakeError('TOKEN_INVALID', 400, `${quote(token)} is not a token; separate tokens by commas`);
+      throw new HttpError('TOKEN_INVALID', 400, `${quote(token)} is not a token; separate tokens by commas`);
     }
   }
   return tokens;
@@ -167,9 +184,6 @@ export function parseTokenList(values: readonly string[]): string[] {
 export function hasToken(values: readonly string[], token: string): boolean {
   return listElements(values).some((element) => element.toLowerCase() === token);
 }
-
-// RFC 9110 §5.5: anything else would end the line, and what follows would be read as another header or the body.
-const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /**
  * The lines of header fields, in that order, each with its CR LF.

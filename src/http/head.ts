@@ -1,5 +1,5 @@
 // Finds where an HTTP/1.1 head ends in bytes that arrive in any chunks, bounded and in linear time (RFC 9112 §2).
-import { HandshakeError } from '../errors.js';
+import { HttpError } from '../errors.js';
 
 const TAB = 0x09;
 const LINE_FEED = 0x0a;
@@ -71,7 +71,7 @@ export class HeadParser<Head> {
    * Takes the next bytes of the connection; they are only read, and not referred to once `rest` is replaced.
    *
    * @returns the head if these bytes complete it, else `null`
-   * @throws HandshakeError 400 for a byte or line ending that no head has, 414 or 431 over a limit, and what `parse`
+   * @throws HttpError 400 for a byte or line ending that no head has, 414 or 431 over a limit, and what `parse`
    *   throws
    */
   push(chunk: Buffer): Head | null {
@@ -87,7 +87,7 @@ export class HeadParser<Head> {
    *
    * @param _beginning all bytes so far, the one at fault included; nothing but empty lines and a start line without end
    */
-  protected explain(_beginning: string): HandshakeError | null {
+  protected explain(_beginning: string): HttpError | null {
     return null;
   }
 
@@ -129,23 +129,23 @@ export class HeadParser<Head> {
     this.#lineCount++;
     if (this.#lineCount - 1 > this.#maxHeaderFields) {
       const message = `the head exceeds ${this.#maxHeaderFields} header fields; send fewer`;
-      throw new HandshakeError('TOO_MANY_HEADER_FIELDS', 431, message);
+      throw new HttpError('TOO_MANY_HEADER_FIELDS', 431, message);
     }
     return false;
   }
 
-  #explainStart(chunk: Buffer, end: number): HandshakeError | null {
+  #explainStart(chunk: Buffer, end: number): HttpError | null {
     if (this.#lineCount > 0) return null;
     const stored = this.#storage.toString('latin1', 0, this.#storedBytes);
     return this.explain(stored + chunk.toString('latin1', 0, end));
   }
 
-  #tooLarge(): HandshakeError {
+  #tooLarge(): HttpError {
     const limit = `${this.#maxHeadBytes} bytes; shorten it`;
     const isRequestLine = this.#lineCount === 0 && this.#lineStart < this.#maxHeadBytes;
     return isRequestLine
-      ? new HandshakeError('START_LINE_TOO_LONG', 414, `the first line exceeds ${limit}`)
-      : new HandshakeError('HEAD_TOO_LARGE', 431, `the head exceeds ${limit}`);
+      ? new HttpError('START_LINE_TOO_LONG', 414, `the first line exceeds ${limit}`)
+      : new HttpError('HEAD_TOO_LARGE', 431, `the head exceeds ${limit}`);
   }
 
   #store(bytes: Buffer): void {
@@ -173,14 +173,14 @@ export class HeadParser<Head> {
   }
 }
 
-function forbiddenByte(byte: number): HandshakeError {
+function forbiddenByte(byte: number): HttpError {
   if (byte === LINE_FEED) return bareLineEnding('LF');
   const name = `0x${byte.toString(16).padStart(2, '0')}`;
   const advice = 'use TLS on both sides or on none, and percent-encode the target';
   const message = `byte ${name} cannot occur here in an HTTP head; ${advice}`;
-  return new HandshakeError('BYTE_INVALID', 400, message);
+  return new HttpError('BYTE_INVALID', 400, message);
 }
 
-function bareLineEnding(name: 'CR' | 'LF'): HandshakeError {
-  return new HandshakeError('LINE_ENDING_INVALID', 400, `a bare ${name} cannot occur in a head; end lines with CR LF`);
+function bareLineEnding(name: 'CR' | 'LF'): HttpError {
+  return new HttpError('LINE_ENDING_INVALID', 400, `a bare ${name} cannot occur in a head; end lines with CR LF`);
 }

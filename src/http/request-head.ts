@@ -1,5 +1,5 @@
 // Parses the head of an HTTP/1.1 request (RFC 9112 §3, §5).
-import { HandshakeError } from '../errors.js';
+import { HttpError } from '../errors.js';
 import { requestBodyLength } from './body-length.js';
 import { HeadParser, REQUEST_LINE_BYTES, type HeadLimits } from './head.js';
 import { HeaderFields, isToken, singleValue } from './fields.js';
@@ -37,7 +37,7 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
     super(parseRequestHead, REQUEST_LINE_BYTES, limits);
   }
 
-  protected override explain(beginning: string): HandshakeError | null {
+  protected override explain(beginning: string): HttpError | null {
     if (beginning === PROXY_SIGNATURE) return proxyProtocol();
     const start = beginning.search(/[^\r\n]/);
     return start !== -1 && isToken(beginning, start, start + MAX_METHOD_LENGTH + 1) ? methodTooLong() : null;
@@ -64,23 +64,23 @@ function parseRequestLine(line: string): Pick<RequestHead, 'method' | 'target' |
   if (parts.length !== 3 || parts[1] === '') {
     if (PROXY_LINE.test(line)) throw proxyProtocol();
     const message = 'a request line is a method, a target and HTTP/1.1 with one space in between; send that';
-    throw new HandshakeError('REQUEST_LINE_INVALID', 400, message);
+    throw new HttpError('REQUEST_LINE_INVALID', 400, message);
   }
   const [method, target, version] = parts;
-  if (!isToken(method)) throw new HandshakeError('METHOD_INVALID', 400, 'the method is not a token; use GET');
+  if (!isToken(method)) throw new HttpError('METHOD_INVALID', 400, 'the method is not a token; use GET');
   if (method.length > MAX_METHOD_LENGTH) throw methodTooLong();
   return { method, target, httpVersion: parseVersion(version) };
 }
 
 // RFC 9112 §3: "a server that receives a method longer than any that it implements SHOULD respond with a 501"
-function methodTooLong(): HandshakeError {
+function methodTooLong(): HttpError {
   const message = `no method has more than ${MAX_METHOD_LENGTH} letters; use GET`;
-  return new HandshakeError('METHOD_TOO_LONG', 501, message);
+  return new HttpError('METHOD_TOO_LONG', 501, message);
 }
 
-function proxyProtocol(): HandshakeError {
+function proxyProtocol(): HttpError {
   const message = 'the PROXY protocol comes before the request and is not spoken here; turn it off at the proxy';
-  return new HandshakeError('PROXY_PROTOCOL_UNEXPECTED', 400, message);
+  return new HttpError('PROXY_PROTOCOL_UNEXPECTED', 400, message);
 }
 
 function parseVersion(version: string): '1.0' | '1.1' {
@@ -88,9 +88,9 @@ function parseVersion(version: string): '1.0' | '1.1' {
   // RFC 9110 §2.5: a higher minor version is processed as "the highest minor version within that major version"
   if (/^HTTP\/1\.[1-9]$/.test(version)) return '1.1';
   if (/^HTTP\/[0-9]\.[0-9]$/.test(version)) {
-    throw new HandshakeError('HTTP_VERSION_UNSUPPORTED', 505, `${version} is not spoken here; use HTTP/1.1`);
+    throw new HttpError('HTTP_VERSION_UNSUPPORTED', 505, `${version} is not spoken here; use HTTP/1.1`);
   }
-  throw new HandshakeError('HTTP_VERSION_INVALID', 400, 'the request line does not end with HTTP/1.1; add it');
+  throw new HttpError('HTTP_VERSION_INVALID', 400, 'the request line does not end with HTTP/1.1; add it');
 }
 
 interface Target {
@@ -103,7 +103,7 @@ interface Target {
 /** Any visible ASCII but `#` is accepted: browsers leave `[ ] ^ |` and others as they are, against RFC 3986. */
 function parseTarget(method: string, target: string): Target {
   if (method === 'CONNECT') {
-    throw new HandshakeError('CONNECT_UNSUPPORTED', 501, 'this server is no proxy; send GET to it directly');
+    throw new HttpError('CONNECT_UNSUPPORTED', 501, 'this server is no proxy; send GET to it directly');
   }
   if (target.includes('#')) throw targetInvalid('has a fragment; leave # and what follows to the client');
   if (target.startsWith('/')) return splitQuery(target, null);
@@ -133,17 +133,17 @@ function splitQuery(resource: string, authority: string | null): Target {
   return { path: resource.slice(0, mark), query: resource.slice(mark + 1), authority };
 }
 
-function targetInvalid(problem: string): HandshakeError {
-  return new HandshakeError('TARGET_INVALID', 400, `the request target ${problem}`);
+function targetInvalid(problem: string): HttpError {
+  return new HttpError('TARGET_INVALID', 400, `the request target ${problem}`);
 }
 
 function parseHost(headers: HeaderFields, httpVersion: '1.0' | '1.1'): string | null {
   const host = singleValue(headers, 'host', 'HOST_DUPLICATE');
   if (host === null && httpVersion === '1.1') {
-    throw new HandshakeError('HOST_MISSING', 400, 'an HTTP/1.1 request needs a Host header; send one');
+    throw new HttpError('HOST_MISSING', 400, 'an HTTP/1.1 request needs a Host header; send one');
   }
   if (host !== null && !isAuthority(host)) {
-    throw new HandshakeError('HOST_INVALID', 400, 'the Host header is not of the form host[:port]; correct it');
+    throw new HttpError('HOST_INVALID', 400, 'the Host header is not of the form host[:port]; correct it');
   }
   return host;
 }

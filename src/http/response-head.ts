@@ -1,5 +1,5 @@
 // Parses the head of an HTTP/1.1 response (RFC 9112 §4, §5).
-import { HandshakeError } from '../errors.js';
+import { HttpError } from '../errors.js';
 import { responseBodyLength } from './body-length.js';
 import { FIELD_LINE_BYTES, HeadParser } from './head.js';
 import { HeaderFields } from './fields.js';
@@ -24,7 +24,7 @@ function parseResponseHead(text: string): ResponseHead {
   // RFC 9112 §4: status-line = HTTP-version SP status-code SP [ reason-phrase ]; the last space is often forgotten
   const [, status] = /^HTTP\/1\.[0-9] ([1-5][0-9][0-9])(?: |$)/.exec(text.slice(0, end)) ?? [];
   if (status === undefined) {
-    throw new HandshakeError('STATUS_LINE_INVALID', 400, 'the answer does not begin with HTTP/1.1 and a status');
+    throw new HttpError('STATUS_LINE_INVALID', 400, 'the answer does not begin with HTTP/1.1 and a status');
   }
   const headers = new HeaderFields(text, end + 2);
   return { status: Number(status), headers, bodyLength: responseBodyLength(Number(status), headers) };

@@ -1,6 +1,6 @@
 // One request on its way to its reply: reads the body when it is asked for, and knows when the client has gone.
 import { setMaxListeners } from 'node:events';
-import { clientGone, HandshakeError } from '../errors.js';
+import { clientGone, HttpError } from '../errors.js';
 import type { RequestHead } from '../http/request-head.js';
 import { BodyDecoder } from '../http/body.js';
 
@@ -29,7 +29,7 @@ interface BodyReader {
   readonly decoder: BodyDecoder;
   readonly timer: NodeJS.Timeout;
   resolve(body: Buffer): void;
-  reject(error: HandshakeError): void;
+  reject(error: HttpError): void;
 }
 
 export class Exchange {
@@ -138,7 +138,7 @@ export class Exchange {
       if (decoder.isComplete) this.#stopReading()!.resolve(decoder.bytes);
       return used;
     } catch (error) {
-      this.#stopReading()!.reject(error as HandshakeError);
+      this.#stopReading()!.reject(error as HttpError);
       return chunk.length;
     }
   }
@@ -158,20 +158,20 @@ export class Exchange {
   leave(): void {
     if (this.#hasLeft) return;
     this.#hasLeft = true;
-    this.#stopReading()?.reject(new HandshakeError('BODY_INCOMPLETE', 400, 'the request ended before its body did'));
+    this.#stopReading()?.reject(new HttpError('BODY_INCOMPLETE', 400, 'the request ended before its body did'));
     if (this.#after === null) this.#abortController?.abort(clientGone());
   }
 
   #startReading(isDiscarding: boolean): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      if (this.#hasLeft) throw new HandshakeError('BODY_INCOMPLETE', 400, 'the request ended before its body did');
+      if (this.#hasLeft) throw new HttpError('BODY_INCOMPLETE', 400, 'the request ended before its body did');
       const decoder = new BodyDecoder(this.head.bodyLength, this.#options.maxBodyBytes);
       if (isDiscarding) decoder.discard();
       else if (this.#expectsContinue) this.#options.sendContinue();
       const { bodyTimeout } = this.#options;
       const timer = setTimeout(() => {
         this.#stopReading();
-        reject(new HandshakeError('BODY_TIMEOUT', 408, `the body took longer than bodyTimeout (${bodyTimeout} ms)`));
+        reject(new HttpError('BODY_TIMEOUT', 408, `the body took longer than bodyTimeout (${bodyTimeout} ms)`));
       }, bodyTimeout);
       this.#reader = { decoder, timer, resolve, reject };
       this.#options.readBytes();

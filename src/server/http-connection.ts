@@ -1,7 +1,7 @@
 // One HTTP/1.1 connection of a client: heads in, requests to their routes, replies out in order (RFC 9112 §9).
 import type { Socket } from 'node:net';
 import { own, type StreamOwner } from '../stream/owner.js';
-import { HandshakeError } from '../errors.js';
+import { HttpError } from '../errors.js';
 import { copyOf } from '../frame/allocate.js';
 import { hasToken } from '../http/fields.js';
 import { RequestHeadParser, type RequestHead } from '../http/request-head.js';
@@ -95,7 +95,7 @@ export class HttpConnection implements StreamOwner {
       head = this.#parser.push(chunk);
     } catch (error) {
       // Where the next request would start is unknown now.
-      void this.#refuse(error as HandshakeError);
+      void this.#refuse(error as HttpError);
       return;
     }
     if (head === null) return;
@@ -180,7 +180,7 @@ export class HttpConnection implements StreamOwner {
       // RFC 9110 §9.3.7: the asterisk asks about the server as a whole, so there is no path and no route.
       if (head.path === '*') return await this.#reply(exchange, ALLOWED, null);
       const match = this.#context.router.match(head.path);
-      if (match === null) throw new HandshakeError('NOT_FOUND', 404, 'there is nothing at this path');
+      if (match === null) throw new HttpError('NOT_FOUND', 404, 'there is nothing at this path');
       request = new Request<never>(head, match.params, exchange);
       const route = match.target;
       isHandshake = isOpening(route, head);
@@ -191,7 +191,7 @@ export class HttpConnection implements StreamOwner {
       }
       response = withoutKnownContent(toResponse((await route.handler(request)) as Reply), head);
     } catch (error) {
-      if (error instanceof HandshakeError) {
+      if (error instanceof HttpError) {
         const { method, path, headers } = head;
         const remoteAddress = this.#remoteAddress;
         this.#context.onRefuse(error, { remoteAddress, method, path, headers, isHandshake });
@@ -204,7 +204,7 @@ export class HttpConnection implements StreamOwner {
   }
 
   #toErrorResponse(error: unknown, request: Request<never> | null): Response {
-    if (error instanceof HandshakeError) {
+    if (error instanceof HttpError) {
       try {
         return toRefusal(error);
       } catch (mistake) {
@@ -213,7 +213,7 @@ export class HttpConnection implements StreamOwner {
     }
     // A handler that has passed its signal on fails by it when the client leaves.
     if (!isAbort(error, request!.signal)) this.#context.onError(error, request!);
-    return toRefusal(new HandshakeError('INTERNAL_ERROR', 500, 'internal server error'));
+    return toRefusal(new HttpError('INTERNAL_ERROR', 500, 'internal server error'));
   }
 
   async #reply(exchange: Exchange, response: Response, request: Request<never> | null): Promise<void> {
@@ -244,7 +244,7 @@ export class HttpConnection implements StreamOwner {
     else this.#expectNext();
   }
 
-  async #refuse(error: HandshakeError): Promise<void> {
+  async #refuse(error: HttpError): Promise<void> {
     clearTimeout(this.#timer);
     this.#isLingering = true;
     // Browsers connect in advance: where nothing was asked, nothing is refused.
@@ -266,7 +266,7 @@ export class HttpConnection implements StreamOwner {
     const { headTimeout } = this.#context;
     this.#setTimer(headTimeout, () => {
       const message = `the request head took longer than headTimeout (${headTimeout} ms)`;
-      void this.#refuse(new HandshakeError('HEAD_TIMEOUT', 408, message));
+      void this.#refuse(new HttpError('HEAD_TIMEOUT', 408, message));
     });
   }
 
@@ -326,12 +326,12 @@ function isOpening(route: Route, head: RequestHead): boolean {
 
 function checkSupport(head: RequestHead): void {
   if (!METHODS.includes(head.method)) {
-    throw new HandshakeError('METHOD_UNKNOWN', 501, `this server knows ${METHODS.join(', ')}`);
+    throw new HttpError('METHOD_UNKNOWN', 501, `this server knows ${METHODS.join(', ')}`);
   }
   const expectation = head.headers.get('expect');
   // RFC 9110 §10.1.1: an expectation other than 100-continue may be answered with 417
   if (expectation !== null && expectation.toLowerCase() !== '100-continue') {
-    throw new HandshakeError('EXPECTATION_UNKNOWN', 417, 'the only expectation known here is 100-continue');
+    throw new HttpError('EXPECTATION_UNKNOWN', 417, 'the only expectation known here is 100-continue');
   }
 }
 

@@ -1,5 +1,5 @@
 // What a server tells of the requests that it refuses: whose they were and, unless it is told otherwise, the first few.
-import type { HandshakeError } from '../errors.js';
+import type { HttpError } from '../errors.js';
 import { HeaderFields, quote } from '../http/fields.js';
 
 /** A request that was refused, as far as it is known: of a head that can't be read, only from where it came. */
@@ -16,9 +16,9 @@ export interface RefusedRequest {
 }
 
 /** Told what was refused, and why. */
-export type OnRefuse = (error: HandshakeError, request: RefusedRequest) => void;
+export type OnRefuse = (error: HttpError, request: RefusedRequest) => void;
 
-const NO_FIELDS = new HeaderFields('\r\n', 0);
+const NO_FIELDS = HeaderFields.from([]);
 
 /** What is known of a request whose head was not read. */
 export function unreadRequest(remoteAddress: string): RefusedRequest {
@@ -26,7 +26,7 @@ export function unreadRequest(remoteAddress: string): RefusedRequest {
 }
 
 /** The refusal in one line of printable text. */
-export function describeRefusal(error: HandshakeError, { remoteAddress, method, path }: RefusedRequest): string {
+export function describeRefusal(error: HttpError, { remoteAddress, method, path }: RefusedRequest): string {
   const what = method === '' ? 'a connection' : `${method} ${quote(path)}`;
   const where = remoteAddress === '' ? '' : ` from ${remoteAddress}`;
   return `refused ${what}${where} with ${error.status} ${error.code}: ${error.message}`;

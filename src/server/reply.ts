@@ -1,5 +1,5 @@
 // What a handler returns, and the HTTP response it becomes (RFC 9110 §6, RFC 9112 §6.3).
-import type { HandshakeError } from '../errors.js';
+import type { HttpError } from '../errors.js';
 import { checkField } from '../http/fields.js';
 
 /** The parts of a reply. */
@@ -40,10 +40,10 @@ export function toResponse(reply: Reply): Response {
 }
 
 /**
- * The one place where a `HandshakeError` becomes an HTTP response.
+ * The one place where an `HttpError` becomes an HTTP response.
  * @throws TypeError or RangeError if a handler has made it of what is no reply.
  */
-export function toRefusal({ status, headers, body }: HandshakeError): Response {
+export function toRefusal({ status, headers, body }: HttpError): Response {
   checkStatus(status);
   const fields = toFields(headers, FRAMING, defaultType(body));
   return { status, headers: fields, body: hasNoBody(status) ? null : Buffer.from(body) };

@@ -98,7 +98,7 @@ export class Request<Authorized = undefined> implements OpeningRequest {
    * Reads the whole body; asking again gives the same. A client that waits for `100 Continue` gets it now. Once the
    * handler has returned it is too late to ask: the promise is rejected.
    * @returns its bytes; empty if the request has none.
-   * @throws HandshakeError (as rejection) 413 over `maxBodyBytes`, 400 if it is broken or ends early, 408 if it takes
+   * @throws HttpError (as rejection) 413 over `maxBodyBytes`, 400 if it is broken or ends early, 408 if it takes
    * longer than `bodyTimeout`. If the handler doesn't catch it, it becomes the reply.
    */
   body(): Promise<Buffer> {

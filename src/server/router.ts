@@ -1,5 +1,5 @@
 // Which route serves a path: exact paths, `:name` for one segment, `*` at the end for all the rest.
-import { HandshakeError } from '../errors.js';
+import { HttpError } from '../errors.js';
 
 interface Pattern<T> {
   /** Literal segments as they are, `:name` for a parameter; a final `*` is not among them. */
@@ -48,7 +48,7 @@ export class Router<T> {
 
   /**
    * @param path the path of a request target, still percent-encoded.
-   * @throws HandshakeError 400 if its percent-encoding is broken.
+   * @throws HttpError 400 if its percent-encoding is broken.
    */
   match(path: string): Match<T> | null {
     const segments = path.split('/').map(decode);
@@ -88,6 +88,6 @@ function decode(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {
-    throw new HandshakeError('PATH_INVALID', 400, 'the percent-encoding of the path is broken; encode it as UTF-8');
+    throw new HttpError('PATH_INVALID', 400, 'the percent-encoding of the path is broken; encode it as UTF-8');
   }
 }

@@ -7,7 +7,7 @@ import {
   connectionDefaults, milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
 } from '../connection/limits.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
-import { HandshakeError, type Close } from '../errors.js';
+import { HttpError, type Close } from '../errors.js';
 import { CloseCode, serializeClosePayload } from '../frame/close.js';
 import { serializeResponseHead } from '../http/serialize.js';
 import { RunningHandlers } from './handlers.js';
@@ -52,12 +52,12 @@ export interface ServerOptions extends ConnectionOptions {
   /** Told what a handler throws, with its request; the client gets 500 or close code 1011. Default `console.error`. */
   onError?: (error: unknown, request: Request<unknown>) => void;
   /**
-   * Told of every request that is answered with a `HandshakeError`, be it the server's own or one that `authorize` or a
+   * Told of every request that is answered with an `HttpError`, be it the server's own or one that `authorize` or a
    * handler has thrown, and of connections over `maxConnections`. By default `console.warn` gets a line for the first
    * refused opening handshake of each `code`: browsers don't tell a page why its WebSocket was refused, so whoever
    * forgets an origin must find it here, yet a stranger must not be able to fill the log. `() => {}` for silence.
    */
-  onRefuse?: (error: HandshakeError, request: RefusedRequest) => void;
+  onRefuse?: (error: HttpError, request: RefusedRequest) => void;
   /**
    * Told how each WebSocket ended, once its TCP connection has: `close.error` is a `ProtocolError` if the peer broke a
    * rule, `PEER_NOT_READING` if it didn't read, a `TimeoutError` if it was silent. Default: nobody is told.
@@ -275,7 +275,7 @@ export class Server {
     this.#sockets.add(socket);
     socket.on('close', this.#forget);
     if (this.#sockets.size <= this.#maxConnections) return true;
-    const error = new HandshakeError('TOO_MANY_CONNECTIONS', 503, `there are ${this.#maxConnections} (maxConnections)`);
+    const error = new HttpError('TOO_MANY_CONNECTIONS', 503, `there are ${this.#maxConnections} (maxConnections)`);
     this.#context.onRefuse(error, unreadRequest(socket.remoteAddress ?? ''));
     return false;
   }

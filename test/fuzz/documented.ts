@@ -1,11 +1,11 @@
 // The errors that a peer's bytes may cause, as docs/api.md lists them: anything else that is thrown is a finding.
-import { HandshakeError, ProtocolError } from '../../src/errors.js';
+import { HttpError, ProtocolError } from '../../src/errors.js';
 import { Finding } from './target.js';
 
 /** Codes, each with its status or close code. */
 export type Documented = Readonly<Record<string, number | 'any'>>;
 
-/** The codes of a `HandshakeError` that header and trailer fields can cause, each with its status. */
+/** The codes of an `HttpError` that header and trailer fields can cause, each with its status. */
 export const fieldErrors = {
   BYTE_INVALID: 400,
   LINE_ENDING_INVALID: 400,
@@ -112,10 +112,10 @@ const RULE = 'a documented error or a result';
  * @throws Finding if the error is none of these, or its message could not be shown on one line.
  */
 export function describeError(error: unknown, documented: Documented): string {
-  if (!(error instanceof HandshakeError || error instanceof ProtocolError)) {
+  if (!(error instanceof HttpError || error instanceof ProtocolError)) {
     throw new Finding(RULE, `threw ${String(error)}`, { cause: error });
   }
-  const number = error instanceof HandshakeError ? error.status : error.closeCode;
+  const number = error instanceof HttpError ? error.status : error.closeCode;
   const expected = Object.hasOwn(documented, error.code) ? documented[error.code] : undefined;
   if (expected !== number && expected !== 'any') {
     throw new Finding(RULE, `threw ${error.code} with ${number}, which is not documented here`, { cause: error });

@@ -1,7 +1,7 @@
 // Fuzzes the parsers of request and response heads, and what the handshake reads out of a head.
 //
 // The invariant: for any bytes, in any pieces,
-// - a head or a HandshakeError of docs/api.md comes out, and nothing else is thrown, here and in the checks behind;
+// - a head or an HttpError of docs/api.md comes out, and nothing else is thrown, here and in the checks behind;
 // - the heads, and the error or else the number of bytes used, are the same however the bytes are cut;
 // - what becomes a head matches the grammar, written down a second time as a regular expression, and its parts hold no
 //   control character, no second line, at most 128 fields;

@@ -1,6 +1,6 @@
 // What the handshake tests share: parsing one whole head, and catching the refusal of it.
 import * as assert from 'uvu/assert';
-import { HandshakeError } from '../../src/errors.js';
+import { HttpError } from '../../src/errors.js';
 import { RequestHeadParser, type RequestHead } from '../../src/http/request-head.js';
 
 /** Parses a head given as its lines, without the empty one. */
@@ -11,14 +11,14 @@ export function parseHead(...lines: string[]): RequestHead {
 }
 
 /**
- * Runs an action that must throw a `HandshakeError` with a message fit for people, and returns the error.
+ * Runs an action that must throw an `HttpError` with a message fit for people, and returns the error.
  * @param longest the characters that the message may have
  */
-export function refusal(action: () => unknown, longest = 160): HandshakeError {
+export function refusal(action: () => unknown, longest = 160): HttpError {
   try {
     action();
   } catch (error) {
-    if (!(error instanceof HandshakeError)) throw error;
+    if (!(error instanceof HttpError)) throw error;
     assert.match(error.message, /^[\x20-\x7e]{10,}$/, 'a message is one printable line');
     assert.ok(error.message.length <= longest, error.message);
     assert.not.match(error.message, /\.$/, 'a message has no full stop');

@@ -1,5 +1,6 @@
 // Upgrade requests, each rule of RFC 6455 §4.2 broken by itself, origins, and the 101 answer.
 import * as assert from 'uvu/assert';
+import { HeaderFields } from '../../src/http/fields.js';
 import type { RequestHead } from '../../src/http/request-head.js';
 import type { UpgradeOffer } from '../../src/handshake/server.js';
 import {
@@ -29,6 +30,23 @@ function request(changes: Record<string, string[]> = {}, requestLine = 'GET /cha
   const lines = Object.entries({ ...REQUEST, ...changes });
   return parseHead(requestLine, ...lines.flatMap(([name, values]) => values.map((value) => `${name}: ${value}`)));
 }
+
+test('the checks take a request that someone else has parsed', () => {
+  const lines = Object.entries(REQUEST).map(([name, [value]]): [string, string] => [name, value!]);
+  const headers = HeaderFields.from([...lines, ['Origin', 'https://server.example.com']]);
+  const head = { method: 'GET', httpVersion: '1.1', headers, host: 'server.example.com', bodyLength: 0 };
+  assert.is(isUpgrade(head), true);
+  assert.equal(validateUpgrade(head), { key: KEY, subprotocols: [], extensions: [] });
+  checkOrigin(head, []);
+  assert.is(refusal(() => checkOrigin({ ...head, host: 'other.example' }, [])).code, 'ORIGIN_REFUSED');
+  assert.is(refusal(() => validateUpgrade({ ...head, httpVersion: '1.0' })).code, 'UPGRADE_NEEDS_HTTP_1_1');
+});
+
+test('what is wrong in any request is an HttpError, what is wrong as a handshake a HandshakeError', () => {
+  const nameOf = (changes: Record<string, string[]>): string => refusal(() => validateUpgrade(request(changes))).name;
+  assert.is(nameOf({ 'Sec-WebSocket-Key': [KEY, KEY] }), 'HttpError');
+  assert.is(nameOf({ 'Sec-WebSocket-Key': [] }), 'HandshakeError');
+});
 
 test('§1.3: the example is valid', () => {
   const head = parseHead(

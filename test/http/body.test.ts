@@ -1,7 +1,7 @@
 // Request bodies cut in every way: by length and chunked, each rule of the grammar and each limit (RFC 9112 §6, §7.1).
 import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
-import { HandshakeError } from '../../src/errors.js';
+import { HttpError } from '../../src/errors.js';
 import { BodyDecoder } from '../../src/http/body.js';
 import { suite } from '../runner/suite.js';
 import { assertEveryCut } from '../support/codec/cuts.js';
@@ -21,7 +21,7 @@ function decode(chunks: Iterable<Buffer>, length: number | 'chunked', maxBytes =
     }
     return { body: decoder.bytes.toString('latin1'), used, isComplete: decoder.isComplete };
   } catch (error) {
-    if (error instanceof HandshakeError) return { code: error.code, status: error.status };
+    if (error instanceof HttpError) return { code: error.code, status: error.status };
     throw error;
   }
 }
@@ -61,7 +61,7 @@ byLength('as long as the limit', () => {
 for (const [length, maxBytes] of [[6, 5], [1, 0], [2 ** 53 - 1, 2 ** 40]] as const) {
   byLength(`${length} bytes over a limit of ${maxBytes} are refused before any has come`, () => {
     throws(() => new BodyDecoder(length, maxBytes), {
-      name: 'HandshakeError',
+      name: 'HttpError',
       code: 'BODY_TOO_LARGE',
       status: 413,
       message: new RegExp(`maxBodyBytes \\(${maxBytes}\\)`),
@@ -195,7 +195,7 @@ for (const [name, text] of broken) {
 
 chunked('the refusal says what was wrong', () => {
   throws(() => new BodyDecoder('chunked', 10).push(latin1('g\r\n')), {
-    name: 'HandshakeError',
+    name: 'HttpError',
     message: 'the chunked body is broken: a chunk begins with its size in hexadecimal, extensions and CR LF',
   });
 });

@@ -67,6 +67,28 @@ test('what is kept as text only is there when somebody asks', () => {
   assert.is(headers.has('c'), false);
 });
 
+test('of a head that someone else has parsed, the lines are the same fields', () => {
+  const headers = HeaderFields.from([['B', '1'], ['a', ' \t2 '], ['b', '\x80\xff, 3'], ['C', '']]);
+  const expected = [['b', '1'], ['a', '2'], ['b', '\x80\xff, 3'], ['c', '']];
+  assert.equal([...headers], expected);
+  headers.compact();
+  assert.equal([...headers], expected);
+  assert.equal([...HeaderFields.from([])], []);
+});
+
+for (const name of ['', ' a', 'a ', 'a b', 'a:', ':path', 'a\r\nb', '\u00e9']) {
+  test(`of a head that someone else has parsed, the name ${JSON.stringify(name)} is refused`, () => {
+    const code = name === ' a' ? 'FOLDING_OBSOLETE' : 'HEADER_INVALID';
+    assertRefused(() => HeaderFields.from([['a', 'b'], [name, 'c']]), code, 400);
+  });
+}
+
+for (const value of ['\0', 'b\r\nc: d', 'b\n', '\r', '\x7f', '\u010a']) {
+  test(`of a head that someone else has parsed, the value ${JSON.stringify(value)} is refused`, () => {
+    assertRefused(() => HeaderFields.from([['a', value]]), 'HEADER_INVALID', 400);
+  });
+}
+
 test('a list that was handed out changes nothing', () => {
   const headers = fields(['a', '1']);
   (headers.getAll('a') as string[]).push('2');

@@ -1,6 +1,6 @@
 // Where a head ends, whatever the chunks: line endings, allowed bytes, limits, and heads one behind the other.
 import * as assert from 'uvu/assert';
-import { HandshakeError } from '../../src/errors.js';
+import { HttpError } from '../../src/errors.js';
 import { FIELD_LINE_BYTES, HeadParser, REQUEST_LINE_BYTES, type HeadLimits } from '../../src/http/head.js';
 import { assertEveryCut } from '../support/codec/cuts.js';
 import { suite } from '../runner/suite.js';
@@ -20,7 +20,7 @@ function readHeads(chunks: Iterable<Buffer>, limits?: HeadLimits): string[] {
       for (let head = parser.push(chunk); head !== null; head = parser.push(parser.rest)) heads.push(head);
     }
   } catch (error) {
-    if (!(error instanceof HandshakeError)) throw error;
+    if (!(error instanceof HttpError)) throw error;
     heads.push(`${error.code} ${error.status}`);
   }
   return heads;
@@ -72,7 +72,7 @@ test('RFC 9112 §3: a request line holds visible ASCII and spaces; §5.5: a fiel
 
 test('what parse throws comes out of push', () => {
   const parser = new HeadParser<never>(() => {
-    throw new HandshakeError('OF_PARSE', 418, 'this is thrown by parse');
+    throw new HttpError('OF_PARSE', 418, 'this is thrown by parse');
   }, LETTERS);
   assertRefused(() => parser.push(Buffer.from('a\r\n\r\n')), 'OF_PARSE', 418);
 });

@@ -1,6 +1,6 @@
 // Request heads cut in every way, each rule of their grammar and each limit (RFC 9112).
 import * as assert from 'uvu/assert';
-import { HandshakeError } from '../../src/errors.js';
+import { HttpError } from '../../src/errors.js';
 import type { HeadLimits } from '../../src/http/head.js';
 import { RequestHeadParser, type RequestHead } from '../../src/http/request-head.js';
 import { assertEveryCut } from '../support/codec/cuts.js';
@@ -24,7 +24,7 @@ function parseChunks(chunks: Iterable<Buffer>, limits?: HeadLimits): Outcome {
       if (head === null) assert.is(rest.pop(), '', 'no rest before the end of the head');
     }
   } catch (error) {
-    if (error instanceof HandshakeError) return { code: error.code, status: error.status };
+    if (error instanceof HttpError) return { code: error.code, status: error.status };
     throw error;
   }
   return { head: head && { ...head, headers: [...head.headers] }, rest: rest.join('') };
@@ -379,7 +379,7 @@ test('§3.2: a target is visible ASCII without #', () => {
   for (let byte = 0; byte < 0x100; byte++) {
     const head = latin1(`GET /${String.fromCharCode(byte)} HTTP/1.1\r\nHost: a\r\n\r\n`);
     if (byte > 0x20 && byte < 0x7f && byte !== 0x23) assert.ok(new RequestHeadParser().push(head), `byte ${byte}`);
-    else assert.throws(() => new RequestHeadParser().push(head), (error: unknown) => error instanceof HandshakeError);
+    else assert.throws(() => new RequestHeadParser().push(head), (error: unknown) => error instanceof HttpError);
   }
 });
 

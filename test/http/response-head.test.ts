@@ -1,6 +1,6 @@
 // Response heads cut in every way: status lines, fields, the length of the body, and each limit (RFC 9112 §4, §6.3).
 import * as assert from 'uvu/assert';
-import { HandshakeError } from '../../src/errors.js';
+import { HttpError } from '../../src/errors.js';
 import { ResponseHeadParser, type ResponseHead } from '../../src/http/response-head.js';
 import { assertEveryCut } from '../support/codec/cuts.js';
 import { suite } from '../runner/suite.js';
@@ -20,7 +20,7 @@ function parseChunks(chunks: Iterable<Buffer>): Outcome {
       else if ((head = parser.push(chunk)) !== null) rest = parser.rest.toString('latin1');
     }
   } catch (error) {
-    if (error instanceof HandshakeError) return `${error.code} ${error.status}`;
+    if (error instanceof HttpError) return `${error.code} ${error.status}`;
     throw error;
   }
   return head && { status: head.status, headers: [...head.headers], bodyLength: head.bodyLength, rest };

@@ -37,7 +37,7 @@ const LENGTH = 'Content-Length: 5\r\n';
 const CHUNKED = 'Transfer-Encoding: chunked\r\n';
 const EXPECT = 'Expect: 100-continue\r\n';
 
-const incomplete = { name: 'HandshakeError', code: 'BODY_INCOMPLETE', status: 400 };
+const incomplete = { name: 'HttpError', code: 'BODY_INCOMPLETE', status: 400 };
 
 const reading = suite('exchange: reading the body');
 
@@ -80,7 +80,7 @@ for (const [name, fields] of [
 
 reading('a body over the limit is refused before it is asked for', async () => {
   const { exchange, asked } = begin(`Content-Length: 11\r\n${EXPECT}`);
-  await rejects(exchange.readBody(), { name: 'HandshakeError', code: 'BODY_TOO_LARGE', status: 413 });
+  await rejects(exchange.readBody(), { name: 'HttpError', code: 'BODY_TOO_LARGE', status: 413 });
   assert.equal(asked, []);
   assert.is(exchange.isReadingBody, false);
 });
@@ -105,7 +105,7 @@ reading('a body that takes too long rejects with 408', async () => {
   const body = exchange.readBody();
   exchange.receive(Buffer.from('hell'));
   const message = 'the body took longer than bodyTimeout (5 ms)';
-  await rejects(body, { name: 'HandshakeError', code: 'BODY_TIMEOUT', status: 408, message });
+  await rejects(body, { name: 'HttpError', code: 'BODY_TIMEOUT', status: 408, message });
   assert.is(exchange.isReadingBody, false);
   assert.is(exchange.canSkipBody, false);
 });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { HandshakeError } from '../../src/errors.js';
+import { HttpError } from '../../src/errors.js';
 import { RunningHandlers } from '../../src/server/handlers.js';
 import { HttpConnection, type HttpContext } from '../../src/server/http-connection.js';
 import type { Request } from '../../src/server/request.js';
@@ -68,7 +68,7 @@ const replyCases: readonly [name: string, handler: Handler, lines: string[], bod
   ['304', () => ({ status: 304, headers: { ETag: '"1"' } }), ['HTTP/1.1 304 Not Modified', 'ETag: "1"'], ''],
   ['a stream', () => ({ headers: { 'Content-Type': 'text/event-stream' }, body: stream('a', '', Buffer.from('bc')) }),
     ['HTTP/1.1 200 OK', 'Content-Type: text/event-stream', 'Transfer-Encoding: chunked'], 'abc'],
-  ['a refusal', () => { throw new HandshakeError('CODE', 409, 'busy', { headers: { 'Retry-After': '1' } }); },
+  ['a refusal', () => { throw new HttpError('CODE', 409, 'busy', { headers: { 'Retry-After': '1' } }); },
     ['HTTP/1.1 409 Conflict', 'Retry-After: 1', TEXT, 'Content-Length: 5'], 'busy\n'],
 ];
 
@@ -167,9 +167,9 @@ const faultCases: readonly [name: string, handler: Handler, error: RegExp][] = [
   ],
   ['a coding of its own', () => ({ headers: { 'Transfer-Encoding': 'chunked' } }), /^TypeError: Transfer-Encoding is/],
   ['Connection', () => ({ headers: { Connection: 'close' } }), /^TypeError: Connection is set by the server/],
-  ['CR LF in a refusal', () => { throw new HandshakeError('CODE', 403, 'no', { headers: { A: '\r\n' } }); },
+  ['CR LF in a refusal', () => { throw new HttpError('CODE', 403, 'no', { headers: { A: '\r\n' } }); },
     /^TypeError: the value of A holds/],
-  ['a refusal with status 101', () => { throw new HandshakeError('CODE', 101, 'no'); }, /^RangeError: .* not 101$/],
+  ['a refusal with status 101', () => { throw new HttpError('CODE', 101, 'no'); }, /^RangeError: .* not 101$/],
 ];
 
 for (const [name, handler, error] of faultCases) {
@@ -766,7 +766,7 @@ for (const [name, field, text, status] of badBodies) {
 
 bodies('a handler may answer a refused body by itself', async () => {
   await using served = await serve({
-    '/body': (request) => request.body().then(() => 'fine', (error: HandshakeError) => error.code),
+    '/body': (request) => request.body().then(() => 'fine', (error: HttpError) => error.code),
   }, { maxBodyBytes: 10 });
   const response = await httpRequest(served.port, request('POST', '/body', 'Content-Length: 11'));
   assertResponse(response, ['HTTP/1.1 200 OK', TEXT, 'Content-Length: 14', 'Connection: close'], 'BODY_TOO_LARGE');
@@ -865,12 +865,12 @@ for (const [name, leave] of [
   ['resets', (client: RawClient) => client.socket.resetAndDestroy()],
 ] as const) {
   bodies(`a client that ${name} within its body: body() rejects, and nobody is told`, async () => {
-    const rejected = gate<HandshakeError>();
+    const rejected = gate<HttpError>();
     await using served = await serve({
       '/body': async (request) => {
         // This one nobody waits for.
         void request.body();
-        await request.body().catch((error: HandshakeError) => {
+        await request.body().catch((error: HttpError) => {
           rejected.open(error);
           throw error;
         });

@@ -1,7 +1,7 @@
 // What a handler may return and what becomes of it: each form, each default, and each mistake.
 import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
-import { HandshakeError } from '../../src/errors.js';
+import { HttpError } from '../../src/errors.js';
 import { hasNoBody, toRefusal, toResponse, type ReplyParts } from '../../src/server/reply.js';
 import { suite } from '../runner/suite.js';
 import { wrongly } from './harness.js';
@@ -128,7 +128,7 @@ mistakes.run();
 const refusals = suite('reply: refusals');
 
 refusals('status, headers and text of the error', () => {
-  const error = new HandshakeError('CODE', 401, 'sign in first', { headers: { 'WWW-Authenticate': 'Basic' } });
+  const error = new HttpError('CODE', 401, 'sign in first', { headers: { 'WWW-Authenticate': 'Basic' } });
   assert.equal(toRefusal(error), {
     status: 401,
     headers: [['WWW-Authenticate', 'Basic'], ['Content-Type', 'text/plain; charset=utf-8']],
@@ -138,7 +138,7 @@ refusals('status, headers and text of the error', () => {
 
 refusals('a body and a type of its own', () => {
   const refusal = { headers: { 'content-type': 'application/json' }, body: '{"é":1}' };
-  assert.equal(toRefusal(new HandshakeError('CODE', 403, 'message', refusal)), {
+  assert.equal(toRefusal(new HttpError('CODE', 403, 'message', refusal)), {
     status: 403,
     headers: [['content-type', 'application/json']],
     body: Buffer.from('{"é":1}'),
@@ -147,11 +147,11 @@ refusals('a body and a type of its own', () => {
 
 refusals('426 keeps the fields that RFC 9110 §15.5.22 asks for', () => {
   const headers = { Upgrade: 'websocket', Connection: 'Upgrade', 'Content-Type': 'text/plain' };
-  assert.equal(toRefusal(new HandshakeError('CODE', 426, 'message', { headers })).headers, Object.entries(headers));
+  assert.equal(toRefusal(new HttpError('CODE', 426, 'message', { headers })).headers, Object.entries(headers));
 });
 
 refusals('204 and 304 have no body', () => {
-  for (const status of [204, 304]) assert.is(toRefusal(new HandshakeError('CODE', status, 'message')).body, null);
+  for (const status of [204, 304]) assert.is(toRefusal(new HttpError('CODE', status, 'message')).body, null);
 });
 
 const wrongRefusals: readonly [name: string, status: number, headers: Record<string, string>, error: RegExp][] = [
@@ -166,7 +166,7 @@ const wrongRefusals: readonly [name: string, status: number, headers: Record<str
 
 for (const [name, status, headers, error] of wrongRefusals) {
   refusals(`a mistake: ${name}`, () => {
-    throws(() => toRefusal(new HandshakeError('CODE', status, 'message', { headers })), error);
+    throws(() => toRefusal(new HttpError('CODE', status, 'message', { headers })), error);
   });
 }
 

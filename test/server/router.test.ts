@@ -1,7 +1,7 @@
 // The router: which route serves a path, and what its parameters stand for.
 import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
-import { HandshakeError } from '../../src/errors.js';
+import { HttpError } from '../../src/errors.js';
 import { Router } from '../../src/server/router.js';
 import { suite } from '../runner/suite.js';
 
@@ -100,8 +100,8 @@ for (const path of ['/%', '/%2', '/%zz', '/a/%', '/%C3', '/%ff', '/%E4%BD', '/%E
     // Also where the broken segment would not matter.
     for (const router of [routerOf(), routerOf('/*')]) {
       throws(() => router.match(path), (error) => {
-        assert.instance(error, HandshakeError);
-        const { code, status } = error as HandshakeError;
+        assert.instance(error, HttpError);
+        const { code, status } = error as HttpError;
         assert.equal([code, status], ['PATH_INVALID', 400]);
         return true;
       });
