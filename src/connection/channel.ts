@@ -63,6 +63,9 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   #closeTimer: NodeJS.Timeout | null = null;
   #streamError: Error | null = null;
   #isPaused = false;
+  #isFinishScheduled = false;
+  /** How many messages before a Close frame or a violation were unread when a reader of them last waited for room. */
+  #unreadBeforeEnd = Infinity;
   /** Made for the first ping that somebody waits for. */
   #pings: Pings | null = null;
   /** Checks of the keep-alive timer since the last sign of life. */
@@ -161,11 +164,34 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
 
   #afterReceive(): void {
     // What came before a violation or a Close frame is answered as if it had come alone: its readers run before that.
-    if (this.protocol.mustFinish) setImmediate(() => this.#finish());
+    if (this.protocol.mustFinish && this.#unreadBeforeEnd === Infinity) this.scheduleFinish();
     this.afterProtocol();
   }
 
+  /** Answers a violation or a Close frame once readers had their turn; also called when one of them is given room. */
+  scheduleFinish(): void {
+    if (this.#isFinishScheduled) return;
+    this.#isFinishScheduled = true;
+    setImmediate(() => this.#finishAfterReaders());
+  }
+
+  #finishAfterReaders(): void {
+    this.#isFinishScheduled = false;
+    // The end of the stream may have come meanwhile.
+    if (!this.protocol.mustFinish) return;
+    const unread = this.queue.count;
+    // A reader whose answer waits for room goes on once there is some; who has taken nothing since the last is none.
+    if (this.writer.isAwaited && unread > 0 && unread < this.#unreadBeforeEnd) {
+      this.#unreadBeforeEnd = unread;
+      this.#closeTimer ??= setTimeout(() => this.#finish(), this.#limits.closeTimeout);
+    } else {
+      this.#finish();
+    }
+  }
+
   #finish(): void {
+    if (this.#closeTimer !== null) clearTimeout(this.#closeTimer);
+    this.#closeTimer = null;
     this.protocol.finish();
     this.afterProtocol();
   }

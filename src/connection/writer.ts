@@ -57,6 +57,11 @@ export class Writer implements Flushable {
     return bufferedAmount < this.#stream.writableHighWaterMark;
   }
 
+  /** Whether a `send` waits for room. */
+  get isAwaited(): boolean {
+    return this.#room !== null;
+  }
+
   /** @returns as `Connection.send`. */
   send(message: string | Uint8Array | PreparedMessage, compress: boolean | undefined): Promise<void> {
     const protocol = this.#protocol;
@@ -165,8 +170,10 @@ export class Writer implements Flushable {
   }
 
   #giveRoom(): void {
-    this.#room?.resolve();
+    if (this.#room === null) return;
+    this.#room.resolve();
     this.#room = null;
+    if (this.#protocol.mustFinish) this.#channel.scheduleFinish();
   }
 
   /** Ends the stream, after what is still being compressed or waits for the peer. */

@@ -15,6 +15,10 @@ const CLEAN_1001_BYE: Close = { code: 1001, reason: 'bye', wasClean: true };
 const VIOLATION = '83 00';
 const CLOSE_1002 = `88 12 03ea ${Buffer.from('unknown opcode 3').toString('hex')}`;
 
+async function echo({ connection }: Opened): Promise<void> {
+  for await (const message of connection) await connection.send(message);
+}
+
 // ── The table of states ──
 
 for (const role of roles) {
@@ -98,14 +102,83 @@ for (const role of roles) {
 
   test('messages in front of a violation, in the same bytes, are answered before the connection fails', async () => {
     const opened = open({ role });
-    const echo = (async () => {
-      for await (const message of opened.connection) await opened.connection.send(message);
-    })();
+    const echoed = echo(opened);
     await opened.receive(`${textFrames('a', 'b')} ${VIOLATION}`);
-    await echo;
+    await echoed;
     await opened.assertSent(`${textFrames('a', 'b')} ${CLOSE_1002}`);
     await opened.receiveEnd();
     await assertClosed(opened, ABNORMAL, ProtocolError);
+  });
+
+  /** A message that fills the small stream. */
+  const LARGE = textFrames('x'.repeat(100));
+  const endings: [name: string, frame: string, answer: string, close: Close, error?: typeof ProtocolError][] = [
+    ['a violation', VIOLATION, CLOSE_1002, ABNORMAL, ProtocolError],
+    ['a Close frame', CLOSE_1001_BYE, CLOSE_1001, CLEAN_1001_BYE],
+  ];
+  for (const [name, frame, answer, close, error] of endings) {
+    test(`large messages in front of ${name} are answered before it, each once there is room`, async () => {
+      const opened = open({ role, stream: smallStream() });
+      const echoed = echo(opened);
+      opened.stream.receive(peerBytes(role, LARGE));
+      await Promise.resolve();
+      opened.stream.receive(peerBytes(role, `${LARGE} ${LARGE} ${textFrames('a')} ${frame}`));
+      // What comes after it is not read, and doesn't hasten the answer.
+      opened.stream.receive(peerBytes(role, '89 00'));
+      await echoed;
+      await opened.assertSent(`${LARGE} ${LARGE} ${LARGE} ${textFrames('a')} ${answer}`);
+      await opened.receiveEnd();
+      await assertClosed(opened, close, error);
+    });
+
+    test(`a reader that waits for the peer goes on before ${name} is answered`, async () => {
+      const opened = open({ role, stream: smallStream() });
+      const echoed = echo(opened);
+      opened.stream.hold();
+      await opened.receive(`${LARGE} ${textFrames('a')} ${frame}`);
+      await nextTurn();
+      assert.is(opened.connection.isClosed(), false);
+      opened.stream.release();
+      await echoed;
+      await opened.assertSent(`${LARGE} ${textFrames('a')} ${answer}`);
+      await opened.receiveEnd();
+      await assertClosed(opened, close, error);
+    });
+  }
+
+  test('a Close frame is answered once a sender that reads nothing has had room', async () => {
+    const opened = open({ role, stream: smallStream() });
+    let sent = '';
+    const sending = (async () => {
+      for (;; sent += LARGE) await opened.connection.send('x'.repeat(100));
+    })();
+    await opened.receive(`${textFrames('unread')} ${CLOSE_1001}`);
+    assert.instance(await rejectionOf(sending), ConnectionClosed);
+    await opened.assertSent(`${sent} ${CLOSE_1001}`);
+    await opened.receiveEnd();
+    await assertClosed(opened, { code: 1001, reason: '', wasClean: true });
+  });
+
+  test('a peer that closes and never reads is cut', async () => {
+    const opened = open({ role, stream: smallStream(), limits: { closeTimeout: 1 } });
+    const echoed = echo(opened);
+    opened.stream.hold();
+    await opened.receive(`${LARGE} ${textFrames('a')} ${CLOSE_1001}`);
+    assert.instance(await rejectionOf(echoed), ConnectionClosed);
+    await assertClosed(opened, { code: 1001, reason: '', wasClean: true });
+  });
+
+  test('our close() while a reader waits in front of a Close frame is the answer to that', async () => {
+    const opened = open({ role, stream: smallStream() });
+    const echoed = echo(opened);
+    opened.stream.hold();
+    await opened.receive(`${LARGE} ${textFrames('a')} ${CLOSE_1001}`);
+    void opened.connection.close();
+    opened.stream.release();
+    assert.instance(await rejectionOf(echoed), ConnectionClosed);
+    await opened.assertSent(`${LARGE} ${CLOSE_1000}`);
+    await opened.receiveEnd();
+    await assertClosed(opened, { code: 1001, reason: '', wasClean: true });
   });
 
   test('a message, a violation and the end at once: Close with its code is sent all the same', async () => {
