@@ -1,6 +1,7 @@
-// Installs the dev packages if they are missing, then compiles src, test and bench into dist/; `-p src` src alone.
+// Installs the dev packages if they are missing, then compiles src, test and bench into dist/, `-p src` src alone; the
+// demo's pages are checked and copied.
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
@@ -21,3 +22,6 @@ if (!existsSync(compiler)) {
 // A test that was deleted or renamed must not live on as its compiled file.
 rmSync(new URL('dist', import.meta.url), { recursive: true, force: true });
 run(process.execPath, [compiler, ...process.argv.slice(2)]);
+run(process.execPath, [compiler, '-p', 'src/demo']);
+const pages = 'src/demo/pages';
+cpSync(new URL(pages, import.meta.url), new URL(`dist/${pages}`, import.meta.url), { recursive: true });

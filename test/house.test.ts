@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import * as twobyte from '../src/index.js';
-import { isOnlyTypes } from './runner/coverage.js';
+import { isOfPage, isOnlyTypes } from './runner/coverage.js';
 import { suite } from './runner/suite.js';
 
 /** Every name that users can import, in the order of its characters. A change here is a change of the public API. */
@@ -76,7 +76,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   client: ['errors', 'http', 'handshake', 'frame', 'stream', 'connection'],
   feed: ['errors', 'stream', 'connection', 'server', 'client'],
   index: ['errors', 'http', 'frame', 'connection', 'server', 'client', 'feed'],
-  demo: ['errors', 'http', 'frame', 'connection', 'server', 'feed', 'index'],
+  demo: ['index'],
   cli: ['server', 'index', 'demo'],
 };
 
@@ -132,7 +132,9 @@ function isAllowed(path: string, layer: string, name: string): boolean {
 }
 
 function findMissingTests(compiled: Texts, tests: Texts): string[] {
-  const tested = [...compiled].filter(([path, text]) => path !== 'index.js' && !isOnlyTypes(text));
+  const tested = [...compiled].filter(([path, text]) => {
+    return path !== 'index.js' && !isOfPage(path) && !isOnlyTypes(text);
+  });
   const wanted = tested.map(([path]) => path.replace(/\.js$/, '.test.ts'));
   return wanted.filter((path) => !tests.has(path)).map((path) => `test/${path} is missing`);
 }
@@ -191,6 +193,7 @@ house(`no line is longer than ${MAX_LINE_LENGTH} characters`, () => {
     const ours = new Map([...texts].filter(([path]) => !path.includes('node_modules/')));
     assert.equal(findLongLines(ours), [], folder);
   }
+  for (const ending of ['.html', '.css', '.js']) assert.equal(findLongLines(readTexts('src/demo/pages', ending)), []);
 });
 
 house.run();
@@ -221,6 +224,8 @@ const imports: readonly [path: string, text: string, isFine: boolean][] = [
   ['index.ts', "import './cli.js';", false],
   ['cli.ts', "import { createServer } from './index.js';", true],
   ['cli.ts', "import { addEchoRoutes } from './demo/echo.js';", true],
+  ['demo/echo.ts', "import type { Reply } from '../index.js';", true],
+  ['demo/echo.ts', "import type { Reply } from '../server/reply.js';", false],
   ['cli.ts', "import { Router } from './frame/encode.js';", false],
   ['server/server.ts', "import { createFeed } from '../feed/feed.js';", false],
   ['feed/event-stream.ts', "import type { ReplyParts } from '../server/reply.js';", true],
@@ -253,6 +258,7 @@ rules('a missing test file', () => {
     ['frame/a.js', 'export const a = 1;'],
     ['frame/b.js', 'export const b = 1;'],
     ['frame/types.js', types],
+    ['demo/pages/home/script.js', 'const a = 1;'],
   ]);
   assert.equal(findMissingTests(compiled, new Map([['frame/a.test.ts', '']])), ['test/frame/b.test.ts is missing']);
 });

@@ -94,7 +94,7 @@ project.before(async () => {
 
 project.after(() => stranger?.[Symbol.asyncDispose]());
 
-project('the tarball holds what is compiled, for import and for require, and the documents', () => {
+project('the tarball holds what is compiled, for import and for require, pages and documents', () => {
   const paths = readdirSync(join(stranger.folder, 'node_modules/twobyte'), { recursive: true, encoding: 'utf8' });
   const files = paths.map((path) => path.replaceAll('\\', '/')).filter((path) => /\.[a-z]+$|^[A-Z]+$/.test(path));
   for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/api.md', 'docs/how-to/proxy.md']) {
@@ -103,7 +103,11 @@ project('the tarball holds what is compiled, for import and for require, and the
   for (const path of ['dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/cli.js', 'index.cjs', 'index.d.cts']) {
     assert.ok(files.includes(path), path);
   }
-  const known = /^(?:package\.json|[A-Z]+(?:\.md)?|docs\/.*\.md|index\.(?:cjs|d\.cts)|dist\/src\/.*\.(?:js|d\.ts))$/;
+  assert.ok(files.includes('dist/src/demo/pages/home/index.html'));
+  const known = new RegExp(`^(?:${[
+    'package\\.json', '[A-Z]+(?:\\.md)?', 'docs/.*\\.md', 'index\\.(?:cjs|d\\.cts)', 'dist/src/.*\\.(?:js|d\\.ts)',
+    'dist/src/demo/pages/\\w+/.*\\.(?:html|css|svg)',
+  ].join('|')})$`);
   assert.equal(files.filter((path) => !known.test(path)), []);
 });
 

@@ -1,9 +1,6 @@
 // The routes of the demo: a page to try it, and two that send back what they receive.
-import { page, pageFiles } from './echo-page.js';
-import { addPageFiles, toReader } from './page-file.js';
-import type { Reply } from '../server/reply.js';
-import type { Server } from '../server/server.js';
-import { acceptWebSocket, requireWebSocket } from '../server/websocket.js';
+import { acceptWebSocket, requireWebSocket, type Reply, type Server } from '../index.js';
+import { addPageFiles, readPage, toReader } from './page-file.js';
 
 /**
  * Adds the demo to a server.
@@ -15,10 +12,11 @@ import { acceptWebSocket, requireWebSocket } from '../server/websocket.js';
  */
 export function addEchoRoutes(server: Server): void {
   server.route('/', (request) => toReader(request, { status: 302, headers: { Location: '/home/' } }));
-  addPageFiles(server, pageFiles);
+  const files = readPage('home');
+  addPageFiles(server, files);
 
   server.route('/echo/', acceptWebSocket(async (request) => {
-    if (!request.isWebSocket()) return toReader(request, answer(request.query.get('message')));
+    if (!request.isWebSocket()) return toReader(request, answer(request.query.get('message'), files['/home/']));
     for await (const message of request.webSocket) await request.webSocket.send(message);
   }));
 
@@ -28,7 +26,7 @@ export function addEchoRoutes(server: Server): void {
   }));
 }
 
-function answer(message: string | null): Reply {
+function answer(message: string | null, page: Reply): Reply {
   // Without `nosniff`, a browser might take a message that looks like HTML for HTML.
   return message === null ? page : { headers: { 'X-Content-Type-Options': 'nosniff' }, body: message };
 }

@@ -1,7 +1,7 @@
-// The files that a page of the demo consists of, and the policy under which a browser runs them.
-import type { Reply, ReplyParts } from '../server/reply.js';
-import type { Request } from '../server/request.js';
-import type { Server } from '../server/server.js';
+// The files in `pages`, of which the pages of the demo consist, and the policy under which a browser runs them.
+import { readdirSync, readFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import type { Reply, ReplyParts, Request, Server } from '../index.js';
 
 /** Nothing but files and connections of the page's own host. */
 const POLICY = [
@@ -15,26 +15,29 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** A file of a page, of a type such as `text/css`. */
-export function pageFile(type: string, body: string): ReplyParts {
+/** The types of the files by the endings of their names. */
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.css': 'text/css',
+  '.js': 'text/javascript',
+  '.svg': 'image/svg+xml',
+};
+
+/** A file of a page. */
+export function pageFile(name: string, body: string): ReplyParts {
+  const type = types[extname(name)];
   const headers = { 'Content-Type': `${type}; charset=utf-8`, 'X-Content-Type-Options': 'nosniff' };
   return { headers: type === 'text/html' ? { ...headers, 'Content-Security-Policy': POLICY } : headers, body };
 }
 
-/** The part of a page's script that asks why a WebSocket did not open: scripts are told 1006, whatever the reason. */
-export const askOverHttp = /* js */ `
-/** What the server answers to plain HTTP at a WebSocket's URL; null if it is away. */
-async function askOverHttp({ href }) {
-  // A redirect is not followed: it may lead to another host, where the page's policy ends it.
-  const options = { cache: 'no-store', redirect: 'manual', signal: AbortSignal.timeout(5000) };
-  try {
-    const { status } = await fetch(href.replace('ws', 'http'), options);
-    return status === 0 ? 'a redirect' : String(status);
-  } catch {
-    return null;
-  }
+/** The files of a page by path: those in its folder, of which `index.html` is the page itself. */
+export function readPage(name: string): Readonly<Record<string, ReplyParts>> {
+  const folder = new URL(`pages/${name}/`, import.meta.url);
+  return Object.fromEntries(readdirSync(folder).map((file) => {
+    const path = `/${name}/${file === 'index.html' ? '' : file}`;
+    return [path, pageFile(file, readFileSync(new URL(file, folder), 'utf8'))];
+  }));
 }
-`;
 
 /** Adds a route for each file, by its path. */
 export function addPageFiles(server: Server, files: Readonly<Record<string, ReplyParts>>): void {

@@ -1,5 +1,5 @@
 // What one transport of a race has cost so far: requests, and bytes counted at the server's sockets.
-import type { Request } from '../server/request.js';
+import type { Request } from '../index.js';
 
 type Exchange = Request['exchange'];
 

@@ -1,14 +1,8 @@
 // The race: four transports carry the same ticker to one page, while the server counts what each of them costs.
-import type { Message } from '../frame/message.js';
-import { HttpError } from '../errors.js';
-import { createFeed } from '../feed/feed.js';
-import { addPageFiles } from './page-file.js';
+import { createFeed, HttpError, requireWebSocket, type Message, type Request, type Server } from '../index.js';
+import { addPageFiles, readPage } from './page-file.js';
 import { Lane } from './race-lane.js';
-import { pageFiles } from './race-page.js';
-import type { Request } from '../server/request.js';
-import type { Server } from '../server/server.js';
 import { longPolling, polling, push, streaming } from './transports.js';
-import { requireWebSocket } from '../server/websocket.js';
 
 /** So that nobody can keep a public demo busy. */
 export interface RaceLimits {
@@ -93,7 +87,7 @@ export function addRaceRoutes(
   const races = new Map<string, Race>();
   let count = 0;
 
-  addPageFiles(server, pageFiles);
+  addPageFiles(server, readPage('race'));
 
   server.route('/race/control', requireWebSocket(async ({ webSocket, query }) => {
     if (races.size >= maxRaces) {

@@ -1,11 +1,8 @@
 // One feed over four transports, as routes: short polling, long polling, streaming and WebSocket.
-import type { OpeningRequest } from '../connection/connection.js';
-import { eventStream, type ServerSentEvent } from '../feed/event-stream.js';
-import type { Feed, Update } from '../feed/feed.js';
-import type { ReplyParts } from '../server/reply.js';
-import type { Request, WebSocketRequest } from '../server/request.js';
-import type { Server } from '../server/server.js';
-import { requireWebSocket } from '../server/websocket.js';
+import { eventStream, requireWebSocket } from '../index.js';
+import type {
+  Feed, OpeningRequest, ReplyParts, Request, Server, ServerSentEvent, Update, WebSocketRequest,
+} from '../index.js';
 
 /** Milliseconds that long polling holds a request: below the 30 s after which the strictest proxies give up. */
 const HOLD_TIME = 25_000;

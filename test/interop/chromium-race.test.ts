@@ -2,9 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { createServer, requireWebSocket, type Request, type Server } from '../../src/index.js';
-import { pageFiles as homeFiles } from '../../src/demo/echo-page.js';
-import { addPageFiles } from '../../src/demo/page-file.js';
-import { pageFiles } from '../../src/demo/race-page.js';
+import { addPageFiles, readPage } from '../../src/demo/page-file.js';
 import type { Race } from '../../src/demo/race.js';
 import { startDemo, type Demo } from '../support/demo.js';
 import { suite } from '../runner/suite.js';
@@ -212,7 +210,7 @@ race('it says when the connection breaks off', async () => {
 /** Serves the pages, and of what they talk to only what is added. */
 async function servePages(add: (server: Server) => void, use: (url: string) => Promise<void>): Promise<void> {
   const server = createServer();
-  addPageFiles(server, { ...homeFiles, ...pageFiles });
+  addPageFiles(server, { ...readPage('home'), ...readPage('race') });
   add(server);
   await server.listen(0, '127.0.0.1');
   try {

@@ -1,8 +1,7 @@
 // A real browser on the demo's page: what a person does there, and what they see.
 import * as assert from 'uvu/assert';
 import { createServer } from '../../src/index.js';
-import { pageFiles } from '../../src/demo/echo-page.js';
-import { addPageFiles } from '../../src/demo/page-file.js';
+import { addPageFiles, readPage } from '../../src/demo/page-file.js';
 import type { Reply } from '../../src/server/reply.js';
 import { startDemo } from '../support/demo.js';
 import { suite } from '../runner/suite.js';
@@ -139,7 +138,7 @@ for (const [reply, answer] of [
 ] satisfies [Reply, string][]) {
   chromium(`says that the server is there where it answers a handshake otherwise: ${answer}`, async () => {
     const server = createServer();
-    addPageFiles(server, pageFiles);
+    addPageFiles(server, readPage('home'));
     server.route('/echo/', () => reply);
     await server.listen(0, '127.0.0.1');
     const { port } = server.address() as { port: number };

@@ -17,8 +17,10 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 const compiler = join(root, 'node_modules/typescript/bin/tsc');
 const run = promisify(execFile);
 
-/** What the package is made of, beside what is compiled. */
-const parts = ['package.json', 'index.cjs', 'index.d.cts', 'README.md', 'CHANGELOG.md', 'LICENSE', 'docs'];
+/** What the package is made of, beside what is compiled; the pages stand as the build has copied them. */
+const parts = [
+  'package.json', 'index.cjs', 'index.d.cts', 'README.md', 'CHANGELOG.md', 'LICENSE', 'docs', 'dist/src/demo/pages',
+];
 
 /** How long a program may take to print all, or to listen, in milliseconds. */
 const PATIENCE = 60_000;

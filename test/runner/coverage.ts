@@ -43,6 +43,11 @@ export function isOnlyTypes(compiled: string): boolean {
   return compiled.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '').trim() === 'export {};';
 }
 
+/** Whether a script is one of a page: no test runs it, as a browser does. */
+export function isOfPage(path: string): boolean {
+  return /(?:^|[\\/])pages[\\/]/.test(path);
+}
+
 /**
  * Judges the compiled files of a folder.
  * @param counts the folder that `NODE_V8_COVERAGE` named.
@@ -51,7 +56,8 @@ export function isOnlyTypes(compiled: string): boolean {
 export async function readCoverage(folder: string, counts: string): Promise<Coverage> {
   const { Report } = createRequire(interop)('c8') as C8;
   const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  const compiled = paths.filter((path) => path.endsWith('.js')).map((path) => resolve(folder, path));
+  const scripts = paths.filter((path) => path.endsWith('.js') && !isOfPage(path));
+  const compiled = scripts.map((path) => resolve(folder, path));
   const wanted = compiled.filter((path) => !isOnlyTypes(readFileSync(path, 'utf8')));
   const map = await new Report({
     tempDirectory: counts,

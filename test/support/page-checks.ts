@@ -1,5 +1,4 @@
 // What holds for every page of the demo: its parts fit together, nothing comes from elsewhere, its colours can be read.
-import { Script } from 'node:vm';
 import * as assert from 'uvu/assert';
 import type { ReplyParts } from '../../src/server/reply.js';
 import { suite } from '../runner/suite.js';
@@ -8,7 +7,7 @@ import { suite } from '../runner/suite.js';
 export interface Page {
   readonly name: string;
   readonly files: Readonly<Record<string, ReplyParts>>;
-  readonly paths: { readonly html: string; readonly style: string; readonly script: string };
+  readonly paths: { readonly html: string; readonly style: string };
   /** What the page refers to besides its own files. */
   readonly links: readonly string[];
   /** Pairs of colours and their contrast, in the light and in the dark palette. */
@@ -24,6 +23,14 @@ export function all(text: string, pattern: RegExp): string[] {
   return [...text.matchAll(pattern)].map(([, group]) => group!);
 }
 
+/** The paths of the modules that its scripts import. */
+function importsOf(page: Page): string[] {
+  return Object.keys(page.files).flatMap((path) => {
+    const names = all(textOf(page, path), /^import [^']*'([^']+)';$/gm);
+    return names.map((name) => new URL(name, `http://localhost${path}`).pathname);
+  });
+}
+
 /** Runs the checks as suites of their own. */
 export function checkPage(page: Page): void {
   checkFiles(page);
@@ -32,11 +39,10 @@ export function checkPage(page: Page): void {
 
 function checkFiles(page: Page): void {
   const html = textOf(page, page.paths.html);
-  const script = textOf(page, page.paths.script);
   const files = suite(`${page.name}: the files`);
 
   files('whatever the page refers to is served', () => {
-    const references = all(html, /(?:href|src|action)="([^"?]*)/g);
+    const references = [...all(html, /(?:href|src|action)="([^"?]*)/g), ...importsOf(page)];
     const parts = Object.keys(page.files).filter((path) => path !== page.paths.html);
     assert.equal(new Set(references), new Set([...parts, ...page.links]));
   });
@@ -44,16 +50,12 @@ function checkFiles(page: Page): void {
   files('nothing comes from elsewhere', () => {
     for (const path of Object.keys(page.files)) {
       const text = textOf(page, path).replace(' xmlns="http://www.w3.org/2000/svg"', '');
-      assert.not.match(text, /\/\/[A-Za-z0-9]|\burl\(|@import|\bimport\b|data:/, path);
+      assert.not.match(text, /\/\/[A-Za-z0-9]|\burl\(|@import\s+[^{\s]|\bimport\(|data:/, path);
     }
   });
 
   files('nothing is inline that the policy forbids', () => {
     assert.not.match(html, /<script(?![^>]* src=)|<style| style=| on[a-z]+=/i);
-  });
-
-  files('the script can be parsed', () => {
-    new Script(script, { filename: 'script.js' });
   });
 
   files('no id is given twice', () => {

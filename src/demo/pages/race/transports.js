@@ -1,0 +1,72 @@
+// The four ways: each lets a lane take the same updates, until it is stopped.
+/** @import { Lane, LaneName } from './lane.js' */
+
+/** @type {Readonly<Record<LaneName, (lane: Lane) => void>>} */
+export const transports = {
+  polling: startPolling,
+  'long-polling': startLongPolling,
+  streaming: startStreaming,
+  websocket: startWebSocket,
+};
+
+/** @param {Lane} lane */
+function startPolling(lane) {
+  const controller = new AbortController();
+  let isAsking = false;
+  const ask = async () => {
+    // A slow server is not asked again before it has answered.
+    if (isAsking) return;
+    isAsking = true;
+    await lane.fetch('polling', controller.signal, false).catch(() => {});
+    isAsking = false;
+  };
+  const timer = setInterval(() => void ask(), lane.race.poll);
+  void ask();
+  lane.stop = () => {
+    clearInterval(timer);
+    controller.abort();
+  };
+}
+
+/** @param {Lane} lane */
+async function startLongPolling(lane) {
+  const controller = new AbortController();
+  lane.stop = () => controller.abort();
+  try {
+    while (!controller.signal.aborted) await lane.fetch('long-polling', controller.signal, true);
+  } catch {
+    // The race is over, or its server away: the control connection tells.
+  }
+}
+
+/** @param {Lane} lane */
+function startStreaming(lane) {
+  const request = lane.open(true);
+  const source = new EventSource(lane.race.address('streaming'));
+  source.addEventListener('message', ({ data }) => lane.take(JSON.parse(data)));
+  lane.stop = () => {
+    source.close();
+    lane.close(request, true);
+  };
+}
+
+/**
+ * To close one that is not open yet is an error to the browser; but a page that was left can't wait until it is.
+ * @param {WebSocket} socket
+ * @param {boolean} isLeft
+ */
+export function closeSocket(socket, isLeft) {
+  if (socket.readyState !== WebSocket.CONNECTING || isLeft) socket.close();
+  else socket.addEventListener('open', () => socket.close());
+}
+
+/** @param {Lane} lane */
+function startWebSocket(lane) {
+  const request = lane.open(true);
+  const socket = new WebSocket(lane.race.address('websocket').href.replace('http', 'ws'));
+  socket.addEventListener('message', ({ data }) => lane.take(JSON.parse(data)));
+  lane.stop = (isLeft) => {
+    closeSocket(socket, isLeft);
+    lane.close(request, true);
+  };
+}
