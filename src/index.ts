@@ -18,7 +18,7 @@ export { createServer } from './server/server.js';
 export type { CloseOptions, Server, ServerOptions } from './server/server.js';
 export type { RefusedRequest } from './server/refusal.js';
 export type { Reply, ReplyParts } from './server/reply.js';
-export type { Request, WebSocketRequest } from './server/request.js';
+export type { Request, Traffic, WebSocketRequest } from './server/request.js';
 export { createFeed } from './feed/feed.js';
 export type { Feed, FeedOptions, Update } from './feed/feed.js';
 export { eventStream } from './feed/event-stream.js';

@@ -56,6 +56,7 @@ const publicTypes: readonly string[] = [
   'Server',
   'ServerOptions',
   'ServerSentEvent',
+  'Traffic',
   'Update',
   'WaitOptions',
   'WebSocketHandler',

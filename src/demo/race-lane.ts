@@ -1,7 +1,8 @@
 // What one transport of a race has cost so far: requests, and bytes counted at the server's sockets.
-import type { Request } from '../index.js';
+import type { Request, Traffic } from '../index.js';
 
-type Exchange = Request['exchange'];
+/** What a lane wants of a request. */
+type Counted = Pick<Request, 'traffic'>;
 
 /** What a lane's requests have cost. */
 export interface LaneCounts {
@@ -19,33 +20,34 @@ export interface LaneCounts {
 export class Lane {
   #counts: LaneCounts = { requests: 0, wasted: 0, bytesRead: 0, bytesWritten: 0, bytesWasted: 0 };
   /** Those that may still send or receive, and whether they were for nothing. */
-  readonly #open = new Map<Exchange, boolean>();
+  readonly #open = new Map<Counted, boolean>();
 
   /** A request has come. */
-  begin({ exchange }: Pick<Request, 'exchange'>): void {
-    this.#open.set(exchange, false);
+  begin(request: Counted): void {
+    this.#open.set(request, false);
     this.#counts = { ...this.#counts, requests: this.#counts.requests + 1 };
   }
 
   /** There was no news for it. */
-  waste({ exchange }: Pick<Request, 'exchange'>): void {
-    this.#open.set(exchange, true);
+  waste(request: Counted): void {
+    this.#open.set(request, true);
     this.#counts = { ...this.#counts, wasted: this.#counts.wasted + 1 };
   }
 
   count(): LaneCounts {
     let live = this.#counts;
-    for (const [exchange, isWasted] of this.#open) {
-      live = add(live, exchange, isWasted);
-      if (!exchange.isOver) continue;
-      this.#counts = add(this.#counts, exchange, isWasted);
-      this.#open.delete(exchange);
+    for (const [request, isWasted] of this.#open) {
+      const { traffic } = request;
+      live = add(live, traffic, isWasted);
+      if (!traffic.isFinal) continue;
+      this.#counts = add(this.#counts, traffic, isWasted);
+      this.#open.delete(request);
     }
     return live;
   }
 }
 
-function add(counts: LaneCounts, { bytesRead, bytesWritten }: Exchange, isWasted: boolean): LaneCounts {
+function add(counts: LaneCounts, { bytesRead, bytesWritten }: Traffic, isWasted: boolean): LaneCounts {
   return {
     ...counts,
     bytesRead: counts.bytesRead + bytesRead,

@@ -3,17 +3,15 @@ import { setMaxListeners } from 'node:events';
 import { clientGone, HttpError } from '../errors.js';
 import type { RequestHead } from '../http/request-head.js';
 import { BodyDecoder } from '../http/body.js';
+import type { Traffic } from './request.js';
 
 /** Bytes over a socket since it was opened, as `net.Socket` counts them. */
-interface Traffic {
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-}
+type SocketBytes = Pick<Traffic, 'bytesRead' | 'bytesWritten'>;
 
 /** What an exchange needs from the connection it runs on. */
 export interface ExchangeOptions {
   readonly remoteAddress: string;
-  readonly socket: Traffic & { readonly destroyed: boolean };
+  readonly socket: SocketBytes & { readonly destroyed: boolean };
   /** How many of the bytes that came over the socket belong to the requests before. */
   readonly bytesReadBefore: number;
   readonly maxBodyBytes: number;
@@ -43,7 +41,7 @@ export class Exchange {
   readonly #bytesReadBefore: number;
   readonly #bytesWrittenBefore: number;
   /** What the socket had counted when the reply was written. */
-  #after: Traffic | null = null;
+  #after: SocketBytes | null = null;
   #abortController: AbortController | null = null;
 
   constructor(head: RequestHead, options: ExchangeOptions) {
@@ -58,19 +56,14 @@ export class Exchange {
     return this.#options.remoteAddress;
   }
 
-  /** Whether nothing more will be sent or received for this request. */
-  get isOver(): boolean {
-    return this.#after !== null || this.#options.socket.destroyed;
-  }
-
-  /** Bytes that the client has sent for this request, head and frames of a WebSocket included. */
-  get bytesRead(): number {
-    return (this.#after ?? this.#options.socket).bytesRead - this.#bytesReadBefore;
-  }
-
-  /** Bytes that were sent in answer to it. */
-  get bytesWritten(): number {
-    return (this.#after ?? this.#options.socket).bytesWritten - this.#bytesWrittenBefore;
+  /** What was sent and received for this request so far; see `Request.traffic`. */
+  get traffic(): Traffic {
+    const { bytesRead, bytesWritten } = this.#after ?? this.#options.socket;
+    return {
+      bytesRead: bytesRead - this.#bytesReadBefore,
+      bytesWritten: bytesWritten - this.#bytesWrittenBefore,
+      isFinal: this.#after !== null || this.#options.socket.destroyed,
+    };
   }
 
   /** Aborted when the client leaves before it has its reply. Made on demand: most handlers never look. */

@@ -3,15 +3,23 @@ import type { Connection, OpeningRequest } from '../connection/connection.js';
 import type { HeaderFields } from '../http/fields.js';
 import type { RequestHead } from '../http/request-head.js';
 
+/** Bytes that a request has moved so far, counted at the server's socket: heads, bodies and frames. */
+export interface Traffic {
+  /** Bytes from the client. Requests that it sends before it has the reply are counted with this one. */
+  readonly bytesRead: number;
+  /** Bytes to the client. */
+  readonly bytesWritten: number;
+  /** Whether nothing more will be counted: the reply was written, or the connection has ended. */
+  readonly isFinal: boolean;
+}
+
 /** What the server's side of an HTTP connection does for a request. */
 export interface Exchange {
   readonly remoteAddress: string;
   /** Aborted when the client has gone before the reply was sent. */
   readonly signal: AbortSignal;
   readBody(): Promise<Buffer>;
-  readonly isOver: boolean;
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
+  readonly traffic: Traffic;
   /** The client has gone. */
   leave(): void;
 }
@@ -79,9 +87,12 @@ export class Request<Authorized = undefined> implements OpeningRequest {
     return this.#webSocket;
   }
 
-  /** @internal What was sent and received for this request, and whether that is all. */
-  get exchange(): Exchange {
-    return this.#exchange;
+  /**
+   * What the request has cost so far, for quotas and logs; asked again while a reply streams or a WebSocket is open, it
+   * has grown. Over TLS it counts what is encrypted, not the records.
+   */
+  get traffic(): Traffic {
+    return this.#exchange.traffic;
   }
 
   /** What the route's `authorize` has returned; `undefined` without one, and on plain HTTP. */

@@ -295,26 +295,25 @@ const traffic = suite('exchange: bytes');
 traffic('its bytes are those since the requests before, until the reply is written', () => {
   const socket = socketOf();
   const { exchange } = begin(LENGTH, { socket });
-  const counts = (): unknown[] => [exchange.bytesRead, exchange.bytesWritten, exchange.isOver];
-  assert.equal(counts(), [20, 0, false]);
+  assert.equal(exchange.traffic, { bytesRead: 20, bytesWritten: 0, isFinal: false });
   socket.bytesRead += 5;
   socket.bytesWritten += 44;
-  assert.equal(counts(), [25, 44, false]);
+  assert.equal(exchange.traffic, { bytesRead: 25, bytesWritten: 44, isFinal: false });
   exchange.answer();
-  assert.equal(counts(), [25, 44, true]);
+  assert.equal(exchange.traffic, { bytesRead: 25, bytesWritten: 44, isFinal: true });
   socket.bytesRead += 1000;
   socket.bytesWritten += 1000;
-  assert.equal(counts(), [25, 44, true]);
+  assert.equal(exchange.traffic, { bytesRead: 25, bytesWritten: 44, isFinal: true });
 });
 
-traffic('it is over as well when the socket is gone', () => {
+traffic('they are final as well when the socket is gone', () => {
   const socket = socketOf();
   const { exchange } = begin('', { socket });
   exchange.leave();
   socket.bytesWritten += 7;
-  assert.equal([exchange.isOver, exchange.bytesWritten], [false, 7]);
+  assert.equal(exchange.traffic, { bytesRead: 20, bytesWritten: 7, isFinal: false });
   socket.destroyed = true;
-  assert.is(exchange.isOver, true);
+  assert.equal(exchange.traffic, { bytesRead: 20, bytesWritten: 7, isFinal: true });
 });
 
 traffic.run();

@@ -12,9 +12,7 @@ const exchange: Exchange = {
   signal: new AbortController().signal,
   readBody: () => Promise.resolve(Buffer.from('body')),
   leave: () => {},
-  isOver: false,
-  bytesRead: 0,
-  bytesWritten: 0,
+  traffic: { bytesRead: 120, bytesWritten: 65, isFinal: true },
 };
 
 function headOf(target: string, method = 'GET'): RequestHead {
@@ -31,6 +29,7 @@ test('what was sent is passed on', async () => {
   assert.is(request.headers.get('Content-Length'), null);
   assert.is(request.remoteAddress, '192.0.2.1');
   assert.is(request.signal, exchange.signal);
+  assert.equal(request.traffic, { bytesRead: 120, bytesWritten: 65, isFinal: true });
   assert.is((await request.body()).toString(), 'body');
 });
 
