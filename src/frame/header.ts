@@ -80,7 +80,7 @@ export function checkHeader(
  */
 export function explainViolation(error: ProtocolError, bytes: Buffer): ProtocolError {
   const text = bytes.toString('latin1', 0, HTTP_EXCERPT_BYTES);
-  const [line] = /^(?:[A-Z]+ \S+ )?HTTP\/1\.[ -~]*/.exec(text) ?? [];
+  const [line] = /^(?:[A-Z]+ [!-~]+ )?HTTP\/1\.[ -~]*/.exec(text) ?? [];
   return line === undefined ? error : violation(error.code, `HTTP instead of a frame, perhaps of a proxy: "${line}"`);
 }
 

@@ -237,6 +237,7 @@ const PAGES: [name: string, role: Role, bytes: string, message: string][] = [
   ['the first bytes of one', 'client', 'HTTP/', PLAIN],
   ['other text', 'client', 'Hello HTTP/1.1', PLAIN],
   ['a request without a version', 'server', 'GET /\r\n', PLAIN],
+  ['a target that is no ASCII', 'server', 'G \xe3 HTTP/1.1\r\n', PLAIN],
 ];
 
 for (const [name, role, bytes, message] of PAGES) {

@@ -62,7 +62,7 @@ export class Lane {
     this.requests = [];
     /** @type {{ published: number, arrived: number }[]} */
     this.updates = [];
-    /** @type {(isLeft: boolean) => void} */
+    /** @type {(isLeft: boolean) => void | Promise<void>} */
     this.stop = () => {};
   }
 

@@ -122,9 +122,12 @@ function begin() {
 
 function stop(isLeft = false) {
   if (race === null) return;
-  for (const lane of lanes) lane.stop(isLeft);
-  closeSocket(race.socket, isLeft);
+  const { socket } = race;
   race = null;
+  const stopped = lanes.map((lane) => lane.stop(isLeft));
+  // The race ends with this connection, and would refuse a lane that is still opening its own.
+  if (isLeft) void closeSocket(socket, true);
+  else void Promise.all(stopped).then(() => closeSocket(socket, false));
 }
 
 /**

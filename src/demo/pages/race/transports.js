@@ -54,10 +54,16 @@ function startStreaming(lane) {
  * To close one that is not open yet is an error to the browser; but a page that was left can't wait until it is.
  * @param {WebSocket} socket
  * @param {boolean} isLeft
+ * @returns {Promise<void>} when it was told to close
  */
-export function closeSocket(socket, isLeft) {
-  if (socket.readyState !== WebSocket.CONNECTING || isLeft) socket.close();
-  else socket.addEventListener('open', () => socket.close());
+export async function closeSocket(socket, isLeft) {
+  if (socket.readyState === WebSocket.CONNECTING && !isLeft) {
+    await new Promise((resolve) => {
+      socket.addEventListener('open', resolve);
+      socket.addEventListener('close', resolve);
+    });
+  }
+  socket.close();
 }
 
 /** @param {Lane} lane */
@@ -66,7 +72,7 @@ function startWebSocket(lane) {
   const socket = new WebSocket(lane.race.address('websocket').href.replace('http', 'ws'));
   socket.addEventListener('message', ({ data }) => lane.take(JSON.parse(data)));
   lane.stop = (isLeft) => {
-    closeSocket(socket, isLeft);
     lane.close(request, true);
+    return closeSocket(socket, isLeft);
   };
 }
