@@ -126,8 +126,8 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   }
 
   /**
-   * Called `CHECKS_PER_INTERVAL` times in each keep-alive interval. Whoever has been silent for one is asked:
-   * the peer, or this endpoint itself, since a proxy may watch either direction.
+   * Called `CHECKS_PER_INTERVAL` times in each keep-alive interval. A ping follows an interval of silence, be it the
+   * peer's or this endpoint's own: a proxy may watch either direction.
    */
   checkLife(): void {
     if (!this.protocol.isOpen) return;
@@ -249,15 +249,15 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
 
   /** Nothing may be sent any more: ends the stream if that is this endpoint's part, and limits the wait for it. */
   #startClosing(): void {
-    // close() may be called behind the end, where no timer must be started that nobody stops.
+    // close() may be called after the end, where no timer must be started that nobody stops.
     if (this.close !== null) return;
     this.#closeTimer ??= setTimeout(
       () => this.destroy(new TimeoutError('the closing handshake was not answered')),
       this.#limits.closeTimeout,
     );
-    // Nothing can be sent behind the Close frame that would be worth to wait for.
+    // Nothing that is worth a wait can be sent after the Close frame.
     this.writer.flush();
-    // The rest must be read, be it only to find the peer's Close frame or the end behind it.
+    // The rest must be read, be it only to find the peer's Close frame or the end after it.
     if (this.#isPaused) this.#resume();
     if (this.protocol.isReceiving || this.queue.isEnded) return;
     this.queue.end();

@@ -1,5 +1,6 @@
 // One request on its way to its reply: reads the body when it is asked for, and knows when the client has gone.
 import { setMaxListeners } from 'node:events';
+import { quiet } from '../connection/deferred.js';
 import { clientGone, HttpError } from '../errors.js';
 import type { RequestHead } from '../http/request-head.js';
 import { BodyDecoder } from '../http/body.js';
@@ -97,9 +98,8 @@ export class Exchange {
   /** The whole body; see `Request.body`. */
   readBody(): Promise<Buffer> {
     if (this.#body === null) {
-      this.#body = this.#isBodyComplete ? Promise.resolve(Buffer.alloc(0)) : this.#startReading(false);
       // A handler may return without looking at it.
-      this.#body.catch(() => {});
+      this.#body = quiet(this.#isBodyComplete ? Promise.resolve(Buffer.alloc(0)) : this.#startReading(false));
     }
     return this.#body;
   }
@@ -185,7 +185,5 @@ export class Exchange {
 const nothing = Function.prototype as () => void;
 
 function tooLate(): Promise<never> {
-  const promise = Promise.reject(new TypeError('the body was skipped; ask for it before the handler returns'));
-  promise.catch(() => {});
-  return promise;
+  return quiet(Promise.reject(new TypeError('the body was skipped; ask for it before the handler returns')));
 }

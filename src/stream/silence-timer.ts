@@ -1,5 +1,4 @@
 // Watches for silence: one timer for all that could be silent too long, such as connections whose peer is dead.
-
 import { AsyncResource } from 'node:async_hooks';
 
 /** What is asked whether it is silent, `CHECKS_PER_INTERVAL` times in each interval, and does something about it. */
