@@ -4,7 +4,7 @@ export {
 } from './errors.js';
 export type { Close, Refusal } from './errors.js';
 export { CloseCode } from './frame/close.js';
-export type { Message } from './frame/message.js';
+export type { Message } from './connection/assembler.js';
 export type { PreparedMessage } from './connection/prepared.js';
 export type { HeaderFields } from './http/fields.js';
 export { broadcast, prepare } from './connection/broadcast.js';

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
 import { Output } from '../../src/connection/output.js';
+import { MessageAssembler } from '../../src/connection/assembler.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
 import { copyMasked } from '../../src/frame/mask.js';
 import { Opcode } from '../../src/frame/opcode.js';
@@ -56,8 +57,8 @@ function validate(character: string, size: number): Variants {
 
 function decodeFrame(payload: Buffer, opcode: number): Variants {
   const frame = encodeNaive({ opcode, payload, maskingKey: KEY_BYTES });
-  const receiver = { receiveMessage: () => {}, receiveControl: () => {} };
-  const decoder = new FrameDecoder(receiver, { role: 'server', maxMessageBytes: 1 << 24 });
+  const assembler = new MessageAssembler({ put: () => {}, isFull: false }, 1 << 24, null);
+  const decoder = new FrameDecoder(assembler, { receiveControl: () => {} }, { role: 'server', isDeflating: false });
   const wsReceiver = new WsReceiver({ isServer: true, maxPayload: 1 << 24 });
   wsReceiver.on('message', () => {});
   const wsFrame = Buffer.from(frame);

@@ -2,7 +2,6 @@
 import type { Socket } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { Connection } from '../connection/connection.js';
-import { toDeflate } from '../connection/deflate.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
 import {
   connectionDefaults, milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
@@ -212,7 +211,7 @@ async function open(
       request,
       subprotocol: subprotocol ?? '',
       extensions,
-      deflate: deflate && toDeflate('client', deflate, limits.deflate!),
+      deflate,
       limits,
       keepAlive,
       firstBytes: received.rest,

@@ -2,20 +2,17 @@
 import type { Duplex } from 'node:stream';
 import { ConnectionClosed, TimeoutError, WebSocketError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
-import type { Message } from '../frame/message.js';
 import type { Role } from '../frame/opcode.js';
+import type { DeflateAgreement } from '../handshake/deflate.js';
 import { own, type StreamOwner } from '../stream/owner.js';
 import { CHECKS_PER_INTERVAL, type SilenceTimer, type Watched } from '../stream/silence-timer.js';
+import type { Message } from './assembler.js';
 import type { Connection, OpeningRequest } from './connection.js';
-import type { Deflate } from './deflate.js';
 import type { ConnectionLimits } from './limits.js';
 import { Pings } from './pings.js';
 import { Protocol, type ProtocolReceiver } from './protocol.js';
 import { WaitQueue } from './wait-queue.js';
 import { Writer } from './writer.js';
-
-/** A paused socket is resumed when the queue is down to this part of its limits, as in Python's websockets. */
-const LOW_MARK = 1 / 4;
 
 /** Keep-alive intervals without a sign of life after which a peer counts as dead. */
 const INTERVALS_UNTIL_DEAD = 2;
@@ -35,7 +32,7 @@ export interface ConnectionInit {
   readonly subprotocol: string;
   readonly extensions: string;
   /** `null` if messages are not compressed. */
-  readonly deflate: Deflate | null;
+  readonly deflate: DeflateAgreement | null;
   readonly limits: ConnectionLimits;
   readonly keepAlive: SilenceTimer;
   /** Bytes that arrived behind the head: the first frames. */
@@ -48,7 +45,7 @@ const NO_PAYLOAD = Buffer.alloc(0);
 
 export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   readonly protocol: Protocol;
-  readonly queue = new WaitQueue<Message>();
+  readonly queue: WaitQueue<Message>;
   readonly writer: Writer;
   /** How the connection has ended; `null` before. */
   close: Close | null = null;
@@ -78,7 +75,8 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.#connection = connection;
     this.#stream = stream;
     this.#limits = limits;
-    this.protocol = new Protocol(this, { role, maxMessageBytes: limits.maxMessageBytes, deflate });
+    this.queue = new WaitQueue(limits);
+    this.protocol = new Protocol(this, { role, limits, deflate });
     this.writer = new Writer(stream, this.protocol, this, limits.maxBufferedBytes);
     this.#connections = init.connections ?? null;
     this.#connections?.add(connection);
@@ -99,17 +97,6 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
 
   get pings(): Pings {
     return (this.#pings ??= new Pings());
-  }
-
-  receiveMessage(message: Message, byteLength: number): void {
-    // After close() nobody may be reading any more, and the peer's Close frame must still get through.
-    if (!this.protocol.isOpen && this.#isFull()) return;
-    this.queue.put(message, byteLength);
-  }
-
-  hasEnough(): boolean {
-    // What arrives after close() is read in any case.
-    return this.protocol.isOpen && this.#isFull();
   }
 
   receivePong(payload: Buffer): void {
@@ -204,14 +191,10 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     if (byteLength >= this.#stream.writableHighWaterMark) this.writer.flush();
     else if (byteLength > 0) this.writer.schedule();
     if (protocol.isOpen) {
-      if (!this.#isPaused && this.#isFull()) this.#pause();
+      if (!this.#isPaused && this.queue.isFull) this.#pause();
     } else {
       this.#startClosing();
     }
-  }
-
-  #isFull(): boolean {
-    return this.queue.count >= this.#limits.maxQueuedMessages || this.queue.byteLength >= this.#limits.maxQueuedBytes;
   }
 
   #pause(): void {
@@ -223,9 +206,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   resumeIfLow(): void {
     if (!this.#isPaused) return;
     this.#silentChecks = 0;
-    const { maxQueuedMessages, maxQueuedBytes } = this.#limits;
-    if (this.queue.count > maxQueuedMessages * LOW_MARK || this.queue.byteLength > maxQueuedBytes * LOW_MARK) return;
-    this.#resume();
+    if (this.queue.isLow) this.#resume();
   }
 
   #resume(): void {
@@ -257,7 +238,8 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     );
     // Nothing that is worth a wait can be sent after the Close frame.
     this.writer.flush();
-    // The rest must be read, be it only to find the peer's Close frame or the end after it.
+    // The rest is read in any case, if only to find the peer's Close frame or the end: nobody may be reading any more.
+    this.queue.dropExcess();
     if (this.#isPaused) this.#resume();
     if (this.protocol.isReceiving || this.queue.isEnded) return;
     this.queue.end();

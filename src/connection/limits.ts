@@ -18,8 +18,6 @@ export interface DeflateOptions {
   contextTakeover?: boolean;
 }
 
-export type ResolvedDeflateOptions = Required<DeflateOptions>;
-
 export interface ConnectionOptions {
   /**
    * The longest message accepted, in bytes over all its fragments; a longer one closes the connection with 1009.
@@ -46,7 +44,7 @@ export interface ConnectionOptions {
 
 export interface ConnectionLimits extends Required<Omit<ConnectionOptions, 'deflate'>> {
   /** `null` if messages are not to be compressed. */
-  readonly deflate: ResolvedDeflateOptions | null;
+  readonly deflate: Required<DeflateOptions> | null;
 }
 
 /** Whoever takes further options adds their names to these. */
@@ -77,13 +75,13 @@ export function resolveLimits(options: ConnectionOptions, base = connectionDefau
   };
 }
 
-const deflateDefaults: ResolvedDeflateOptions = { threshold: 1024, level: 6, windowBits: 15, contextTakeover: true };
+const deflateDefaults: Required<DeflateOptions> = { threshold: 1024, level: 6, windowBits: 15, contextTakeover: true };
 
 /**
  * @returns `null` for no compression.
  * @throws TypeError for another type or name, RangeError naming the option that is no whole number in its range.
  */
-function resolveDeflate(option: boolean | DeflateOptions): ResolvedDeflateOptions | null {
+function resolveDeflate(option: boolean | DeflateOptions): Required<DeflateOptions> | null {
   if (option === false) return null;
   if (option !== true && (typeof option !== 'object' || option === null)) {
     throw new TypeError('deflate is true, false, or its options');

@@ -1,6 +1,5 @@
 // A message that is encoded, and compressed, once for any number of connections.
 import { copyOf } from '../frame/allocate.js';
-import type { DeflateSettings } from '../frame/deflater.js';
 import { deflateAlone } from '../frame/deflater.js';
 import { encodeShared, type Frame } from '../frame/encode.js';
 import { Opcode } from '../frame/opcode.js';
@@ -27,7 +26,7 @@ export class PreparedMessage {
   }
 
   /** @internal Compressed without a reference to other messages; `null` if that would not be shorter. */
-  compressed({ windowBits, level }: DeflateSettings): Frame | null {
+  compressed(windowBits: number, level: number): Frame | null {
     this.#compressed ??= new Map();
     const key = windowBits * 16 + level;
     let frame = this.#compressed.get(key);

@@ -2,22 +2,22 @@
 import { ProtocolError, WebSocketError, type Close } from '../errors.js';
 import { copyOf } from '../frame/allocate.js';
 import { CloseCode, parseClosePayload, serializeClosePayload } from '../frame/close.js';
-import { FrameDecoder, type FrameReceiver } from '../frame/decode.js';
+import { FrameDecoder, type ControlReceiver } from '../frame/decode.js';
 import { Deflater, OFF_LOOP_FROM_BYTES } from '../frame/deflater.js';
 import type { Frame } from '../frame/encode.js';
 import { Inflater } from '../frame/inflater.js';
-import type { Message } from '../frame/message.js';
 import { Opcode, type Role } from '../frame/opcode.js';
+import type { DeflateAgreement } from '../handshake/deflate.js';
+import { MessageAssembler, type MessageReceiver } from './assembler.js';
+import type { ConnectionLimits } from './limits.js';
 import { Output } from './output.js';
 import type { PreparedMessage } from './prepared.js';
-import type { Deflate } from './deflate.js';
 
 /** What the protocol hands on. */
 export interface ProtocolReceiver {
-  receiveMessage(message: Message, byteLength: number): void;
+  /** Where messages go. Where that is full, the bytes after a compressed message are held. */
+  readonly queue: MessageReceiver;
   receivePong(payload: Buffer): void;
-  /** Whether that is enough for now: then the rest of the bytes is held behind a compressed message. */
-  hasEnough?(): boolean;
   /** A message that was being compressed is done: there is output. */
   outputReady(): void;
   /** A message could not be compressed. */
@@ -35,12 +35,12 @@ type Closer = 'this endpoint' | 'the peer';
 
 export interface ProtocolOptions {
   readonly role: Role;
-  readonly maxMessageBytes: number;
+  readonly limits: Pick<ConnectionLimits, 'maxMessageBytes' | 'deflate'>;
   /** `null` if messages are not compressed. */
-  readonly deflate: Deflate | null;
+  readonly deflate: DeflateAgreement | null;
 }
 
-export class Protocol implements FrameReceiver {
+export class Protocol implements ControlReceiver {
   /** The frames to write; whoever calls a method of the protocol takes them from here. */
   readonly output: Output;
   state: ConnectionState = 'open';
@@ -53,8 +53,9 @@ export class Protocol implements FrameReceiver {
   readonly #receiver: ProtocolReceiver;
   #closer: Closer | null = null;
   readonly #deflater: Deflater | null;
-  /** Whether the latest bytes held a message. */
-  #hasMessage = false;
+  /** Messages of fewer bytes are sent as they are. */
+  readonly #deflateThreshold: number;
+  readonly #assembler: MessageAssembler;
   /** What came after a message, and has to wait until that is answered: a violation, or a Close frame's payload. */
   #ending: Error | Buffer | null = null;
   /** `null` once nothing more is to be decoded: after a Close frame, a failure, or the end of the stream. */
@@ -64,13 +65,16 @@ export class Protocol implements FrameReceiver {
   #closeReceived: { code: number; reason: string } | null = null;
   #unansweredPing: Buffer | null = null;
 
-  constructor(receiver: ProtocolReceiver, { role, maxMessageBytes, deflate }: ProtocolOptions) {
+  constructor(receiver: ProtocolReceiver, { role, limits, deflate }: ProtocolOptions) {
     this.#role = role;
     this.#receiver = receiver;
     this.output = new Output(role);
-    this.#deflater = deflate && new Deflater(deflate.outgoing);
+    const { threshold = 0, level = 0 } = limits.deflate ?? {};
+    this.#deflateThreshold = threshold;
+    this.#deflater = deflate && new Deflater(deflate.outgoing, level);
     const inflater = deflate && new Inflater(deflate.incoming);
-    this.#decoder = new FrameDecoder(this, { role, maxMessageBytes, inflater });
+    this.#assembler = new MessageAssembler(receiver.queue, limits.maxMessageBytes, inflater);
+    this.#decoder = new FrameDecoder(this.#assembler, this, { role, isDeflating: deflate !== null });
   }
 
   /** Whether data may be sent. */
@@ -98,8 +102,8 @@ export class Protocol implements FrameReceiver {
    * if `mustFinish`.
    */
   receive(chunk: Buffer): void {
-    this.#hasMessage = false;
     if (this.#decoder === null) return;
+    const messagesBefore = this.#assembler.messageCount;
     try {
       const taken = this.#decoder.decode(chunk);
       if (taken < chunk.length) this.#held = copyOf(chunk.subarray(taken));
@@ -107,7 +111,7 @@ export class Protocol implements FrameReceiver {
       this.#decoder = null;
       this.#ending = error as Error;
     }
-    if (!this.#hasMessage || !this.isOpen) this.finish();
+    if (this.#assembler.messageCount === messagesBefore || !this.isOpen) this.finish();
   }
 
   /** Whether bytes are held; until `receiveHeld` has taken them all, `receive` must not be called. */
@@ -182,15 +186,15 @@ export class Protocol implements FrameReceiver {
   #compressedFrame(prepared: PreparedMessage, compress: boolean | undefined): Frame | null {
     const deflater = this.#deflater;
     if (deflater === null || compress === false) return null;
-    if (compress === undefined && prepared.payload.length < deflater.settings.threshold) return null;
-    const frame = prepared.compressed(deflater.settings);
+    if (compress === undefined && prepared.payload.length < this.#deflateThreshold) return null;
+    const frame = prepared.compressed(deflater.windowBits, deflater.level);
     if (frame !== null) deflater.take(prepared.payload);
     return frame;
   }
 
   #sendCompressed(deflater: Deflater, opcode: number, message: string | Uint8Array, isAsked: boolean): void {
     const bytes = typeof message === 'string' ? Buffer.from(message) : message;
-    if (!isAsked && bytes.length < deflater.settings.threshold) {
+    if (!isAsked && bytes.length < this.#deflateThreshold) {
       this.output.encode(opcode, bytes);
     } else if (bytes.length < OFF_LOOP_FROM_BYTES) {
       const deflated = deflater.deflate(bytes);
@@ -252,15 +256,6 @@ export class Protocol implements FrameReceiver {
       wasClean,
       ...(error !== null && { error }),
     };
-  }
-
-  receiveMessage(message: Message, byteLength: number): void {
-    this.#receiver.receiveMessage(message, byteLength);
-    this.#hasMessage = true;
-  }
-
-  hasEnough(): boolean {
-    return this.#receiver.hasEnough?.() ?? false;
   }
 
   receiveControl(opcode: number, payload: Buffer): void {

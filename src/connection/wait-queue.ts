@@ -1,4 +1,4 @@
-// The queue of received messages and of those who wait for one: put, take, wait, end.
+// The queue of received items and of those who wait for one: put, take, wait, end.
 import { TimeoutError } from '../errors.js';
 import { milliseconds } from './limits.js';
 import { limitWait } from './wait-limits.js';
@@ -9,6 +9,15 @@ export interface WaitOptions {
   /** Rejects the wait with the signal's reason. */
   signal?: AbortSignal;
 }
+
+/** From when on a queue is full. */
+export interface QueueLimits {
+  readonly maxQueuedMessages: number;
+  readonly maxQueuedBytes: number;
+}
+
+/** A full queue has room again when it is down to this part of its limits, as in Python's websockets. */
+const LOW_MARK = 1 / 4;
 
 interface Entry<T> {
   readonly item: T;
@@ -38,6 +47,27 @@ export class WaitQueue<T> {
   /** Whether no item will come any more. */
   isEnded = false;
   #isDiscarding = false;
+  #isDroppingExcess = false;
+  readonly #limits: QueueLimits;
+
+  constructor(limits: QueueLimits) {
+    this.#limits = limits;
+  }
+
+  /** Whether there is enough for now. */
+  get isFull(): boolean {
+    return !this.#isDroppingExcess && this.#isAtLimit();
+  }
+
+  #isAtLimit(): boolean {
+    return this.count >= this.#limits.maxQueuedMessages || this.byteLength >= this.#limits.maxQueuedBytes;
+  }
+
+  /** Whether a queue that was full has room again. */
+  get isLow(): boolean {
+    const { maxQueuedMessages, maxQueuedBytes } = this.#limits;
+    return this.count <= maxQueuedMessages * LOW_MARK && this.byteLength <= maxQueuedBytes * LOW_MARK;
+  }
 
   /** Hands the item to the first waiter, or keeps it. */
   put(item: T, byteLength: number): void {
@@ -46,6 +76,7 @@ export class WaitQueue<T> {
       this.#wake(this.#firstWaiter, item);
       return;
     }
+    if (this.#isDroppingExcess && this.#isAtLimit()) return;
     const entry = { item, byteLength, next: null };
     if (this.#newest === null) this.#oldest = entry;
     else this.#newest.next = entry;
@@ -93,6 +124,11 @@ export class WaitQueue<T> {
     this.#isDiscarding = true;
     this.#oldest = this.#newest = null;
     this.count = this.byteLength = 0;
+  }
+
+  /** From now on the queue is never full: what goes beyond its limits is dropped. */
+  dropExcess(): void {
+    this.#isDroppingExcess = true;
   }
 
   /** No item will come any more: whoever waits gets `null`. */

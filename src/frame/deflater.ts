@@ -1,15 +1,6 @@
 // Messages to compressed ones: the sending half of permessage-deflate (RFC 7692 §7.2.1).
 import { constants, deflateRaw, deflateRawSync, type ZlibOptions } from 'node:zlib';
 import { Window } from './window.js';
-import type { Context } from './inflater.js';
-
-/** How this endpoint compresses what it sends. */
-export interface DeflateSettings extends Context {
-  /** zlib's, from 1, the fastest, to 9, the smallest. */
-  readonly level: number;
-  /** Messages of fewer bytes are sent as they are. */
-  readonly threshold: number;
-}
 
 /**
  * From this many bytes on, a message is compressed in a thread of libuv. At once, at level 6, it would block all others
@@ -39,14 +30,21 @@ const UNUSED_WINDOW_BYTES = 262;
 const MIN_ZLIB_WINDOW_BITS = 9;
 
 export class Deflater {
-  readonly settings: DeflateSettings;
+  readonly windowBits: number;
+  readonly level: number;
   /** Present while messages may refer to earlier ones. */
   readonly #window: Window | null;
   #isAbandoned = false;
 
-  constructor(settings: DeflateSettings) {
-    this.settings = settings;
-    this.#window = settings.contextTakeover ? new Window(settings.windowBits) : null;
+  /**
+   * @param outgoing the base-2 logarithm of the window's size in bytes, 8 to 15, and whether a message may refer to
+   *   earlier ones (RFC 7692 §7.1).
+   * @param level zlib's, from 1, the fastest, to 9, the smallest.
+   */
+  constructor(outgoing: { readonly windowBits: number; readonly contextTakeover: boolean }, level: number) {
+    this.windowBits = outgoing.windowBits;
+    this.level = level;
+    this.#window = outgoing.contextTakeover ? new Window(outgoing.windowBits) : null;
   }
 
   /**
@@ -96,9 +94,8 @@ export class Deflater {
   }
 
   #options(messageLength: number): ZlibOptions {
-    const { windowBits, level } = this.settings;
     const dictionary = this.#window?.last(messageLength + DICTIONARY_BYTES) ?? null;
-    const options = zlibOptions(messageLength, dictionary?.length ?? 0, windowBits, level);
+    const options = zlibOptions(messageLength, dictionary?.length ?? 0, this.windowBits, this.level);
     if (dictionary !== null && dictionary.length > 0) options.dictionary = dictionary;
     return options;
   }

@@ -3,16 +3,8 @@ import { inflateRawSync, type InflateRaw, type ZlibOptions } from 'node:zlib';
 import { ProtocolError } from '../errors.js';
 import { copyOf } from './allocate.js';
 import { CloseCode } from './close.js';
+import { messageTooLarge } from './payload.js';
 import { Window } from './window.js';
-import { messageTooLarge } from './message.js';
-
-/** How one direction of a connection is compressed, as agreed on in the handshake (RFC 7692 §7.1). */
-export interface Context {
-  /** The base-2 logarithm of the LZ77 window's size in bytes, 8 to 15. */
-  readonly windowBits: number;
-  /** Whether a message may refer to those before it. */
-  readonly contextTakeover: boolean;
-}
 
 /**
  * What follows the payload. §7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the
@@ -61,8 +53,8 @@ export class Inflater {
   /** Present while the peer's messages may refer to earlier ones. */
   readonly #window: Window | null;
 
-  /** @param context the one that the peer compresses with. */
-  constructor({ windowBits, contextTakeover }: Context) {
+  /** @param incoming how the peer compresses: as for a `Deflater`. */
+  constructor({ windowBits, contextTakeover }: { readonly windowBits: number; readonly contextTakeover: boolean }) {
     this.#windowBits = windowBits;
     this.#window = contextTakeover ? new Window(windowBits) : null;
   }

@@ -1,7 +1,7 @@
 // The client's side of the opening handshake: the upgrade request, and what the answer to it must be (RFC 6455 §4.1).
 import { HandshakeError } from '../errors.js';
 import { acceptKey } from './key.js';
-import { EXTENSION, offerDeflate, verifyDeflate, type DeflateAgreement, type DeflatePreferences } from './deflate.js';
+import { EXTENSION, offerDeflate, verifyDeflate, type DeflateAgreement, type DeflateContext } from './deflate.js';
 import { parseExtensions, type Extension } from './extensions.js';
 import { hasToken, quote, toRecord } from '../http/fields.js';
 import type { ResponseHead } from '../http/response-head.js';
@@ -13,7 +13,7 @@ export interface Offer {
   readonly key: string;
   readonly subprotocols: readonly string[];
   /** For permessage-deflate; `null` not to offer it. */
-  readonly deflate: DeflatePreferences | null;
+  readonly deflate: DeflateContext | null;
 }
 
 /** What the server has chosen of it. */
@@ -71,7 +71,7 @@ export function verifyUpgrade(head: ResponseHead, { key, subprotocols, deflate }
 }
 
 /** Item 5: the server uses nothing but what "was present in the client's handshake". */
-function verifyExtensions(head: ResponseHead, deflate: DeflatePreferences | null): DeflateAgreement | null {
+function verifyExtensions(head: ResponseHead, deflate: DeflateContext | null): DeflateAgreement | null {
   const value = head.headers.get('sec-websocket-extensions');
   if (value === null) return null;
   const [extension, another] = parseAnswer(value, head);

@@ -1,7 +1,6 @@
 // Marks routes that speak WebSocket, and takes a request through the opening handshake to its handler (RFC 6455 §4.2).
 import type { Socket } from 'node:net';
 import { Connection } from '../connection/connection.js';
-import { toDeflate } from '../connection/deflate.js';
 import type { SilenceTimer } from '../stream/silence-timer.js';
 import { connectionDefaults, type ConnectionLimits, type ConnectionOptions } from '../connection/limits.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
@@ -185,8 +184,7 @@ function accept(
   { socket, firstBytes }: TakenSocket,
 ): Connection {
   const subprotocol = selectSubprotocol(offer.subprotocols, subprotocols);
-  const { deflate } = limits;
-  const accepted = deflate && acceptDeflate(offer.extensions, deflate);
+  const accepted = limits.deflate && acceptDeflate(offer.extensions, limits.deflate);
   const extensions = accepted?.value ?? '';
   socket.write(upgradeResponse(offer.key, subprotocol, extensions), 'latin1');
   return new Connection(socket, {
@@ -194,7 +192,7 @@ function accept(
     request,
     subprotocol: subprotocol ?? '',
     extensions,
-    deflate: accepted && toDeflate('server', accepted.agreement, deflate!),
+    deflate: accepted && accepted.agreement,
     limits,
     keepAlive,
     firstBytes,

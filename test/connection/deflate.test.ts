@@ -1,8 +1,6 @@
 // Compressed messages on a connection: which are, in which order they leave, and what a close waits for.
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { toDeflate, type Deflate } from '../../src/connection/deflate.js';
-import { resolveLimits } from '../../src/connection/limits.js';
 import { Deflater } from '../../src/frame/deflater.js';
 import { Inflater, TAIL } from '../../src/frame/inflater.js';
 import { Random } from '../frame/random.js';
@@ -14,26 +12,7 @@ import {
 } from './harness.js';
 
 const context = { windowBits: 15, contextTakeover: true };
-const deflate: Deflate = { outgoing: { ...context, level: 6, threshold: 100 }, incoming: context };
-
-const agreeing = suite('deflate: what was agreed on');
-
-agreeing('each side compresses as its own parameters say, and inflates as the other\'s', () => {
-  const agreement = {
-    serverContextTakeover: true, clientContextTakeover: false, serverMaxWindowBits: 9, clientMaxWindowBits: 12,
-  };
-  const options = resolveLimits({ deflate: { level: 3, threshold: 7 } }).deflate!;
-  const server = { windowBits: 9, contextTakeover: true };
-  const client = { windowBits: 12, contextTakeover: false };
-  assert.equal(toDeflate('server', agreement, options), {
-    outgoing: { ...server, level: 3, threshold: 7 }, incoming: client,
-  });
-  assert.equal(toDeflate('client', agreement, options), {
-    outgoing: { ...client, level: 3, threshold: 7 }, incoming: server,
-  });
-});
-
-agreeing.run();
+const deflate = { outgoing: context, incoming: context };
 
 /** The messages in what a connection sent: each as `compressed` or `plain`, its opcode, and its bytes as text. */
 function sentBy({ stream }: Opened): string[] {
@@ -121,7 +100,7 @@ for (const role of roles) {
 
   test('the queue counts the bytes of inflated messages', async () => {
     const opened = open({ role, deflate, limits: { maxQueuedBytes: 1000 } });
-    const deflated = new Deflater({ ...context, level: 6, threshold: 0 }).deflate(Buffer.alloc(1000))!;
+    const deflated = new Deflater(context, 6).deflate(Buffer.alloc(1000))!;
     const length = deflated.length.toString(16).padStart(2, '0');
     await opened.receive(`c2 ${length} ${deflated.toString('hex')}`);
     assert.is(opened.stream.isPaused(), true);
@@ -227,8 +206,8 @@ for (const role of roles) {
   });
 
   test('zlib fails: the connection ends with its error', async () => {
-    // A level that zlib does not know stands for memory that it does not get.
-    const opened = open({ role, deflate: { ...deflate, outgoing: { ...deflate.outgoing, level: 99 } } });
+    // A window that zlib does not know stands for memory that it does not get.
+    const opened = open({ role, deflate: { ...deflate, outgoing: { ...context, windowBits: 99 } } });
     const sent = opened.connection.send(LARGE);
     const close = await opened.connection.closed;
     assert.is(close.code, 1006);

@@ -2,13 +2,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { Connection, type OpeningRequest } from '../../src/connection/connection.js';
-import type { Deflate } from '../../src/connection/deflate.js';
 import { SilenceTimer, type Watched } from '../../src/stream/silence-timer.js';
 import { resolveLimits, type ConnectionOptions } from '../../src/connection/limits.js';
 import { HeaderFields } from '../../src/http/fields.js';
 import type { Close } from '../../src/errors.js';
-import type { Message } from '../../src/frame/message.js';
+import type { Message } from '../../src/connection/assembler.js';
 import type { Role } from '../../src/frame/opcode.js';
+import type { DeflateAgreement } from '../../src/handshake/deflate.js';
 import { hex } from '../support/codec/cuts.js';
 import { FakeStream } from '../support/peers/fake-stream.js';
 import { decodeNaive, encodeNaive } from '../support/codec/naive-codec.js';
@@ -29,7 +29,8 @@ export interface OpenOptions {
   readonly role?: Role;
   readonly limits?: ConnectionOptions;
   readonly keepAlive?: SilenceTimer;
-  readonly deflate?: Deflate | null;
+  /** What was agreed on; messages of at least 100 bytes are compressed then, unless the limits say otherwise. */
+  readonly deflate?: DeflateAgreement | null;
   /** What arrived behind the 101. */
   readonly firstBytes?: Buffer;
   readonly stream?: FakeStream;
@@ -77,7 +78,7 @@ export class Opened {
       subprotocol: '',
       extensions: '',
       deflate,
-      limits: resolveLimits(limits),
+      limits: resolveLimits({ deflate: deflate !== null && { threshold: 100 }, ...limits }),
       keepAlive,
       firstBytes,
     });

@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { Protocol } from '../../src/connection/protocol.js';
 import type { ProtocolError, WebSocketError } from '../../src/errors.js';
-import type { Message } from '../../src/frame/message.js';
+import type { Message } from '../../src/connection/assembler.js';
 import type { Role } from '../../src/frame/opcode.js';
 import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
@@ -19,15 +19,18 @@ class Endpoint {
   constructor(role: Role, maxMessageBytes = 1000) {
     this.role = role;
     const receiver = {
-      receiveMessage: (message: Message, byteLength: number): void => {
-        this.messages.push(message);
-        this.byteLengths.push(byteLength);
+      queue: {
+        put: (message: Message, byteLength: number): void => {
+          this.messages.push(message);
+          this.byteLengths.push(byteLength);
+        },
+        isFull: false,
       },
       receivePong: (payload: Buffer): void => void this.pongs.push(payload.toString()),
       outputReady: (): void => {},
       outputFailed: (): void => {},
     };
-    this.protocol = new Protocol(receiver, { role, maxMessageBytes, deflate: null });
+    this.protocol = new Protocol(receiver, { role, limits: { maxMessageBytes, deflate: null }, deflate: null });
   }
 
   receive(frames: string): void {
@@ -273,13 +276,16 @@ for (const role of roles) {
   test('OPEN, anything unexpected: 1011 without a reason', () => {
     const secret = new Error('a secret of this side');
     const protocol = new Protocol({
-      receiveMessage() {
-        throw secret;
+      queue: {
+        put() {
+          throw secret;
+        },
+        isFull: false,
       },
       receivePong() {},
       outputReady() {},
       outputFailed() {},
-    }, { role, maxMessageBytes: 5, deflate: null });
+    }, { role, limits: { maxMessageBytes: 5, deflate: null }, deflate: null });
     protocol.receive(peerBytes(role, '81 00'));
     assert.is(unmask(role, Buffer.concat(protocol.output.take())), '880203f3');
     assert.is(protocol.isOpen, false);

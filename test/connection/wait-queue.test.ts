@@ -9,8 +9,10 @@ import { countTimers, isPending, rejectionOf } from './harness.js';
 
 const test = suite('WaitQueue');
 
+const LIMITS = { maxQueuedMessages: 4, maxQueuedBytes: 100 };
+
 function queueOf(...items: string[]): WaitQueue<string> {
-  const queue = new WaitQueue<string>();
+  const queue = new WaitQueue<string>(LIMITS);
   for (const item of items) queue.put(item, item.length);
   return queue;
 }
@@ -99,7 +101,7 @@ test('an item that is there is given even with no time to wait', async () => {
 });
 
 test('falsy items are items', async () => {
-  const queue = new WaitQueue<unknown>();
+  const queue = new WaitQueue<unknown>(LIMITS);
   const wait = queue.wait();
   for (const item of ['', 0, false]) queue.put(item, 0);
   assert.is(await wait, '');

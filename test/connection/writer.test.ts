@@ -155,7 +155,7 @@ function detach(bytes: Uint8Array): void {
 
   test('it waits for what is being compressed', async () => {
     const settings = { windowBits: 15, contextTakeover: false };
-    const opened = open({ deflate: { outgoing: { ...settings, level: 6, threshold: 0 }, incoming: settings } });
+    const opened = open({ deflate: { outgoing: settings, incoming: settings } });
     void opened.connection.send('a');
     void opened.connection.send(Buffer.alloc(LARGE));
     void opened.connection.send('b');

@@ -1,10 +1,10 @@
 // The frame decoder: the RFC's examples, every rule at the byte where it is broken, and all of it however it is cut.
 import { isDeepStrictEqual, inspect } from 'node:util';
 import * as assert from 'uvu/assert';
+import { MessageAssembler, type Message } from '../../src/connection/assembler.js';
 import type { ProtocolError } from '../../src/errors.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
 import { Inflater } from '../../src/frame/inflater.js';
-import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
 import { suite } from '../runner/suite.js';
 import { assertEveryCut, hex } from '../support/codec/cuts.js';
@@ -216,8 +216,8 @@ test('§5.3 the chunk is left as it was', () => {
 
 /** What the decoder throws at these bytes. */
 function violationOf(role: Role, ...chunks: Buffer[]): ProtocolError {
-  const receiver = { receiveMessage(): void {}, receiveControl(): void {} };
-  const decoder = new FrameDecoder(receiver, { role, maxMessageBytes: 100 });
+  const data = { beginFrame(): void {}, receivePayload: (): boolean => true };
+  const decoder = new FrameDecoder(data, { receiveControl(): void {} }, { role, isDeflating: false });
   try {
     for (const chunk of chunks) decoder.decode(chunk);
   } catch (error) {
@@ -656,16 +656,17 @@ test('RFC 7692 the limit is that of the inflated message, in one frame and in fr
   }
 });
 
-test('RFC 7692 behind a compressed message the decoder stops if the receiver has enough, and goes on later', () => {
+test('RFC 7692 after a compressed message the decoder stops if the receiver has enough, and goes on later', () => {
   const messages: Message[] = [];
   let limit = 2;
-  const receiver = {
-    receiveMessage: (message: Message) => void messages.push(message),
-    receiveControl: () => {},
-    hasEnough: () => messages.length >= limit,
+  const queue = {
+    put: (message: Message) => void messages.push(message),
+    get isFull() {
+      return messages.length >= limit;
+    },
   };
-  const inflater = new Inflater({ windowBits: 15, contextTakeover: true });
-  const decoder = new FrameDecoder(receiver, { role: 'client', maxMessageBytes: 100, inflater });
+  const assembler = new MessageAssembler(queue, 100, new Inflater({ windowBits: 15, contextTakeover: true }));
+  const decoder = new FrameDecoder(assembler, { receiveControl: () => {} }, { role: 'client', isDeflating: true });
   // Whole, in fragments, whole with a reference to the one before; then one that is not compressed, and one that is.
   const fragments = '41 03 f248cd 80 04 c9c90700';
   const bytes = hex(`c1 07 f248cdc9c90700 ${fragments} c1 05 f200110000 81 01 61 c1 05 f200110000 81 01 62`);

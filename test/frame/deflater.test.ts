@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createInflateRaw, type InflateRaw } from 'node:zlib';
 import * as assert from 'uvu/assert';
-import { Deflater, OFF_LOOP_FROM_BYTES, type DeflateSettings } from '../../src/frame/deflater.js';
+import { Deflater, OFF_LOOP_FROM_BYTES } from '../../src/frame/deflater.js';
 import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
 import { inflateNaive } from '../support/codec/naive-inflate.js';
@@ -10,7 +10,7 @@ import { withRandom } from './random.js';
 
 const test = suite('frame/deflater');
 
-const SETTINGS: DeflateSettings = { windowBits: 15, contextTakeover: true, level: 6, threshold: 0 };
+const CONTEXT = { windowBits: 15, contextTakeover: true };
 const TAIL = hex('00 00 ff ff');
 
 /** What a reader makes of a compressed message. */
@@ -30,13 +30,13 @@ function words(number: number, length: number): string {
 }
 
 test('§7.2.1 the four bytes at the end are removed', () => {
-  const deflated = new Deflater(SETTINGS).deflate(Buffer.from('a'.repeat(100)))!;
+  const deflated = new Deflater(CONTEXT, 6).deflate(Buffer.from('a'.repeat(100)))!;
   assert.is(read(deflated).text, 'a'.repeat(100));
   assert.not(deflated.subarray(-4).equals(TAIL));
 });
 
 test('§7.2.3.2 with context takeover a message refers to those before it', () => {
-  const deflater = new Deflater(SETTINGS);
+  const deflater = new Deflater(CONTEXT, 6);
   const message = words(0, 200);
   const first = deflater.deflate(Buffer.from(message))!;
   const second = deflater.deflate(Buffer.from(message))!;
@@ -45,7 +45,7 @@ test('§7.2.3.2 with context takeover a message refers to those before it', () =
 });
 
 test('§7.1.1.1 without context takeover each message stands alone', () => {
-  const deflater = new Deflater({ ...SETTINGS, contextTakeover: false });
+  const deflater = new Deflater({ ...CONTEXT, contextTakeover: false }, 6);
   const message = words(0, 200);
   const first = deflater.deflate(Buffer.from(message))!;
   const second = deflater.deflate(Buffer.from(message))!;
@@ -56,7 +56,7 @@ test('§7.1.1.1 without context takeover each message stands alone', () => {
 for (const windowBits of [8, 9, 10, 15]) {
   for (const contextTakeover of [true, false]) {
     test(`§7.1.2.1 no reference leaves a window of ${windowBits} bits${contextTakeover ? '' : ', alone'}`, () => {
-      const deflater = new Deflater({ ...SETTINGS, windowBits, contextTakeover });
+      const deflater = new Deflater({ ...CONTEXT, windowBits, contextTakeover }, 6);
       const size = 2 ** windowBits;
       // Repeats at distances below, at and above the window's size.
       const period = words(1, size - 5);
@@ -76,7 +76,7 @@ for (const windowBits of [8, 9, 10, 15]) {
 }
 
 test('a message refers to one of its own size before it and 16,000 bytes more, whatever that is', () => {
-  const deflater = new Deflater({ ...SETTINGS, level: 9 });
+  const deflater = new Deflater(CONTEXT, 9);
   const marker = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
   for (const [distance, isNear] of [[15_800, true], [16_200, false]] as const) {
     deflater.deflate(Buffer.from(marker + words(distance, distance)));
@@ -86,7 +86,7 @@ test('a message refers to one of its own size before it and 16,000 bytes more, w
 });
 
 test('what would not become shorter is not compressed, and is no part of the context', () => withRandom((random) => {
-  const deflater = new Deflater(SETTINGS);
+  const deflater = new Deflater(CONTEXT, 6);
   const noise = random.bytes(500);
   for (const message of [Buffer.alloc(0), Buffer.from('a'), Buffer.from('Hello'), noise]) {
     assert.is(deflater.deflate(message), null);
@@ -97,13 +97,13 @@ test('what would not become shorter is not compressed, and is no part of the con
 
 test('the level is zlib\'s', () => {
   const message = Buffer.from(words(0, 60_000));
-  const [fast, small] = [1, 9].map((level) => new Deflater({ ...SETTINGS, level }).deflate(message)!.length);
+  const [fast, small] = [1, 9].map((level) => new Deflater(CONTEXT, level).deflate(message)!.length);
   assert.ok(small! < fast!, `${small} and ${fast} bytes`);
 });
 
 test('the message is left as it was', () => {
   const message = Buffer.from(words(0, 1000));
-  new Deflater(SETTINGS).deflate(message);
+  new Deflater(CONTEXT, 6).deflate(message);
   assert.is(message.toString(), words(0, 1000));
 });
 
@@ -124,7 +124,7 @@ function next(stream: InflateRaw, deflated: Buffer): Promise<string> {
 for (const windowBits of [9, 12, 15]) {
   test(`a stream of zlib's with ${windowBits} bits of window understands message by message`, async () => {
     const stream = createInflateRaw({ windowBits });
-    const deflater = new Deflater({ ...SETTINGS, windowBits });
+    const deflater = new Deflater({ ...CONTEXT, windowBits }, 6);
     for (let count = 0; count < 60; count++) {
       const message = words(count % 7, count % 20 === 19 ? 40_000 : 30 + count * 10);
       assert.is(await next(stream, deflater.deflate(Buffer.from(message))!), message, `message ${count}`);
@@ -148,8 +148,8 @@ test('messages of 64 KiB are large', () => {
 
 test('off the loop: it comes later, and is what it would be at once', async () => {
   for (const contextTakeover of [true, false]) {
-    const deflater = new Deflater({ ...SETTINGS, contextTakeover });
-    const twin = new Deflater({ ...SETTINGS, contextTakeover });
+    const deflater = new Deflater({ ...CONTEXT, contextTakeover }, 6);
+    const twin = new Deflater({ ...CONTEXT, contextTakeover }, 6);
     for (const number of [1, 1, 2]) {
       const message = Buffer.from(words(number, 70_000));
       let isDone = false;
@@ -162,7 +162,7 @@ test('off the loop: it comes later, and is what it would be at once', async () =
 });
 
 test('off the loop: the next message refers to it before it is there', async () => {
-  const deflater = new Deflater(SETTINGS);
+  const deflater = new Deflater(CONTEXT, 6);
   const message = words(1, 20_000);
   const first = later(deflater, Buffer.from(message));
   const second = deflater.deflate(Buffer.from(message))!;
@@ -172,7 +172,7 @@ test('off the loop: the next message refers to it before it is there', async () 
 });
 
 test('off the loop: the context is that of the call, though others follow', async () => {
-  const deflater = new Deflater(SETTINGS);
+  const deflater = new Deflater(CONTEXT, 6);
   const messages = Array.from({ length: 12 }, (_, number) => words(number, 40_000));
   const results = messages.map((message) => later(deflater, Buffer.from(message)));
   let history = '';
@@ -187,15 +187,15 @@ test('off the loop: the context is that of the call, though others follow', asyn
 test('off the loop: what is not shorter is sent as it is, but compressed where others may refer to it', async () => {
   const noise = Buffer.alloc(1000);
   withRandom((random) => noise.set(random.bytes(1000)));
-  assert.is(await later(new Deflater({ ...SETTINGS, contextTakeover: false }), noise), null);
-  const deflated = await later(new Deflater(SETTINGS), noise);
+  assert.is(await later(new Deflater({ ...CONTEXT, contextTakeover: false }, 6), noise), null);
+  const deflated = await later(new Deflater(CONTEXT, 6), noise);
   assert.ok(deflated!.length >= noise.length);
   assert.ok(inflateNaive(Buffer.concat([deflated!, TAIL])).bytes.equals(noise));
 });
 
 test('off the loop: nothing is told of an abandoned message, running or waiting, and others go on', async () => {
-  const abandoned = new Deflater({ ...SETTINGS, contextTakeover: false });
-  const other = new Deflater({ ...SETTINGS, contextTakeover: false });
+  const abandoned = new Deflater({ ...CONTEXT, contextTakeover: false }, 6);
+  const other = new Deflater({ ...CONTEXT, contextTakeover: false }, 6);
   let told = 0;
   for (let count = 0; count < 50; count++) abandoned.deflateLater(Buffer.alloc(70_000), () => told++);
   const result = later(other, Buffer.alloc(70_000));

@@ -1,8 +1,8 @@
-// Runs the frame decoder over chunks and writes down what comes out of it, as plain values to compare with a table.
+// Runs frame decoder and message assembler over chunks, and writes down what comes out, to compare with a table.
+import { MessageAssembler, type Message } from '../../src/connection/assembler.js';
 import { ProtocolError } from '../../src/errors.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
 import { Inflater } from '../../src/frame/inflater.js';
-import type { Message } from '../../src/frame/message.js';
 import type { Role } from '../../src/frame/opcode.js';
 import { hex } from '../support/codec/cuts.js';
 import { decodeNaive, encodeNaive } from '../support/codec/naive-codec.js';
@@ -48,17 +48,21 @@ export function decodeFrames(chunks: Iterable<Buffer>, options: DecodeOptions): 
   const { role, maxMessageBytes = 1 << 20, deflate = false } = options;
   const events: FrameEvent[] = [];
   let isOver = false;
-  const receiver = {
-    receiveMessage(message: Message, byteLength: number): void {
+  const queue = {
+    isFull: false,
+    put(message: Message, byteLength: number): void {
       events.push({ message, byteLength });
     },
+  };
+  const control = {
     receiveControl(opcode: number, payload: Buffer): void {
       events.push({ opcode, payload });
       isOver = opcode === 0x8;
     },
   };
   const inflater = deflate ? new Inflater({ windowBits: 15, contextTakeover: true }) : null;
-  const decoder = new FrameDecoder(receiver, { role, maxMessageBytes, inflater });
+  const assembler = new MessageAssembler(queue, maxMessageBytes, inflater);
+  const decoder = new FrameDecoder(assembler, control, { role, isDeflating: deflate });
   for (const chunk of chunks) {
     try {
       decoder.decode(chunk);

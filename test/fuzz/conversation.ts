@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isCloseCode } from '../../src/frame/close.js';
 import type { Close } from '../../src/errors.js';
-import type { Message } from '../../src/frame/message.js';
+import type { Message } from '../../src/connection/assembler.js';
 import { Random } from '../frame/random.js';
 import type { FakeStream } from '../support/peers/fake-stream.js';
 import { decodeNaive } from '../support/codec/naive-codec.js';

@@ -1,4 +1,4 @@
-// Fuzzes the frame decoder in both roles, with the parser of Close payloads behind it (RFC 6455 §5).
+// Fuzzes frame decoder, message assembler and the parser of Close payloads, in both roles (RFC 6455 §5).
 //
 // The invariant: for any bytes, in any pieces,
 // - messages, control frames and then perhaps a ProtocolError of docs/api.md come out, and nothing else is thrown;
@@ -7,10 +7,11 @@
 // - they are what the plainest decoder reads, and zlib of all compressed messages as one stream, up to the error;
 // - the buffers made are at most 64 KiB, which a header is trusted with, and 32 times the bytes that arrived; where
 //   messages may be compressed also what these inflate to, and the pieces that each final block begins.
+import { MessageAssembler, type Message } from '../../src/connection/assembler.js';
 import { parseClosePayload } from '../../src/frame/close.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
-import { Inflater, type Context } from '../../src/frame/inflater.js';
-import type { Message } from '../../src/frame/message.js';
+import { Inflater } from '../../src/frame/inflater.js';
+import type { DeflateContext } from '../../src/handshake/deflate.js';
 import type { Role } from '../../src/frame/opcode.js';
 import type { Random } from '../frame/random.js';
 import { decodeFirst } from '../support/codec/naive-codec.js';
@@ -26,7 +27,7 @@ export interface Mode {
   readonly role: Role;
   readonly maxMessageBytes: number;
   /** `null` if no message may be compressed. */
-  readonly deflate: Context | null;
+  readonly deflate: DeflateContext | null;
 }
 
 export function modeOf(input: Buffer): Mode {
@@ -44,16 +45,20 @@ export class Reading {
   readonly events: string[] = [];
   /** The code of the error that ended decoding, and its close code. */
   failure = '';
+  readonly isFull = false;
   readonly #mode: Mode;
   readonly #decoder: FrameDecoder;
   #isClosed = false;
 
   constructor(mode: Mode) {
     this.#mode = mode;
-    this.#decoder = new FrameDecoder(this, { ...mode, inflater: mode.deflate && new Inflater(mode.deflate) });
+    const { role, maxMessageBytes, deflate } = mode;
+    const inflater = deflate && new Inflater(deflate);
+    const assembler = new MessageAssembler(this, maxMessageBytes, inflater);
+    this.#decoder = new FrameDecoder(assembler, this, { role, isDeflating: deflate !== null });
   }
 
-  receiveMessage(message: Message, byteLength: number): void {
+  put(message: Message, byteLength: number): void {
     const { maxMessageBytes } = this.#mode;
     assertHolds('no message over the limit', byteLength <= maxMessageBytes, () => `${byteLength} bytes`);
     this.events.push(typeof message === 'string' ? `text ${message}` : `binary ${message.toString('latin1')}`);

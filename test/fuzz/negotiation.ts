@@ -6,7 +6,7 @@
 // - the first offer that can be accepted is, and the answer keeps to it and to the preferences;
 // - the answer is a valid one, which says what the server then does;
 // - a client always agrees with our server's answer to its own offer, and both to the same.
-import { acceptDeflate, offerDeflate, verifyDeflate, type DeflateAgreement, type DeflatePreferences }
+import { acceptDeflate, offerDeflate, verifyDeflate, type DeflateContext }
   from '../../src/handshake/deflate.js';
 import { parseExtensions, type Extension } from '../../src/handshake/extensions.js';
 import type { Random } from '../frame/random.js';
@@ -37,7 +37,7 @@ interface Said {
 }
 
 /** The first byte of an input. */
-function preferencesOf(byte: number): DeflatePreferences {
+function preferencesOf(byte: number): DeflateContext {
   return { contextTakeover: (byte & 1) === 0, windowBits: 8 + ((byte >> 1) & 7) };
 }
 
@@ -59,13 +59,12 @@ function readPlainly(text: string): Said | null {
   };
 }
 
-function describe(agreement: DeflateAgreement | null): string {
-  if (agreement === null) return 'none';
-  const { serverContextTakeover, clientContextTakeover, serverMaxWindowBits, clientMaxWindowBits } = agreement;
-  return `${serverContextTakeover} ${clientContextTakeover} ${serverMaxWindowBits} ${clientMaxWindowBits}`;
+function describe(server: DeflateContext, client: DeflateContext): string {
+  const side = ({ contextTakeover, windowBits }: DeflateContext): string => `${contextTakeover} ${windowBits}`;
+  return `server ${side(server)}, client ${side(client)}`;
 }
 
-function checkServer(offers: readonly Extension[], preferences: DeflatePreferences): void {
+function checkServer(offers: readonly Extension[], preferences: DeflateContext): void {
   const accepted = acceptDeflate(offers, preferences);
   const offered = offers.map((offer) => readPlainly(write(offer))).find((said) => said !== null) ?? null;
   const isFound = (accepted === null) === (offered === null);
@@ -84,36 +83,38 @@ function checkServer(offers: readonly Extension[], preferences: DeflatePreferenc
     (contextTakeover || (said.serverNoTakeover && said.clientNoTakeover)) &&
     (said.serverBits ?? 15) <= windowBits &&
     (offered.clientBits === null || (said.clientBits ?? 15) <= windowBits), () => value);
-  assertSame('the server does what it says', describe(agreement), describe({
-    serverContextTakeover: !said.serverNoTakeover,
-    clientContextTakeover: !said.clientNoTakeover,
-    serverMaxWindowBits: said.serverBits ?? 15,
-    clientMaxWindowBits: said.clientBits ?? 15,
-  }));
+  assertSame('the server does what it says', describe(agreement.outgoing, agreement.incoming), describe(
+    { contextTakeover: !said.serverNoTakeover, windowBits: said.serverBits ?? 15 },
+    { contextTakeover: !said.clientNoTakeover, windowBits: said.clientBits ?? 15 },
+  ));
 }
 
-function checkClient(answer: Extension, preferences: DeflatePreferences): void {
+function checkClient(answer: Extension, preferences: DeflateContext): void {
   if (answer.name !== 'permessage-deflate') return;
   const agreement = verifyDeflate(answer, preferences);
   const said = readPlainly(write(answer));
   const { contextTakeover, windowBits } = preferences;
   // Of a small window there is a second offer, without the server's.
   const isAnswer = said !== null && said.clientBits !== true && (contextTakeover || said.serverNoTakeover);
-  assertSame('the client agrees to what is an answer to its offer', describe(agreement), describe(isAnswer ? {
-    serverContextTakeover: !said.serverNoTakeover,
-    // §7.2.1: a client that has offered not to take over, or a window, may still be free to do else; ours is not.
-    clientContextTakeover: contextTakeover && !said.clientNoTakeover,
-    serverMaxWindowBits: said.serverBits ?? 15,
-    clientMaxWindowBits: Math.min((said.clientBits as number | null) ?? 15, windowBits),
-  } : null));
+  const agreed = agreement && describe(agreement.incoming, agreement.outgoing);
+  assertSame('the client agrees to what is an answer to its offer', `${agreed}`, `${isAnswer ? describe(
+    { contextTakeover: !said.serverNoTakeover, windowBits: said.serverBits ?? 15 },
+    {
+      // §7.2.1: a client that has offered not to take over, or a window, may still be free to do else; ours is not.
+      contextTakeover: contextTakeover && !said.clientNoTakeover,
+      windowBits: Math.min((said.clientBits as number | null) ?? 15, windowBits),
+    },
+  ) : null}`);
 }
 
 /** Our client and our server, whatever each prefers. */
-function checkBoth(client: DeflatePreferences, server: DeflatePreferences): void {
+function checkBoth(client: DeflateContext, server: DeflateContext): void {
   const accepted = acceptDeflate(parseExtensions(offerDeflate(client)), server);
   const agreement = accepted && verifyDeflate(parseExtensions(accepted.value)[0]!, client);
   assertHolds('a client and a server of ours agree', agreement !== null, () => `${accepted?.value}`);
-  assertSame('both agree to the same', describe(agreement), describe(accepted!.agreement));
+  const { outgoing, incoming } = accepted!.agreement;
+  const agreed = describe(agreement!.incoming, agreement!.outgoing);
+  assertSame('both agree to the same', agreed, describe(outgoing, incoming));
 }
 
 const corpus = [

@@ -1,28 +1,28 @@
 // The negotiation of permessage-deflate: each parameter in both roles, and what is declined or refused (RFC 7692 §7.1).
 import * as assert from 'uvu/assert';
 import {
-  acceptDeflate, offerDeflate, verifyDeflate, type DeflateAgreement, type DeflatePreferences,
+  acceptDeflate, offerDeflate, verifyDeflate, type DeflateContext,
 } from '../../src/handshake/deflate.js';
 import { parseExtensions } from '../../src/handshake/extensions.js';
 import { suite } from '../runner/suite.js';
 
-const ALL: DeflatePreferences = { contextTakeover: true, windowBits: 15 };
-const ALONE: DeflatePreferences = { contextTakeover: false, windowBits: 15 };
-const SMALL: DeflatePreferences = { contextTakeover: true, windowBits: 10 };
+const ALL: DeflateContext = { contextTakeover: true, windowBits: 15 };
+const ALONE: DeflateContext = { contextTakeover: false, windowBits: 15 };
+const SMALL: DeflateContext = { contextTakeover: true, windowBits: 10 };
 
-/** An agreement in one line: `server 15 takeover, client 15 takeover`. */
-function show(agreement: DeflateAgreement | null): string | null {
-  if (agreement === null) return null;
-  const side = (bits: number, takeover: boolean): string => `${bits}${takeover ? ' takeover' : ''}`;
-  const server = side(agreement.serverMaxWindowBits, agreement.serverContextTakeover);
-  return `server ${server}, client ${side(agreement.clientMaxWindowBits, agreement.clientContextTakeover)}`;
+/** What was agreed on in one line: `server 15 takeover, client 15 takeover`. */
+function show(server: DeflateContext, client: DeflateContext): string {
+  const side = ({ windowBits, contextTakeover }: DeflateContext): string => (
+    `${windowBits}${contextTakeover ? ' takeover' : ''}`
+  );
+  return `server ${side(server)}, client ${side(client)}`;
 }
 
 const BOTH = 'server 15 takeover, client 15 takeover';
 
 const accepting = suite('handshake/deflate: the server');
 
-const ACCEPTED: [name: string, offer: string, preferences: DeflatePreferences, value: string, agreement: string][] = [
+const ACCEPTED: [name: string, offer: string, preferences: DeflateContext, value: string, agreement: string][] = [
   ['no parameters', 'permessage-deflate', ALL, '', BOTH],
   ['§7.1.1.1 server_no_context_takeover', 'permessage-deflate; server_no_context_takeover', ALL,
     '; server_no_context_takeover', 'server 15, client 15 takeover'],
@@ -70,7 +70,8 @@ for (const [name, offer, preferences, parameters, agreement] of ACCEPTED) {
   accepting(`accepts ${name}`, () => {
     const accepted = acceptDeflate(parseExtensions(offer), preferences);
     assert.is(accepted?.value, `permessage-deflate${parameters}`);
-    assert.is(show(accepted!.agreement), agreement);
+    const { outgoing, incoming } = accepted!.agreement;
+    assert.is(show(outgoing, incoming), agreement);
   });
 }
 
@@ -104,7 +105,7 @@ accepting.run();
 
 const offering = suite('handshake/deflate: the client');
 
-const OFFERS: [preferences: DeflatePreferences, value: string][] = [
+const OFFERS: [preferences: DeflateContext, value: string][] = [
   [ALL, 'permessage-deflate; client_max_window_bits'],
   [ALONE, 'permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits'],
   // §7.1.3: of two the server takes the second if it can't limit its window.
@@ -120,11 +121,12 @@ for (const [preferences, value] of OFFERS) {
   offering(`offers ${value}`, () => assert.is(offerDeflate(preferences), value));
 }
 
-function verify(answer: string, preferences: DeflatePreferences): string | null {
-  return show(verifyDeflate(parseExtensions(answer)[0]!, preferences));
+function verify(answer: string, preferences: DeflateContext): string | null {
+  const agreement = verifyDeflate(parseExtensions(answer)[0]!, preferences);
+  return agreement && show(agreement.incoming, agreement.outgoing);
 }
 
-const ANSWERS: [answer: string, preferences: DeflatePreferences, agreement: string | null][] = [
+const ANSWERS: [answer: string, preferences: DeflateContext, agreement: string | null][] = [
   ['permessage-deflate', ALL, BOTH],
   ['permessage-deflate; server_no_context_takeover', ALL, 'server 15, client 15 takeover'],
   ['permessage-deflate; client_no_context_takeover', ALL, 'server 15 takeover, client 15'],

@@ -2,11 +2,10 @@
 import { syncBuiltinESMExports } from 'node:module';
 import zlib, { constants, deflateRawSync } from 'node:zlib';
 import * as assert from 'uvu/assert';
-import type { Deflate } from '../../src/connection/deflate.js';
 import { Protocol } from '../../src/connection/protocol.js';
 import { ProtocolError, requireWebSocket } from '../../src/index.js';
 import { Deflater } from '../../src/frame/deflater.js';
-import type { Message } from '../../src/frame/message.js';
+import type { Message } from '../../src/connection/assembler.js';
 import { countLiveBytes } from '../frame/memory.js';
 import { open, peerBytes, roles, terminateAll, type Opened } from '../connection/harness.js';
 import { countTimers, nextTurn, serve, serverSide, until } from '../server/harness.js';
@@ -20,7 +19,7 @@ test.after.each(terminateAll);
 
 const MEBIBYTE = 1 << 20;
 const context = { windowBits: 15, contextTakeover: true };
-const deflate: Deflate = { outgoing: { ...context, level: 6, threshold: 0 }, incoming: context };
+const deflate = { outgoing: context, incoming: context };
 
 /** 16 MiB of zeros, compressed so that more can follow. */
 const zeros = deflateRawSync(Buffer.alloc(16 * MEBIBYTE), { level: 9, finishFlush: constants.Z_SYNC_FLUSH });
@@ -54,10 +53,10 @@ function receive(chunks: readonly Buffer[], maxMessageBytes = MEBIBYTE): { sizes
   const sizes: number[] = [];
   const ignore = (): void => {};
   const receiver = {
-    receiveMessage: (_: Message, byteLength: number) => void sizes.push(byteLength),
+    queue: { put: (_: Message, byteLength: number) => void sizes.push(byteLength), isFull: false },
     receivePong: ignore, outputReady: ignore, outputFailed: ignore,
   };
-  const protocol = new Protocol(receiver, { role: 'server', maxMessageBytes, deflate });
+  const protocol = new Protocol(receiver, { role: 'server', limits: { maxMessageBytes, deflate: null }, deflate });
   for (const chunk of chunks) protocol.receive(chunk);
   protocol.finish();
   return { sizes, error: protocol.error };
@@ -318,7 +317,7 @@ async function closeMany(count: number, end: (opened: Opened) => Promise<void> |
 /** Waits until the threads have come to a message behind all others, and to some behind that. */
 async function idle(): Promise<void> {
   for (let count = 0; count < 8; count++) {
-    await new Promise<void>((resolve) => new Deflater(deflate.outgoing).deflateLater(large, () => resolve()));
+    await new Promise<void>((resolve) => new Deflater(context, 6).deflateLater(large, () => resolve()));
   }
 }
 

@@ -1,15 +1,15 @@
 // The message assembler: what comes out of the pieces, and how much memory is taken for them.
 import * as assert from 'uvu/assert';
+import { MessageAssembler, type Message } from '../../src/connection/assembler.js';
 import { ProtocolError } from '../../src/errors.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
-import { MessageAssembler, type Message } from '../../src/frame/message.js';
 import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
 import { mask } from '../support/codec/naive-codec.js';
-import { MASKING_KEY } from './events.js';
-import { countAllocatedBytes, countLiveBytes } from './memory.js';
+import { MASKING_KEY } from '../frame/events.js';
+import { countAllocatedBytes, countLiveBytes } from '../frame/memory.js';
 
-const test = suite('frame/message');
+const test = suite('connection/assembler');
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -17,85 +17,96 @@ const MIB = 1024 * KIB;
 /** What else the process may come to hold while a test measures: compiled code, its own variables. */
 const SLACK = 2 * MIB;
 
+const FIN = 0x80;
+const CONTINUATION = 0x0;
 const TEXT = 0x1;
 const BINARY = 0x2;
 
 test('§5.4 binary fragments', () => {
-  const assembler = new MessageAssembler();
-  assembler.begin(false);
-  addFragment(assembler, hex('00 ff'), false);
-  addFragment(assembler, hex(''), false);
-  addFragment(assembler, hex('80'), true);
-  assert.is(assembler.byteLength, 3);
-  const message = assembler.finish();
-  assert.instance(message, Buffer);
-  assert.equal(message, hex('00 ff 80'));
+  const { assembler, messages } = assemble();
+  addFrame(assembler, BINARY, hex('00 ff'));
+  addFrame(assembler, CONTINUATION, hex(''));
+  assert.equal(messages, []);
+  addFrame(assembler, FIN | CONTINUATION, hex('80'));
+  assert.instance(messages[0], Buffer);
+  assert.equal(messages, [hex('00 ff 80')]);
+  assert.is(assembler.messageCount, 1);
 });
 
 test('§5.4 text fragments, cut inside a character', () => {
-  const assembler = new MessageAssembler();
-  assembler.begin(true);
-  addFragment(assembler, hex('61 e4'), false);
-  addFragment(assembler, hex('bd'), false);
-  addFragment(assembler, hex('a0'), true);
-  assert.is(assembler.byteLength, 4);
-  assert.is(assembler.finish(), 'a你');
+  const { assembler, messages, byteLengths } = assemble();
+  addFrame(assembler, TEXT, hex('61 e4'));
+  addFrame(assembler, CONTINUATION, hex('bd'));
+  addFrame(assembler, FIN | CONTINUATION, hex('a0'));
+  assert.equal(messages, ['a你']);
+  assert.equal(byteLengths, [4]);
 });
 
 test('§5.4 messages without a byte', () => {
-  const assembler = new MessageAssembler();
-  assembler.begin(false);
-  assert.equal(assembler.finish(), hex(''));
-  assembler.begin(true);
-  assert.is(assembler.finish(), '');
+  const { assembler, messages } = assemble();
+  for (const first of [FIN | BINARY, FIN | TEXT, BINARY, FIN | CONTINUATION, TEXT, FIN | CONTINUATION]) {
+    addFrame(assembler, first, hex(''));
+  }
+  assert.equal(messages, [hex(''), '', hex(''), '']);
+  assert.is(assembler.messageCount, 4);
 });
 
 test('§5.3 only the piece of the chunk is taken, and unmasked with its key', () => {
-  const assembler = new MessageAssembler();
-  assembler.begin(false);
+  const { assembler, messages } = assemble();
+  assembler.beginFrame(FIN | BINARY, 5);
   const chunk = hex('ee ee 7f 9f 4d ee');
-  assembler.reserve(3, 5, true);
-  assembler.append(chunk, 2, 5, 0x3d21fa37);
+  assembler.receivePayload(chunk, 2, 5, 0x3d21fa37, 2);
   // The key goes on where the last piece ended: 3d 37 fa 21.
-  assembler.reserve(2, 2, true);
-  assembler.append(hex('51 58'), 0, 2, 0x21fa373d);
-  assert.equal(assembler.finish(), hex('48 65 6c 6c 6f'));
+  assembler.receivePayload(hex('51 58'), 0, 2, 0x21fa373d, 0);
+  assert.equal(messages, [hex('48 65 6c 6c 6f')]);
   assert.equal(chunk, hex('ee ee 7f 9f 4d ee'));
 });
 
 test('§8.1 bad UTF-8 fails when it is added, an unfinished character at the end', () => {
-  const assembler = new MessageAssembler();
-  assembler.begin(true);
-  addFragment(assembler, hex('e4'), false);
-  assertInvalidUtf8(() => addFragment(assembler, hex('41'), false));
+  const { assembler } = assemble();
+  addFrame(assembler, TEXT, hex('e4'));
+  assertInvalidUtf8(() => addFrame(assembler, CONTINUATION, hex('41')));
 
-  const other = new MessageAssembler();
-  other.begin(true);
-  addFragment(other, hex('61 e4 bd'), true);
-  assertInvalidUtf8(() => other.finish());
+  const other = assemble();
+  addFrame(other.assembler, TEXT, hex('61'));
+  assertInvalidUtf8(() => addFrame(other.assembler, FIN | CONTINUATION, hex('e4 bd')));
+  assert.equal(other.messages, []);
+});
+
+test('a text after a fragmented one is checked from its first byte on', () => {
+  const { assembler, messages } = assemble();
+  for (const first of [TEXT, FIN | CONTINUATION, TEXT, FIN | CONTINUATION]) addFrame(assembler, first, hex('c3 a4'));
+  assert.equal(messages, ['ää', 'ää']);
+});
+
+test('a frame that makes the message too long is refused by its header', () => {
+  const { assembler } = assemble(10);
+  assembler.beginFrame(FIN | BINARY, 10);
+  assembler.receivePayload(Buffer.alloc(10), 0, 10, 0, 0);
+  addFrame(assembler, BINARY, Buffer.alloc(4));
+  addFrame(assembler, CONTINUATION, Buffer.alloc(6));
+  assert.throws(() => assembler.beginFrame(CONTINUATION, 1), (error: unknown) => (
+    error instanceof ProtocolError && error.code === 'MESSAGE_TOO_LARGE' && error.closeCode === 1009
+  ));
 });
 
 test('a message that was handed out is never written again', () => {
-  const assembler = new MessageAssembler();
-  const messages: Message[] = [];
+  const { assembler, messages } = assemble();
   for (let number = 0; number < 100; number++) {
-    assembler.begin(false);
-    addFragment(assembler, Buffer.alloc(number, number), false);
-    addFragment(assembler, Buffer.alloc(3, number), true);
-    messages.push(assembler.finish());
+    addFrame(assembler, BINARY, Buffer.alloc(number, number));
+    addFrame(assembler, FIN | CONTINUATION, Buffer.alloc(3, number));
   }
+  assert.is(messages.length, 100);
   for (const [number, message] of messages.entries()) assert.equal(message, Buffer.alloc(number + 3, number));
 });
 
 test('a frame that comes in pieces takes just the memory of its message', () => {
   for (const size of [2, 1000, 64 * KIB]) {
-    const assembler = new MessageAssembler();
-    assembler.begin(false);
+    const { assembler } = assemble();
     const allocated = countAllocatedBytes(() => {
-      assembler.reserve(1, size, true);
-      assembler.append(hex('01'), 0, 1, 0);
-      assembler.reserve(1, size - 1, true);
-      assembler.append(hex('02'), 0, 1, 0);
+      assembler.beginFrame(FIN | BINARY, size);
+      assembler.receivePayload(hex('01'), 0, 1, 0, size - 1);
+      assembler.receivePayload(hex('02'), 0, 1, 0, size - 2);
     });
     // The one byte of each of the two chunks is counted, too.
     assert.is(allocated, size + 2, `${size} bytes`);
@@ -229,19 +240,35 @@ for (const [name, first] of [['binary', '82'], ['text', '81']]) {
   });
 }
 
-/** A server's decoder, and the messages that come out of it. */
-function collect(): { decoder: FrameDecoder; messages: Message[] } {
+/** An assembler, and the messages that come out of it. */
+function assemble(maxMessageBytes = 2 ** 31): {
+  assembler: MessageAssembler;
+  messages: Message[];
+  byteLengths: number[];
+} {
   const messages: Message[] = [];
-  const receiver = {
-    receiveMessage: (message: Message): void => void messages.push(message),
-    receiveControl: (): void => assert.unreachable('there is no control frame'),
+  const byteLengths: number[] = [];
+  const queue = {
+    put(message: Message, byteLength: number): void {
+      messages.push(message);
+      byteLengths.push(byteLength);
+    },
+    isFull: false,
   };
-  return { decoder: new FrameDecoder(receiver, { role: 'server', maxMessageBytes: 2 ** 31 }), messages };
+  return { assembler: new MessageAssembler(queue, maxMessageBytes, null), messages, byteLengths };
 }
 
-function addFragment(assembler: MessageAssembler, payload: Buffer, isFinal: boolean): void {
-  assembler.reserve(payload.length, payload.length, isFinal);
-  assembler.append(payload, 0, payload.length, 0);
+/** The same, given frames by a server's decoder. */
+function collect(): { decoder: FrameDecoder; messages: Message[] } {
+  const { assembler, messages } = assemble();
+  const control = { receiveControl: (): void => assert.unreachable('there is no control frame') };
+  return { decoder: new FrameDecoder(assembler, control, { role: 'server', isDeflating: false }), messages };
+}
+
+/** @param first FIN and the opcode. */
+function addFrame(assembler: MessageAssembler, first: number, payload: Buffer): void {
+  assembler.beginFrame(first, payload.length);
+  assert.is(assembler.receivePayload(payload, 0, payload.length, 0, 0), true);
 }
 
 function isSame(actual: Message | undefined, expected: Message): boolean {
