@@ -8,6 +8,7 @@ import { own, type StreamOwner } from '../stream/owner.js';
 import { CHECKS_PER_INTERVAL, type SilenceTimer, type Watched } from '../stream/silence-timer.js';
 import type { Message } from './assembler.js';
 import type { Connection, OpeningRequest } from './connection.js';
+import { Ending } from './ending.js';
 import type { ConnectionLimits } from './limits.js';
 import { Pings } from './pings.js';
 import { Protocol, type ProtocolReceiver } from './protocol.js';
@@ -18,12 +19,6 @@ import { Writer } from './writer.js';
 const INTERVALS_UNTIL_DEAD = 2;
 /** Those with a full queue from which nobody takes a message, after which nobody will. */
 const INTERVALS_UNTIL_UNREAD = 6;
-
-/**
- * Milliseconds that a server has to end TCP after both Close frames (§7.1.1). If it doesn't "after a reasonable time
- * period", the client may.
- */
-const ENDING_TIME = 1000;
 
 /** What the opening handshake leaves behind. */
 export interface ConnectionInit {
@@ -54,15 +49,9 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   readonly #limits: ConnectionLimits;
   readonly #keepAlive: SilenceTimer;
   readonly #connections: Set<Connection> | null;
-  /** `closed`, once somebody has asked for it. */
-  #closed: Promise<Close> | null = null;
-  #settleClosed: ((close: Close) => void) | null = null;
-  #closeTimer: NodeJS.Timeout | null = null;
-  #streamError: Error | null = null;
   #isPaused = false;
-  #isFinishScheduled = false;
-  /** How many messages before a Close frame or a violation were unread when a reader of them last waited for room. */
-  #unreadBeforeEnd = Infinity;
+  /** Made when it begins, or when somebody asks for it. */
+  #ending: Ending | null = null;
   /** Made for the first ping that somebody waits for. */
   #pings: Pings | null = null;
   /** Checks of the keep-alive timer since the last sign of life. */
@@ -89,10 +78,8 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     if (!this.#isPaused) stream.resume();
   }
 
-  get closed(): Promise<Close> {
-    return (this.#closed ??= this.close === null
-      ? new Promise((resolve) => (this.#settleClosed = resolve))
-      : Promise.resolve(this.close));
+  get ending(): Ending {
+    return (this.#ending ??= new Ending(this, this.#stream, this.#limits.closeTimeout));
   }
 
   get pings(): Pings {
@@ -151,35 +138,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
 
   #afterReceive(): void {
     // What came before a violation or a Close frame is answered as if it had come alone: its readers run before that.
-    if (this.protocol.mustFinish && this.#unreadBeforeEnd === Infinity) this.scheduleFinish();
-    this.afterProtocol();
-  }
-
-  /** Answers a violation or a Close frame once readers had their turn; also called when one of them is given room. */
-  scheduleFinish(): void {
-    if (this.#isFinishScheduled) return;
-    this.#isFinishScheduled = true;
-    setImmediate(() => this.#finishAfterReaders());
-  }
-
-  #finishAfterReaders(): void {
-    this.#isFinishScheduled = false;
-    // The end of the stream may have come meanwhile.
-    if (!this.protocol.mustFinish) return;
-    const unread = this.queue.count;
-    // A reader whose answer waits for room goes on once there is some; who has taken nothing since the last is none.
-    if (this.writer.isAwaited && unread > 0 && unread < this.#unreadBeforeEnd) {
-      this.#unreadBeforeEnd = unread;
-      this.#closeTimer ??= setTimeout(() => this.#finish(), this.#limits.closeTimeout);
-    } else {
-      this.#finish();
-    }
-  }
-
-  #finish(): void {
-    if (this.#closeTimer !== null) clearTimeout(this.#closeTimer);
-    this.#closeTimer = null;
-    this.protocol.finish();
+    if (this.protocol.mustFinish && !this.ending.isAwaitingReader) this.ending.scheduleFinish();
     this.afterProtocol();
   }
 
@@ -228,35 +187,16 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
 
   // ── The end ──
 
-  /** Nothing may be sent any more: ends the stream if that is this endpoint's part, and limits the wait for it. */
+  /** Nothing may be sent any more. */
   #startClosing(): void {
     // close() may be called after the end, where no timer must be started that nobody stops.
     if (this.close !== null) return;
-    this.#closeTimer ??= setTimeout(
-      () => this.destroy(new TimeoutError('the closing handshake was not answered')),
-      this.#limits.closeTimeout,
-    );
     // Nothing that is worth a wait can be sent after the Close frame.
     this.writer.flush();
     // The rest is read in any case, if only to find the peer's Close frame or the end: nobody may be reading any more.
     this.queue.dropExcess();
     if (this.#isPaused) this.#resume();
-    if (this.protocol.isReceiving || this.queue.isEnded) return;
-    this.queue.end();
-    if (this.protocol.endsStream) this.writer.end();
-    else if (!this.#stream.readableEnded) this.#awaitEnd();
-  }
-
-  /** The server is to end TCP now (§7.1.1); if it doesn't, the client does. */
-  #awaitEnd(): void {
-    const { closeTimeout } = this.#limits;
-    const end = (): void => {
-      this.#stream.once('finish', () => this.#stream.destroy());
-      this.writer.end();
-      this.#closeTimer = setTimeout(() => this.#stream.destroy(), closeTimeout);
-    };
-    clearTimeout(this.#closeTimer!);
-    this.#closeTimer = setTimeout(end, Math.min(ENDING_TIME, closeTimeout));
+    this.ending.begin();
   }
 
   receiveEnd(): void {
@@ -266,27 +206,26 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   }
 
   destroy(error: Error | null): void {
-    this.#streamError ??= error;
+    this.ending.error ??= error;
     this.protocol.stop();
     this.#stream.destroy();
   }
 
   receiveError(error: Error): void {
-    this.#streamError = error;
+    this.ending.error = error;
   }
 
   /** Everyone who waits for something is told. */
   conclude(): void {
-    const close = this.protocol.conclude(this.#streamError);
+    const close = this.protocol.conclude(this.ending.error);
     this.close = close;
-    if (this.#closeTimer !== null) clearTimeout(this.#closeTimer);
     this.#keepAlive.delete(this);
     this.#connections?.delete(this.#connection);
     this.queue.end();
     const error = new ConnectionClosed(close);
     this.writer.reject(error);
     this.#pings?.reject(error);
-    this.#settleClosed?.(close);
+    this.ending.conclude(close);
     this.#connection.request.leave?.();
   }
 }

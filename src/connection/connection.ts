@@ -75,7 +75,7 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
 
   /** Fulfils with how the connection ended, once its TCP connection has; never rejects. */
   get closed(): Promise<Close> {
-    return this.#channel.closed;
+    return this.#channel.ending.closed;
   }
 
   /** Bytes that were sent but not yet handed to the operating system. */

@@ -21,12 +21,15 @@ interface Gap {
   byteLength: number;
 }
 
+/** What a connection has of chunks that has sent nothing, shared by all. */
+const NONE: never[] = [];
+
 /** The frames of one connection between `send` and the stream, in the order in which they leave. */
 export class Output {
   /** Bytes encoded since the last `take()`, and those expected in gaps. */
   byteLength = 0;
   readonly #isMasking: boolean;
-  #chunks: (Uint8Array | Gap)[] = [];
+  #chunks: (Uint8Array | Gap)[] = NONE;
   #gapCount = 0;
   /** The run of frames in a slab that the next small frame extends, if nobody else wrote behind it. */
   #run: Buffer | null = null;
@@ -54,7 +57,7 @@ export class Output {
       writeHeader(this.#run!, offset, first, payloadLength, null);
       this.#endRun();
       // A view of its own: the caller's may grow or shrink with its memory. One that is lost becomes empty.
-      this.#chunks.push(Buffer.from(payload.buffer, payload.byteOffset, payloadLength));
+      this.#push(Buffer.from(payload.buffer, payload.byteOffset, payloadLength));
       return;
     }
     let target: Buffer;
@@ -65,7 +68,7 @@ export class Output {
     } else {
       target = Buffer.allocUnsafeSlow(headerLength + payloadLength);
       this.#endRun();
-      this.#chunks.push(target);
+      this.#push(target);
     }
     writeFrame(target, offset, first, payload, payloadLength, maskingKey);
   }
@@ -89,7 +92,7 @@ export class Output {
   encodeLater(opcode: number, expectedLength: number): (payload: Uint8Array, isCompressed: boolean) => void {
     this.#endRun();
     const gap: Gap = { frame: null, byteLength: expectedLength };
-    this.#chunks.push(gap);
+    this.#push(gap);
     this.#gapCount++;
     this.byteLength += expectedLength;
     return (payload, isCompressed) => {
@@ -113,7 +116,7 @@ export class Output {
     this.#endRun();
     if (this.#gapCount > 0 || this.byteLength > MAX_TAKEN_BYTES) return this.#takeSome();
     const chunks = this.#chunks as Uint8Array[];
-    this.#chunks = [];
+    this.#chunks = NONE;
     this.byteLength = 0;
     return chunks;
   }
@@ -155,8 +158,13 @@ export class Output {
     return start;
   }
 
+  #push(chunk: Uint8Array | Gap): void {
+    if (this.#chunks === NONE) this.#chunks = [chunk];
+    else this.#chunks.push(chunk);
+  }
+
   #endRun(): void {
-    if (this.#run !== null) this.#chunks.push(view(this.#run, this.#runStart, this.#runEnd));
+    if (this.#run !== null) this.#push(view(this.#run, this.#runStart, this.#runEnd));
     this.#run = null;
   }
 }

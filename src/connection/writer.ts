@@ -173,7 +173,7 @@ export class Writer implements Flushable {
     if (this.#room === null) return;
     this.#room.resolve();
     this.#room = null;
-    if (this.#protocol.mustFinish) this.#channel.scheduleFinish();
+    if (this.#protocol.mustFinish) this.#channel.ending.scheduleFinish();
   }
 
   /** Ends the stream, after what is still being compressed or waits for the peer. */
