@@ -23,7 +23,7 @@ const TRUSTED_BYTES = 65_536;
 /** Then at most this many times what has arrived, header included: a read of 64 KiB may announce 1 MiB. */
 const TRUST_FACTOR = 16;
 
-/** One for all: each would be an `ArrayBuffer` of its own. */
+/** Shared: each empty buffer would be another `ArrayBuffer`. */
 const NOTHING = Buffer.alloc(0);
 
 export class MessageAssembler implements DataReceiver {

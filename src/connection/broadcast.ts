@@ -49,7 +49,7 @@ export function prepare(message: Sendable): PreparedMessage {
  * ```ts
  * const { slow } = broadcast(server.connections, 'news', { slow: 'drop' });
  * ```
- * @throws TypeError at once for a message that is none, or an option that is not known.
+ * @throws TypeError at once for what is not a message, and for an unknown option.
  */
 export function broadcast(
   connections: Iterable<Connection>,

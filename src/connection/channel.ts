@@ -1,10 +1,10 @@
-// The inside of a connection: what its stream, its protocol and its queue have to do with one another.
+// The inside of a connection: how its stream, its protocol and its queue act on one another.
 import type { Duplex } from 'node:stream';
 import { ConnectionClosed, TimeoutError, WebSocketError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import type { Role } from '../frame/opcode.js';
 import type { DeflateAgreement } from '../handshake/deflate.js';
-import { own, type StreamOwner } from '../stream/owner.js';
+import { setOwner, type StreamOwner } from '../stream/owner.js';
 import { CHECKS_PER_INTERVAL, type SilenceTimer, type Watched } from '../stream/silence-timer.js';
 import type { Message } from './assembler.js';
 import type { Connection, OpeningRequest } from './connection.js';
@@ -17,10 +17,10 @@ import { Writer } from './writer.js';
 
 /** Keep-alive intervals without a sign of life after which a peer counts as dead. */
 const INTERVALS_UNTIL_DEAD = 2;
-/** Those with a full queue from which nobody takes a message, after which nobody will. */
+/** Keep-alive intervals with a full queue and no reader, after which there will be none. */
 const INTERVALS_UNTIL_UNREAD = 6;
 
-/** What the opening handshake leaves behind. */
+/** What the opening handshake has settled. */
 export interface ConnectionInit {
   readonly role: Role;
   readonly request: OpeningRequest;
@@ -30,7 +30,7 @@ export interface ConnectionInit {
   readonly deflate: DeflateAgreement | null;
   readonly limits: ConnectionLimits;
   readonly keepAlive: SilenceTimer;
-  /** Bytes that arrived behind the head: the first frames. */
+  /** Bytes that arrived after the head: the first frames. */
   readonly firstBytes: Buffer;
   /** The open connections of a server, to which each adds and from which it removes itself. */
   readonly connections?: Set<Connection>;
@@ -71,7 +71,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.#connections?.add(connection);
     this.#keepAlive = init.keepAlive;
     this.#keepAlive.add(this);
-    own(stream, this);
+    setOwner(stream, this);
     if (stream.closed) process.nextTick(() => this.conclude());
     if (init.firstBytes.length > 0) this.receive(init.firstBytes);
     if (stream.readableEnded) this.receiveEnd();
@@ -100,8 +100,8 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   }
 
   /**
-   * Called `CHECKS_PER_INTERVAL` times in each keep-alive interval. A ping follows an interval of silence, be it the
-   * peer's or this endpoint's own: a proxy may watch either direction.
+   * Called `CHECKS_PER_INTERVAL` times in each keep-alive interval. A ping follows an interval of silence in either
+   * direction: a proxy may watch either.
    */
   checkLife(): void {
     if (!this.protocol.isOpen) return;
@@ -111,7 +111,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.#silentChecks++;
     this.writer.idleChecks++;
     if (this.#isPaused) {
-      // A peer that this endpoint stopped itself can give no sign of life.
+      // A peer whose bytes are not read can give no sign of life.
       if (this.#silentChecks >= INTERVALS_UNTIL_UNREAD * CHECKS_PER_INTERVAL) return this.#giveUpReading();
     } else if (this.#silentChecks >= INTERVALS_UNTIL_DEAD * CHECKS_PER_INTERVAL) {
       const advice = 'if it never answers pings, set keepAliveInterval to 0';
@@ -137,7 +137,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   }
 
   #afterReceive(): void {
-    // What came before a violation or a Close frame is answered as if it had come alone: its readers run before that.
+    // The messages before a violation or a Close frame are answered as if they had come alone: their readers run first.
     if (this.protocol.mustFinish && !this.ending.isAwaitingReader) this.ending.scheduleFinish();
     this.afterProtocol();
   }
@@ -170,7 +170,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
 
   #resume(): void {
     this.#isPaused = false;
-    // What is held may inflate to a whole limit: other connections have their turn before.
+    // The bytes held may inflate to a whole limit: other connections get their turn first.
     if (this.protocol.isHolding) setImmediate(() => this.#receiveHeld());
     else this.#stream.resume();
   }
@@ -189,11 +189,11 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
 
   /** Nothing may be sent any more. */
   #startClosing(): void {
-    // close() may be called after the end, where no timer must be started that nobody stops.
+    // close() may be called after the end, when nothing would stop a timer.
     if (this.close !== null) return;
-    // Nothing that is worth a wait can be sent after the Close frame.
+    // Nothing worth waiting for can follow the Close frame.
     this.writer.flush();
-    // The rest is read in any case, if only to find the peer's Close frame or the end: nobody may be reading any more.
+    // Read on, even without a reader, to find the peer's Close frame or the end.
     this.queue.dropExcess();
     if (this.#isPaused) this.#resume();
     this.ending.begin();
@@ -215,7 +215,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.ending.error = error;
   }
 
-  /** Everyone who waits for something is told. */
+  /** The stream is gone: all that still waits is settled. */
   conclude(): void {
     const close = this.protocol.conclude(this.ending.error);
     this.close = close;

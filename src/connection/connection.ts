@@ -33,7 +33,7 @@ export interface OpeningRequest {
   leave?(): void;
 }
 
-/** Whether the connection takes another message at once: for `broadcast`, and no method, which users would see. */
+/** Whether the connection takes another message at once: for `broadcast`. Users would see a method. */
 export let hasRoom: (connection: Connection) => boolean;
 
 /**
@@ -114,8 +114,8 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   }
 
   /**
-   * Drops the messages that wait, and each that will come: for whoever only sends. Unread, they would fill the queue,
-   * and with the socket paused nobody would learn that the peer has gone. Control frames count as ever; `wait()` and
+   * Drops the messages that wait, and all that will come: for handlers that only send. Unread messages would fill the
+   * queue and pause the socket, and the peer could leave unnoticed. Control frames count as before; `wait()` and
    * iterations give nothing more, and end with the connection.
    */
   discardMessages(): void {
@@ -160,7 +160,7 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
 
   /**
    * Sends a ping and waits for its pong (§5.5.2).
-   * @param payload at most 125 bytes; a payload of its own for each ping if absent.
+   * @param payload at most 125 bytes; by default each ping has a different one.
    * @returns the round trip in milliseconds; rejects with `ConnectionClosed` (never unhandled) if the pong can't come.
    * @throws RangeError at once for a longer payload, TypeError for one that is neither text nor bytes.
    */

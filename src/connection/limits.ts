@@ -26,11 +26,11 @@ export interface ConnectionOptions {
   maxMessageBytes?: number;
   /** With this many unread messages the socket is paused, so that TCP stops the peer. Default 1,024. */
   maxQueuedMessages?: number;
-  /** With this many bytes of unread messages, likewise. Default 1 MiB. */
+  /** The same for the bytes of unread messages. Default 1 MiB. */
   maxQueuedBytes?: number;
   /**
-   * A `send()` that finds more than this many bytes unsent cuts the connection: the peer doesn't read, and the caller
-   * doesn't wait. Default 16 MiB. µWebSockets calls it `maxBackpressure`.
+   * A `send()` that finds more than this many bytes unsent cuts the connection: the peer isn't reading, and the caller
+   * isn't waiting. Default 16 MiB. µWebSockets calls it `maxBackpressure`.
    */
   maxBufferedBytes?: number;
   /** Milliseconds for the closing handshake; then TCP is cut. Default 10,000, as in Python's websockets. */
@@ -47,7 +47,7 @@ export interface ConnectionLimits extends Required<Omit<ConnectionOptions, 'defl
   readonly deflate: Required<DeflateOptions> | null;
 }
 
-/** Whoever takes further options adds their names to these. */
+/** A function that takes further options adds their names to these. */
 export const connectionDefaults: ConnectionLimits = {
   maxMessageBytes: 1 << 20,
   maxQueuedMessages: 1024,

@@ -1,6 +1,6 @@
-// Checks the names of options: one that is not known would be ignored, be it misspelt or another library's.
+// Checks the names of options: an unknown one, misspelt or another library's, would be ignored without a word.
 
-/** An object with every name of `Options`: the compiler tells if one is missing, or is none. */
+/** An object with every name of `Options`: the compiler tells if one is missing or unknown. */
 export type OptionNames<Options> = Readonly<Record<keyof Options, unknown>>;
 
 /**

@@ -31,7 +31,7 @@ export class Output {
   readonly #isMasking: boolean;
   #chunks: (Uint8Array | Gap)[] = NONE;
   #gapCount = 0;
-  /** The run of frames in a slab that the next small frame extends, if nobody else wrote behind it. */
+  /** The run of frames in a slab that the next small frame extends, unless another connection has written after it. */
   #run: Buffer | null = null;
   #runStart = 0;
   #runEnd = 0;
@@ -56,7 +56,7 @@ export class Output {
       const offset = this.#claim(headerLength);
       writeHeader(this.#run!, offset, first, payloadLength, null);
       this.#endRun();
-      // A view of its own: the caller's may grow or shrink with its memory. One that is lost becomes empty.
+      // A new view, as the caller's may grow or shrink with its memory. If that is lost, it becomes empty.
       this.#push(Buffer.from(payload.buffer, payload.byteOffset, payloadLength));
       return;
     }
@@ -85,9 +85,9 @@ export class Output {
   }
 
   /**
-   * Keeps the place of an unfragmented frame. Until its payload is there, nothing behind it is taken.
+   * Keeps the place of an unfragmented frame. Until its payload is there, nothing after it is taken.
    * @param expectedLength the bytes that count for it meanwhile.
-   * @returns what puts the frame in its place; to be called once.
+   * @returns a function that puts the frame in its place; to be called once.
    */
   encodeLater(opcode: number, expectedLength: number): (payload: Uint8Array, isCompressed: boolean) => void {
     this.#endRun();

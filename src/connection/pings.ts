@@ -29,7 +29,7 @@ export class Pings {
     for (const ping of this.#pending.splice(0, answered + 1)) ping.resolve(now - ping.sentAt);
   }
 
-  /** No pong will come any more. */
+  /** No more pongs will come. */
   reject(error: Error): void {
     for (const ping of this.#pending) ping.reject(error);
   }

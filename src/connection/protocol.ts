@@ -15,7 +15,7 @@ import type { PreparedMessage } from './prepared.js';
 
 /** What the protocol hands on. */
 export interface ProtocolReceiver {
-  /** Where messages go. Where that is full, the bytes after a compressed message are held. */
+  /** Where messages go. While it is full, the bytes after a compressed message are held. */
   readonly queue: MessageReceiver;
   receivePong(payload: Buffer): void;
   /** A message that was being compressed is done: there is output. */
@@ -41,10 +41,10 @@ export interface ProtocolOptions {
 }
 
 export class Protocol implements ControlReceiver {
-  /** The frames to write; whoever calls a method of the protocol takes them from here. */
+  /** The frames to write: the caller of any method takes them from here. */
   readonly output: Output;
   state: ConnectionState = 'open';
-  /** Whether the peer doesn't read what was written: then only the latest ping is remembered (§5.5.3). */
+  /** Whether the peer isn't reading: then only its latest ping is remembered (§5.5.3). */
   isSaturated = false;
   /** Why this endpoint failed the connection (§7.1.7). */
   error: Error | null = null;
@@ -56,11 +56,11 @@ export class Protocol implements ControlReceiver {
   /** Messages of fewer bytes are sent as they are. */
   readonly #deflateThreshold: number;
   readonly #assembler: MessageAssembler;
-  /** What came after a message, and has to wait until that is answered: a violation, or a Close frame's payload. */
+  /** A violation, or the payload of a Close frame, that waits until the messages before it are answered. */
   #ending: Error | Buffer | null = null;
   /** `null` once nothing more is to be decoded: after a Close frame, a failure, or the end of the stream. */
   #decoder: FrameDecoder | null;
-  /** Bytes that arrived, and are to be decoded once the receiver has room. */
+  /** Bytes that wait to be decoded until the queue has room. */
   #held: Buffer | null = null;
   #closeReceived: { code: number; reason: string } | null = null;
   #unansweredPing: Buffer | null = null;
@@ -87,7 +87,7 @@ export class Protocol implements ControlReceiver {
     return this.#decoder !== null || this.#ending !== null;
   }
 
-  /** Whether this endpoint is to end the TCP connection: the server does (§7.1.1), and whoever failed it (§7.1.7). */
+  /** Whether it is for this endpoint to end TCP: the server does (§7.1.1), or the side that failed (§7.1.7). */
   get endsStream(): boolean {
     return !this.isReceiving && (this.#role === 'server' || this.error !== null);
   }
@@ -98,7 +98,7 @@ export class Protocol implements ControlReceiver {
   }
 
   /**
-   * Takes the bytes that arrived. A violation or a Close frame among them ends the connection at once; or by `finish`,
+   * Takes the bytes that arrived. A violation or a Close frame among them ends the connection: at once, or by `finish`
    * if `mustFinish`.
    */
   receive(chunk: Buffer): void {
@@ -119,7 +119,7 @@ export class Protocol implements ControlReceiver {
     return this.#held !== null;
   }
 
-  /** Takes the bytes that are held, as far as the receiver has room for them. */
+  /** Takes the bytes that are held, as far as the queue has room. */
   receiveHeld(): void {
     const held = this.#held;
     this.#held = null;
@@ -218,7 +218,7 @@ export class Protocol implements ControlReceiver {
 
   /**
    * Begins the closing handshake (§7.1.2), unless it has begun.
-   * @param error why this endpoint gives the connection up; `null` if it has merely done with it.
+   * @param error why this endpoint gives the connection up; `null` if it is simply done.
    * @throws RangeError, TypeError for a code or reason that may not be sent.
    */
   close(code: number, reason: string, error: Error | null = null): void {
@@ -248,7 +248,7 @@ export class Protocol implements ControlReceiver {
     const received = this.#closeReceived;
     // §7.1.4: "cleanly" asks for both Close frames; a received one was answered, or was the answer.
     const wasClean = received !== null;
-    // What breaks the stream after both Close frames is nobody's concern any more.
+    // After both Close frames it doesn't matter what breaks the stream.
     const error = this.error ?? (wasClean ? null : streamError);
     return {
       code: received?.code ?? CloseCode.ABNORMAL_CLOSURE, // §7.1.5

@@ -25,7 +25,7 @@ interface Entry<T> {
   next: Entry<T> | null;
 }
 
-/** In a list, so that one that gives up is taken out of the middle in one step. */
+/** In a linked list, so that one that gives up leaves the middle in one step. */
 interface Waiter<T> {
   /** Called once: with the item or with `null` for the end, or with these as a result for a step of an iteration. */
   readonly wake: ((item: T | null) => void) | ((result: IteratorResult<T, undefined>) => void);
@@ -35,16 +35,16 @@ interface Waiter<T> {
 }
 
 export class WaitQueue<T> {
-  /** Items nobody has taken yet. */
+  /** How many items have not been taken yet. */
   count = 0;
-  /** Their bytes. */
+  /** How many bytes they have. */
   byteLength = 0;
   #oldest: Entry<T> | null = null;
   #newest: Entry<T> | null = null;
-  /** Who has waited longest is served first; nobody waits while there are items. */
+  /** The longest wait is served first; while there are items, there are no waits. */
   #firstWaiter: Waiter<T> | null = null;
   #lastWaiter: Waiter<T> | null = null;
-  /** Whether no item will come any more. */
+  /** Whether no more items will come. */
   isEnded = false;
   #isDiscarding = false;
   #isDroppingExcess = false;
@@ -131,7 +131,7 @@ export class WaitQueue<T> {
     this.#isDroppingExcess = true;
   }
 
-  /** No item will come any more: whoever waits gets `null`. */
+  /** No more items will come: every wait gets `null`. */
   end(): void {
     this.isEnded = true;
     while (this.#firstWaiter !== null) this.#wake(this.#firstWaiter, null);

@@ -152,7 +152,7 @@ export class FrameDecoder {
     return position;
   }
 
-  /** Hands a control frame on; returns where in the chunk the next frame starts, which after a Close is none. */
+  /** Hands a control frame on; returns where in the chunk the next frame starts: after a Close, none does. */
   #finishControl(bytes: Buffer, payloadStart: number, chunk: Buffer, frameEnd: number): number {
     const payload = copyPayload(bytes, payloadStart, payloadStart + this.#remaining, this.#maskingKey);
     this.#control.receiveControl(this.#opcode, payload);

@@ -18,7 +18,7 @@ const MAX_JOBS = 4;
 const TAIL_BYTES = 4;
 
 /**
- * How far back a message may refer, beyond one before it of its own size. zlib reads the dictionary for each message:
+ * How far back a message may refer, beyond an earlier one of the same size. zlib reads the dictionary for each message:
  * all 32 KiB of the window would cost one of 64 bytes 26 µs more than this, to make it 3 % shorter; half of this would
  * save 9 µs, and make it 3.5 % longer (bench deflate).
  */
@@ -67,7 +67,7 @@ export class Deflater {
   /**
    * Compresses one message off the event loop; the next may be compressed meanwhile. With a context it is part of that
    * from now on, so it has to be sent compressed; without one, the result is `null` if it would not be shorter.
-   * @param message nobody may write to it before `done` is called.
+   * @param message must not be written to before `done` is called.
    * @param done called later, unless the deflater was abandoned; the error is one of zlib's, such as no memory.
    */
   deflateLater(message: Uint8Array, done: (error: Error | null, deflated: Buffer | null) => void): void {
@@ -88,7 +88,7 @@ export class Deflater {
     });
   }
 
-  /** Nobody wants what is still being compressed. */
+  /** What is still being compressed is no longer wanted. */
   abandon(): void {
     this.#isAbandoned = true;
   }

@@ -55,7 +55,7 @@ export function encodeShared(opcode: number, payload: Uint8Array, isCompressed: 
   return { bytes, start, payloadStart: start + headerLength, end: start + length };
 }
 
-/** Encodes one frame in memory of its own. */
+/** Encodes one frame into new memory. */
 export function encodeAlone(first: number, payload: Uint8Array, isMasking: boolean): Buffer {
   const frame = Buffer.allocUnsafeSlow(headerLengthFor(payload.length, isMasking) + payload.length);
   writeFrame(frame, 0, first, payload, payload.length, isMasking ? createMaskingKey() : null);

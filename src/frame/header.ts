@@ -121,7 +121,7 @@ export function headerLengthFor(payloadLength: number, masked: boolean): number 
  * Writes a header in its minimal form (§5.2).
  * @param first FIN, reserved bits and opcode.
  * @param maskingKey the four bytes as one number, lowest byte first; `null` writes an unmasked header.
- * @returns the offset behind the header.
+ * @returns the offset after the header.
  */
 export function writeHeader(
   target: Uint8Array,

@@ -8,15 +8,15 @@ import { Window } from './window.js';
 
 /**
  * What follows the payload. §7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the
- * message"; then a last, empty block, which zlib finds only if all before it was whole. Behind an empty payload it is
- * not: the four are a block's but for its first byte, which every sender leaves (§7.2.1).
+ * message"; then a last, empty block, which zlib finds only if all before it was whole. After an empty payload it is
+ * not: the four octets are a block without its first byte, which every sender leaves (§7.2.1).
  */
 export const TAIL: Buffer = Buffer.from('0000ffff0300', 'hex');
 
 /**
  * A block may be the last of its stream, and another stream follow (§7.2.3.4). Each costs a call of zlib's, 8 µs: a
- * message of 1 MiB made of nothing else would take four seconds. Who compresses at once makes one in a message, as
- * uWebSockets does by libdeflate; who can't flush would end each fragment with one. No sender is known to make more.
+ * message of 1 MiB made of nothing else would take four seconds. A sender that compresses a message at once makes
+ * one, as uWebSockets does by libdeflate; one that can't flush ends each fragment so. None is known to make more.
  */
 const MAX_FINAL_BLOCKS = 8;
 
@@ -61,7 +61,7 @@ export class Inflater {
 
   /**
    * Inflates one message at once; nothing stays allocated but the window.
-   * @param payload that of the whole message, and `TAIL` behind it.
+   * @param payload of the whole message, followed by `TAIL`.
    * @param maxMessageBytes inflating stops as soon as there is more.
    * @returns bytes that nobody else holds.
    * @throws ProtocolError 1007 for data that is not DEFLATE or ends within a block, 1009 for a message over the limit.

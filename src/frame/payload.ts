@@ -6,7 +6,7 @@ import { CloseCode } from './close.js';
 import { copyMasked } from './mask.js';
 import { decodeUtf8 } from './utf8.js';
 
-/** Text up to this size is unmasked into one shared buffer instead of one of its own. */
+/** Text up to this size is unmasked into one shared buffer. */
 const SCRATCH_BYTES = 65_536;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 

@@ -35,7 +35,7 @@ export class Window {
     this.#length = kept + added.length;
   }
 
-  /** Leaves the last `kept` bytes at the start of a buffer with room for `added` behind them. */
+  /** Leaves the last `kept` bytes at the start of a buffer with room for `added` more. */
   #reserve(kept: number, added: number): void {
     const start = this.#length - kept;
     if (kept + added <= this.#bytes.length) {

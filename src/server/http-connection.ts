@@ -1,6 +1,6 @@
 // One HTTP/1.1 connection of a client: heads in, requests to their routes, replies out in order (RFC 9112 §9).
 import type { Socket } from 'node:net';
-import { own, type StreamOwner } from '../stream/owner.js';
+import { setOwner, type StreamOwner } from '../stream/owner.js';
 import { HttpError } from '../errors.js';
 import { copyOf } from '../frame/allocate.js';
 import { hasToken } from '../http/fields.js';
@@ -65,7 +65,7 @@ export class HttpConnection implements StreamOwner {
     this.#context = context;
     this.#remoteAddress = socket.remoteAddress ?? '';
     context.httpConnections.add(this);
-    own(socket, this);
+    setOwner(socket, this);
     this.#expectHead();
   }
 

@@ -1,9 +1,9 @@
-// Tells the owner of a stream what happens on it: HTTP first, later the WebSocket connection.
+// Tells the owner of a stream what happens on it: HTTP at first, later a WebSocket connection.
 import type { Duplex } from 'node:stream';
 import { shareReadBuffer } from './read-buffer.js';
 import { holdWriteErrors } from './write-errors.js';
 
-/** Who is told what happens on a stream. */
+/** What is told what happens on a stream. */
 export interface StreamOwner {
   /** @param chunk must not be referred to once this returns: its memory may be read into again. */
   receive(chunk: Buffer): void;
@@ -21,10 +21,10 @@ const OWNER = Symbol('owner');
 type OwnedStream = Duplex & { [OWNER]?: StreamOwner };
 
 /**
- * Makes `owner` the one who is told what happens on the stream, in place of the owner before. The listeners are the
- * same functions for all streams: closures for each, with the read buffer's, were 0.8 KB of an idle connection.
+ * Makes `owner` the one that is told what happens on the stream, instead of the owner before. All streams share the
+ * listeners: closures for each would be a fifth of an idle connection (bench memory).
  */
-export function own(stream: Duplex, owner: StreamOwner): void {
+export function setOwner(stream: Duplex, owner: StreamOwner): void {
   const owned = stream as OwnedStream;
   const isNew = owned[OWNER] === undefined;
   owned[OWNER] = owner;

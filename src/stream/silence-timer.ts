@@ -1,4 +1,4 @@
-// Watches for silence: one timer for all that could be silent too long, such as connections whose peer is dead.
+// Watches for silence: one timer for all connections whose peer may be dead.
 import { AsyncResource } from 'node:async_hooks';
 
 /** What is asked whether it is silent, `CHECKS_PER_INTERVAL` times in each interval, and does something about it. */
@@ -6,7 +6,7 @@ export interface Watched {
   checkLife(): void;
 }
 
-/** Whoever is silent for so many checks in a row has been for at most one interval, and at least for three quarters. */
+/** Silence for so many checks in a row has lasted between three quarters of an interval and a whole one. */
 export const CHECKS_PER_INTERVAL = 4;
 
 /** A timer runs in the async context in which it was started: that of the first connection would be held for all. */
@@ -17,7 +17,7 @@ export class SilenceTimer {
   readonly #watched = new Set<Watched>();
   #timer: NodeJS.Timeout | null = null;
 
-  /** @param interval milliseconds; 0 watches nobody. */
+  /** @param interval milliseconds; 0 watches nothing. */
   constructor(interval: number) {
     this.#interval = interval;
   }

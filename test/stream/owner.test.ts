@@ -1,6 +1,6 @@
 // The owner of a stream: told all that happens on it, until another takes over.
 import * as assert from 'uvu/assert';
-import { own, type StreamOwner } from '../../src/stream/owner.js';
+import { setOwner, type StreamOwner } from '../../src/stream/owner.js';
 import { suite } from '../runner/suite.js';
 import { FakeStream } from '../support/peers/fake-stream.js';
 
@@ -19,7 +19,7 @@ function recorder(name: string, events: string[]): StreamOwner {
 test('each event goes to the owner', async () => {
   const events: string[] = [];
   const stream = new FakeStream();
-  own(stream, recorder('one', events));
+  setOwner(stream, recorder('one', events));
   stream.receive(Buffer.from('bytes'));
   stream.receiveEnd();
   await new Promise(setImmediate);
@@ -33,10 +33,10 @@ test('each event goes to the owner', async () => {
 test('the next owner takes the place of the one before', async () => {
   const events: string[] = [];
   const stream = new FakeStream();
-  own(stream, recorder('one', events));
+  setOwner(stream, recorder('one', events));
   stream.receive(Buffer.from('before'));
   await new Promise(setImmediate);
-  own(stream, recorder('other', events));
+  setOwner(stream, recorder('other', events));
   stream.receive(Buffer.from('behind'));
   await new Promise(setImmediate);
   stream.destroy();
