@@ -4,18 +4,20 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { LoadCommand, LoadOptions } from './load.js';
 import { OTHER_CORE, pinned } from './peer-process.js';
-import { cpuMicroseconds } from './process-cost.js';
+import { ProcessorClock } from './process-cost.js';
 import type { LoadResult } from './run.js';
 
 const script = fileURLToPath(new URL('load.js', import.meta.url));
 
 export class LoadProcess {
   readonly #child: ChildProcess;
+  readonly #clock: ProcessorClock;
   readonly #ended: Promise<never>;
 
   constructor() {
     const [program, args] = pinned(OTHER_CORE, [process.execPath, script]);
     this.#child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.#clock = new ProcessorClock(this.#child.pid!);
     process.once('exit', () => this.#child.kill('SIGKILL'));
     this.#ended = once(this.#child, 'exit').then(([code]) => {
       throw new Error(`the load generator has ended with ${code}`);
@@ -25,7 +27,7 @@ export class LoadProcess {
 
   /** Microseconds of CPU time so far. */
   get cpu(): number {
-    return cpuMicroseconds(this.#child.pid!);
+    return this.#clock.read();
   }
 
   async open(name: string, options: LoadOptions): Promise<void> {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface, type Interface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { Peer } from './peers.js';
-import { cpuMicroseconds, residentBytes } from './process-cost.js';
+import { ProcessorClock, residentBytes } from './process-cost.js';
 
 /** What is measured has a core for itself; what is at the other end of its connections has the other. */
 export const MEASURED_CORE = '0';
@@ -18,6 +18,7 @@ export function pinned(core: string, command: readonly string[]): [program: stri
 export class PeerProcess {
   readonly peer: Peer;
   protected readonly child: ChildProcess;
+  readonly #clock: ProcessorClock;
   readonly #lines: Interface;
   readonly #ended: Promise<never>;
 
@@ -29,6 +30,7 @@ export class PeerProcess {
       stdio: ['pipe', 'pipe', 'inherit', ...(peer.isNode ? (['ipc'] as const) : [])],
       env: { ...process.env, ...peer.environment },
     });
+    this.#clock = new ProcessorClock(this.child.pid!);
     const kill = (): void => void this.child.kill('SIGKILL');
     process.setMaxListeners(0).once('exit', kill);
     this.child.once('exit', () => process.off('exit', kill));
@@ -41,7 +43,7 @@ export class PeerProcess {
 
   /** Microseconds of CPU time so far. */
   get cpu(): number {
-    return cpuMicroseconds(this.child.pid!);
+    return this.#clock.read();
   }
 
   /** Bytes in RAM. */
