@@ -12,6 +12,7 @@ const benches: Readonly<Record<string, readonly [module: string, description: st
   deflate: ['./cases/deflate.js', 'what permessage-deflate costs in CPU, bytes and memory'],
   profile: ['./cases/profile.js', "where a server's CPU time goes"],
   codec: ['./cases/codec.js', 'whether each clever part of the frame codec pays'],
+  all: ['./report/all.js', 'all that docs/performance.md shows, on every runtime, and puts it there'],
   performance: ['./report/performance.js', 'puts the results into docs/performance.md'],
 };
 

@@ -1,9 +1,9 @@
 // What does it cost to tell everyone? One connection asks, the server sends to all, one or sixteen messages per tick.
 import { duel, type Outcome } from '../harness/duel.js';
 import { parseBenchOptions } from '../harness/options.js';
-import { printOutcomes, saveResults } from '../report/results.js';
+import { printOutcomes, saveOutcomes } from '../report/results.js';
 
-const options = parseBenchOptions({ milliseconds: 500 });
+const options = parseBenchOptions({ milliseconds: 500, runtimes: 'any' });
 // The style matters to the connection that asks only.
 const peers = options.peers.filter(({ style }) => style === undefined || style === 'for await');
 const sizes = options.all ? [100, 1000, 10_000] : [100, 1000];
@@ -21,4 +21,4 @@ for (const connections of sizes) {
     printOutcomes(name, outcomes, 'delivery');
   }
 }
-saveResults('broadcast', results);
+saveOutcomes('broadcast', results, options.runtimes);

@@ -2,11 +2,11 @@
 import { certificate, privateKey } from '../../test/support/certificate.js';
 import { duel, type Outcome } from '../harness/duel.js';
 import { parseBenchOptions } from '../harness/options.js';
-import { printOutcomes, saveResults } from '../report/results.js';
+import { printOutcomes, saveOutcomes } from '../report/results.js';
 
 const AT_A_TIME = 32;
 
-const options = parseBenchOptions({ milliseconds: 1000 });
+const options = parseBenchOptions({ milliseconds: 1000, runtimes: 'any' });
 const peers = options.peers.filter(({ style }) => style === undefined || style === 'for await');
 const results: { name: string; outcomes: Outcome[] }[] = [];
 for (const isSecure of [false, true]) {
@@ -20,4 +20,4 @@ for (const isSecure of [false, true]) {
   results.push({ name, outcomes });
   printOutcomes(name, outcomes, 'handshake');
 }
-saveResults('connect', results);
+saveOutcomes('connect', results, options.runtimes);

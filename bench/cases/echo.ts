@@ -3,7 +3,7 @@ import { duel, type Outcome } from '../harness/duel.js';
 import { chooseCases, combine, goalCases, nameOf, SIZES, toCase, type Size } from '../harness/echo-cases.js';
 import { CONTENTS } from '../harness/frames.js';
 import { parseBenchOptions } from '../harness/options.js';
-import { printOutcomes, saveResults } from '../report/results.js';
+import { printOutcomes, saveOutcomes } from '../report/results.js';
 
 /** The four that there are goals for, and a few on every side of them. */
 const usual = [
@@ -19,7 +19,7 @@ const usual = [
 
 const sizes = Object.keys(SIZES) as Size[];
 const every = combine([1, 100, 1000], [1, 16], sizes, CONTENTS);
-const options = parseBenchOptions();
+const options = parseBenchOptions({ runtimes: 'any' });
 const results: { name: string; outcomes: Outcome[] }[] = [];
 for (const each of chooseCases(usual, every, options)) {
   const outcomes = await duel(options.peers, {
@@ -29,4 +29,4 @@ for (const each of chooseCases(usual, every, options)) {
   results.push({ name: nameOf(each), outcomes });
   printOutcomes(nameOf(each), outcomes);
 }
-saveResults('echo', results);
+saveOutcomes('echo', results, options.runtimes);

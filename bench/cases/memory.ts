@@ -1,10 +1,10 @@
-// What does an open connection cost in memory? Before and after 10,000 of them: idle, after a burst, and all closed.
+// What does an open connection cost in memory? With 10,000 idle, after a message on each at once, and after all closed.
 import { certificate, privateKey } from '../../test/support/certificate.js';
 import { LoadProcess } from '../harness/load-process.js';
 import { parseBenchOptions } from '../harness/options.js';
-import type { Peer } from '../harness/peers.js';
+import { identify, titlesOf, type Identity, type Peer } from '../harness/peers.js';
 import { ServerProcess } from '../harness/server-process.js';
-import { printTable, saveResults } from '../report/results.js';
+import { printTable, saveByRuntime } from '../report/results.js';
 
 /** Bytes. */
 interface Usage {
@@ -15,9 +15,7 @@ interface Usage {
 }
 
 /** All but `before` is what was added since, for each connection. */
-interface Outcome {
-  readonly peer: string;
-  readonly version: string;
+export interface MemoryOutcome extends Identity {
   readonly before: Usage;
   readonly idle: Usage;
   readonly afterBurst: Usage;
@@ -36,7 +34,7 @@ async function usage(server: ServerProcess): Promise<Usage> {
   return { resident: server.resident, heap: memory?.heapUsed ?? null, external: memory?.external ?? null };
 }
 
-async function measure(peer: Peer, transport: keyof typeof CONNECTIONS): Promise<Outcome> {
+async function measure(peer: Peer, transport: keyof typeof CONNECTIONS): Promise<MemoryOutcome> {
   const isSecure = transport === 'TLS';
   const server = await ServerProcess.start(peer, isSecure ? { tls: { key: privateKey, cert: certificate } } : {});
   const load = new LoadProcess();
@@ -54,13 +52,13 @@ async function measure(peer: Peer, transport: keyof typeof CONNECTIONS): Promise
       heap: now.heap === null ? null : (now.heap - before.heap!) / connections,
       external: now.external === null ? null : (now.external - before.external!) / connections,
     });
-    await load.open('all', { ...common, connections, inFlight: 4 });
+    await load.open('all', { ...common, connections, inFlight: 1 });
     const idle = perConnection(await usage(server));
     await load.run('all', 0);
     const afterBurst = perConnection(await usage(server));
     await load.close('all');
     const afterClose = perConnection(await usage(server));
-    return { peer: peer.name, version: peer.version, before, idle, afterBurst, afterClose };
+    return { ...identify(peer), before, idle, afterBurst, afterClose };
   } finally {
     await Promise.all([server.stop(), load.stop()]);
   }
@@ -70,25 +68,26 @@ function format(bytes: number | null): string {
   return bytes === null ? '–' : `${Math.round(bytes)}`;
 }
 
-const options = parseBenchOptions();
-const results: { name: string; outcomes: Outcome[] }[] = [];
+const options = parseBenchOptions({ runtimes: 'any' });
+const results: { name: string; outcomes: MemoryOutcome[] }[] = [];
 for (const transport of ['TCP', 'TLS'] as const) {
   const name = `${CONNECTIONS[transport]} connections over ${transport}`;
   if (options.case !== null && !options.case.test(name)) continue;
-  const outcomes: Outcome[] = [];
+  const outcomes: MemoryOutcome[] = [];
   for (const peer of options.peers) {
     const isLeftOut = (peer.style !== undefined && peer.style !== 'for await') || (peer.isBare && transport === 'TLS');
     if (!isLeftOut) outcomes.push(await measure(peer, transport));
   }
   results.push({ name, outcomes });
   console.log(`${name}, bytes for each\n`);
+  const titles = titlesOf(outcomes);
   const header = [
     'server', 'idle: RAM', 'heap', 'external', 'after a burst: RAM', 'heap', 'after all closed: RAM', 'heap',
   ];
-  printTable(header, outcomes.map(({ peer, version, idle, afterBurst, afterClose }) => [
-    `${peer} ${version}`,
+  printTable(header, outcomes.map(({ idle, afterBurst, afterClose }, index) => [
+    titles[index],
     ...[idle.resident, idle.heap, idle.external, afterBurst.resident, afterBurst.heap].map(format),
     ...[afterClose.resident, afterClose.heap].map(format),
   ]));
 }
-saveResults('memory', results);
+saveByRuntime('memory', results, options.runtimes);

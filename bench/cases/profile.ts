@@ -7,9 +7,9 @@ import { goalCases, nameOf } from '../harness/echo-cases.js';
 import { LoadProcess } from '../harness/load-process.js';
 import type { LoadOptions } from '../harness/load.js';
 import { parseBenchOptions } from '../harness/options.js';
-import type { Peer, ServerOptions } from '../harness/peers.js';
+import { identify, titlesOf, type Identity, type Peer, type ServerOptions } from '../harness/peers.js';
 import { ServerProcess } from '../harness/server-process.js';
-import { printTable, saveResults } from '../report/results.js';
+import { printTable, saveByRuntime } from '../report/results.js';
 
 const INTERVAL_MICROSECONDS = 200;
 
@@ -27,9 +27,7 @@ const KINDS = [
   'write calls', 'other native code', 'garbage collection', 'JavaScript of Node', 'of the library',
 ] as const;
 type Kind = (typeof KINDS)[number];
-interface Outcome {
-  readonly peer: string;
-  readonly version: string;
+export interface ProfileOutcome extends Identity {
   readonly shares: Readonly<Record<Kind, number>>;
 }
 
@@ -45,7 +43,8 @@ function kindOf({ functionName, url }: Profile['nodes'][number]['callFrame']): K
 }
 
 /** Sums up the last milliseconds of a profile. */
-function sumUp({ nodes, samples, timeDeltas, startTime, endTime }: Profile, milliseconds: number): Outcome['shares'] {
+function sumUp(profile: Profile, milliseconds: number): ProfileOutcome['shares'] {
+  const { nodes, samples, timeDeltas, startTime, endTime } = profile;
   const kinds = new Map(nodes.map(({ id, callFrame }) => [id, kindOf(callFrame)]));
   const sums = new Map<Kind, number>(KINDS.map((kind) => [kind, 0]));
   let time = startTime;
@@ -57,15 +56,15 @@ function sumUp({ nodes, samples, timeDeltas, startTime, endTime }: Profile, mill
     sums.set(kind, sums.get(kind)! + timeDeltas[index]);
     all += timeDeltas[index];
   }
-  return Object.fromEntries(Array.from(sums, ([kind, sum]) => [kind, sum / all])) as Outcome['shares'];
+  return Object.fromEntries(Array.from(sums, ([kind, sum]) => [kind, sum / all])) as ProfileOutcome['shares'];
 }
 
-async function profile(
+async function profileOf(
   peer: Peer,
   milliseconds: number,
   options: ServerOptions,
   toLoad: (port: number) => LoadOptions,
-): Promise<Outcome> {
+): Promise<ProfileOutcome> {
   const folder = mkdtempSync(join(tmpdir(), 'profile-'));
   const flags = ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-interval=${INTERVAL_MICROSECONDS}`];
   const [program, ...rest] = peer.command;
@@ -78,7 +77,7 @@ async function profile(
     await server.end();
     const [file] = readdirSync(folder);
     const text = readFileSync(join(folder, file!), 'utf8');
-    return { peer: peer.name, version: peer.version, shares: sumUp(JSON.parse(text) as Profile, milliseconds) };
+    return { ...identify(peer), shares: sumUp(JSON.parse(text) as Profile, milliseconds) };
   } finally {
     await Promise.all([server.stop(), load.stop()]);
     rmSync(folder, { recursive: true });
@@ -101,16 +100,19 @@ const cases: readonly Case[] = [
   { name: 'handshakes', load: (port) => ({ kind: 'connect', port, atATime: 32 }) },
 ];
 
-const options = parseBenchOptions({ milliseconds: 3000 });
+const options = parseBenchOptions({ milliseconds: 3000, runtimes: 'any Node' });
 const peers = options.peers.filter(({ name, style }) => name === 'ws' || style === 'for await');
-const results: { name: string; outcomes: Outcome[] }[] = [];
+const results: { name: string; outcomes: ProfileOutcome[] }[] = [];
 for (const { name, server = {}, load } of cases) {
   if (options.case !== null && !options.case.test(name)) continue;
-  const outcomes: Outcome[] = [];
-  for (const peer of peers) outcomes.push(await profile(peer, options.milliseconds, server, load));
+  const outcomes: ProfileOutcome[] = [];
+  for (const peer of peers) outcomes.push(await profileOf(peer, options.milliseconds, server, load));
   results.push({ name, outcomes });
 }
-printTable(['case', 'server', ...KINDS], results.flatMap(({ name, outcomes }) => outcomes.map(({ peer, shares }) => {
-  return [name, peer, ...KINDS.map((kind) => `${Math.round(shares[kind] * 100)} %`)];
-})));
-saveResults('profile', results);
+printTable(['case', 'server', ...KINDS], results.flatMap(({ name, outcomes }) => {
+  const titles = titlesOf(outcomes);
+  return outcomes.map(({ shares }, index) => {
+    return [name, titles[index], ...KINDS.map((kind) => `${Math.round(shares[kind] * 100)} %`)];
+  });
+}));
+saveByRuntime('profile', results, options.runtimes);

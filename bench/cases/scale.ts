@@ -13,7 +13,7 @@ const PING_SECONDS = 60;
 const SPARE_FILES = 100;
 const CLUSTER_CONNECTIONS = 104_000;
 
-interface Outcome {
+export interface ScaleOutcome {
   readonly name: string;
   readonly connections: number;
   readonly connectSeconds: number;
@@ -28,7 +28,7 @@ interface Outcome {
   readonly cpuPerPing: number;
 }
 
-async function measure(name: string, peer: Peer, connections: number, loads: LoadProcess[]): Promise<Outcome> {
+async function measure(name: string, peer: Peer, connections: number, loads: LoadProcess[]): Promise<ScaleOutcome> {
   const server = await ServerProcess.start(peer);
   try {
     const residentBefore = server.resident;
@@ -59,13 +59,15 @@ async function measure(name: string, peer: Peer, connections: number, loads: Loa
   }
 }
 
-const options = parseBenchOptions();
-const [own] = findPeers();
+const options = parseBenchOptions({ runtimes: 'any Node' });
+const [runtime, ...others] = options.runtimes;
+if (others.length > 0) throw new RangeError('this bench takes the machine for itself: choose one --runtime');
+const [own] = findPeers('server', [runtime]);
 const script = benchPath('peers/cluster.mjs');
-const cluster: Peer = { ...own, name: 'cluster', command: [process.execPath, script] };
+const cluster: Peer = { ...own, name: 'cluster', command: [runtime.command[0], script] };
 const files = Number(execFileSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }));
 const startLoads = (count: number): LoadProcess[] => Array.from({ length: count }, () => new LoadProcess());
-const results: Outcome[] = [];
+const results: ScaleOutcome[] = [];
 if (options.case === null || options.case.test('one process')) {
   results.push(await measure('one process', own, Math.min(20_000, files) - SPARE_FILES, startLoads(2)));
 }
@@ -85,4 +87,4 @@ printTable([...header, 'pings answered', 'p50 ms', 'p99 ms', 'µs of CPU per pin
   outcome.p99.toFixed(1),
   outcome.cpuPerPing.toFixed(0),
 ]));
-saveResults('scale', results);
+saveResults('scale', results, runtime);

@@ -1,13 +1,11 @@
 // What does a slow reader do to a server? One connection floods it, it relays to one that reads 1 MiB a second.
 import { LoadProcess } from '../harness/load-process.js';
 import { parseBenchOptions } from '../harness/options.js';
-import { findPeers, type Peer } from '../harness/peers.js';
+import { findPeers, identify, resultsOn, titlesOf, type Identity, type Peer } from '../harness/peers.js';
 import { ServerProcess } from '../harness/server-process.js';
 import { printTable, saveResults } from '../report/results.js';
 
-interface Outcome {
-  readonly peer: string;
-  readonly version: string;
+export interface SlowOutcome extends Identity {
   /** Bytes in RAM, sampled while it runs; it ends early when it has used too much. */
   readonly samples: readonly { readonly seconds: number; readonly resident: number }[];
   readonly hasCrashed: boolean;
@@ -20,7 +18,7 @@ const MESSAGE_BYTES = 16_384;
 /** More would endanger the machine, and shows nothing new. */
 const MOST_RESIDENT = 2 ** 31;
 
-async function measure(peer: Peer): Promise<Outcome> {
+async function measure(peer: Peer): Promise<SlowOutcome> {
   const server = await ServerProcess.start(peer, { role: 'relay' });
   const load = new LoadProcess();
   const samples: { seconds: number; resident: number }[] = [];
@@ -43,22 +41,23 @@ async function measure(peer: Peer): Promise<Outcome> {
   } finally {
     await Promise.all([server.stop(), load.stop()]);
   }
-  return { peer: peer.name, version: peer.version, samples, hasCrashed };
+  return { ...identify(peer), samples, hasCrashed };
 }
 
-const options = parseBenchOptions();
+const options = parseBenchOptions({ runtimes: 'any' });
 const peers = options.peers.filter(({ style }) => style === undefined || style === 'for await');
-const stream = findPeers().find(({ name }) => name === 'ws');
-if (stream !== undefined) peers.push({ ...stream, name: 'ws, as a stream', style: 'stream' });
+const streams = findPeers('server', options.runtimes).filter(({ name }) => name === 'ws');
+peers.push(...streams.map((peer): Peer => ({ ...peer, name: 'ws, as a stream', style: 'stream' })));
 
-const results: Outcome[] = [];
+const results: SlowOutcome[] = [];
 for (const peer of peers) results.push(await measure(peer));
+const titles = titlesOf(results);
 const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
-printTable(['server', 'MiB at the start', 'at most', 'at the end', 'seconds'], results.map((outcome) => [
-  `${outcome.peer} ${outcome.version}`,
+printTable(['server', 'MiB at the start', 'at most', 'at the end', 'seconds'], results.map((outcome, index) => [
+  titles[index],
   mebibytes(outcome.samples[0].resident),
   mebibytes(Math.max(...outcome.samples.map(({ resident }) => resident))),
   outcome.hasCrashed ? 'crashed' : mebibytes(outcome.samples.at(-1)!.resident),
   outcome.samples.at(-1)!.seconds.toFixed(1),
 ]));
-saveResults('slow', results);
+for (const runtime of options.runtimes) saveResults('slow', resultsOn(runtime, results), runtime);

@@ -1,7 +1,7 @@
 // Measures several peers under the same load, in turn, round by round, and sums up what each costs.
 import { LoadProcess } from './load-process.js';
 import type { LoadOptions } from './load.js';
-import type { Peer, ServerOptions, Side } from './peers.js';
+import { identify, type Identity, type Peer, type ServerOptions, type Side } from './peers.js';
 import type { LoadResult } from './run.js';
 import { ServerProcess } from './server-process.js';
 import { median, ratio, type Ratio } from './statistics.js';
@@ -16,9 +16,7 @@ export interface DuelOptions {
 }
 
 /** What a peer's server, or its client, costs: medians over the rounds. */
-export interface Outcome {
-  readonly peer: string;
-  readonly version: string;
+export interface Outcome extends Identity {
   /** Microseconds of CPU time of all threads of what is measured, for one message. */
   readonly cpuPerMessage: number;
   readonly messagesPerSecond: number;
@@ -33,6 +31,8 @@ export interface Outcome {
    */
   readonly serverShare: number;
   readonly loadShare: number;
+  /** Microseconds of CPU time for one message, round by round. */
+  readonly rounds: readonly number[];
   /** What the first peer's message costs in relation to one of this peer. */
   readonly ratio: Ratio;
 }
@@ -64,17 +64,22 @@ export async function duel(peers: readonly Peer[], options: DuelOptions): Promis
   const servers: ServerProcess[] = [];
   try {
     const contenders: Contender[] = [];
-    for (const peer of peers) {
+    for (const [index, peer] of peers.entries()) {
       const server = await ServerProcess.start(peer, options.server);
       servers.push(server);
-      await load.open(peer.name, options.load(server.port, peer));
-      contenders.push({ peer, server, load, run: (milliseconds) => load.run(peer.name, milliseconds) });
+      await load.open(`${index}`, options.load(server.port, peer));
+      contenders.push({ peer, server, load, run: (milliseconds) => load.run(`${index}`, milliseconds) });
     }
     return await takeTurns(contenders, 'server', options);
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
     await load.stop();
   }
+}
+
+/** Gives each its ratio to the first of these. */
+export function relate(outcomes: readonly Omit<Outcome, 'ratio'>[]): Outcome[] {
+  return outcomes.map((outcome) => ({ ...outcome, ratio: ratio(outcomes[0].rounds, outcome.rounds) }));
 }
 
 /** @param side whose cost is counted. @returns the outcomes in the order of the contenders. */
@@ -90,7 +95,7 @@ export async function takeTurns(
       samples[index].push(await measure(contender, side, milliseconds));
     }
   }
-  return contenders.map(({ peer }, index) => summarize(peer, samples[index], samples[0]));
+  return relate(contenders.map(({ peer }, index) => summarize(peer, samples[index])));
 }
 
 async function measure({ server, load, run }: Contender, side: Side, milliseconds: number): Promise<Sample> {
@@ -108,11 +113,10 @@ async function measure({ server, load, run }: Contender, side: Side, millisecond
   };
 }
 
-function summarize(peer: Peer, samples: readonly Sample[], first: readonly Sample[]): Outcome {
+function summarize(peer: Peer, samples: readonly Sample[]): Omit<Outcome, 'ratio'> {
   const over = (key: keyof Sample): number => median(samples.map((sample) => sample[key]));
   return {
-    peer: peer.name,
-    version: peer.version,
+    ...identify(peer),
     cpuPerMessage: over('cpuPerMessage'),
     messagesPerSecond: over('messagesPerSecond'),
     bytesPerMessage: over('bytesPerMessage'),
@@ -120,6 +124,6 @@ function summarize(peer: Peer, samples: readonly Sample[], first: readonly Sampl
     p99: over('p99'),
     serverShare: over('serverShare'),
     loadShare: over('loadShare'),
-    ratio: ratio(first.map(({ cpuPerMessage }) => cpuPerMessage), samples.map(({ cpuPerMessage }) => cpuPerMessage)),
+    rounds: samples.map(({ cpuPerMessage }) => cpuPerMessage),
   };
 }

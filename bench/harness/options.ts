@@ -1,10 +1,12 @@
 // The options that the benches share on their command line.
 import { parseArgs } from 'node:util';
 import { findBase, findPeers, type Peer, type Side } from './peers.js';
+import { findRuntime, ownRuntime, type Runtime } from './runtimes.js';
 
 export interface BenchOptions {
   /** Cases whose name it matches; all of the default ones if absent. */
   readonly case: RegExp | null;
+  readonly runtimes: readonly Runtime[];
   /** The first is what the others are compared with. */
   readonly peers: Peer[];
   readonly rounds: number;
@@ -13,36 +15,64 @@ export interface BenchOptions {
   readonly all: boolean;
 }
 
+/** What a bench says of itself. */
+export interface BenchDefaults {
+  readonly rounds?: number;
+  readonly milliseconds?: number;
+  readonly side?: Side;
+  /** What it can run on; what measures itself runs on the Node that runs the bench only. */
+  readonly runtimes?: 'any' | 'any Node' | 'this Node';
+}
+
 /**
- * Reads `--case`, `--peer` (regular expressions), `--rounds`, `--milliseconds`, `--all`, and `--base`: the folder of
- * another checkout of this library that takes part too.
+ * Reads `--case`, `--peer` (regular expressions), `--runtime` (as often as wanted), `--rounds`, `--milliseconds`,
+ * `--all`, and `--base`: the folder of another checkout of this library that takes part too.
  */
-export function parseBenchOptions(
-  defaults: { readonly rounds?: number; readonly milliseconds?: number; readonly side?: Side } = {},
-) {
+export function parseBenchOptions(defaults: BenchDefaults = {}, args = process.argv.slice(3)): BenchOptions {
   const { values } = parseArgs({
-    args: process.argv.slice(3),
+    args,
     options: {
       case: { type: 'string' },
       peer: { type: 'string', default: '' },
+      runtime: { type: 'string', multiple: true, default: ['node'] },
       rounds: { type: 'string', default: `${defaults.rounds ?? 5}` },
       milliseconds: { type: 'string', default: `${defaults.milliseconds ?? 400}` },
       base: { type: 'string' },
       all: { type: 'boolean', default: false },
     },
   });
-  const peer = new RegExp(values.peer);
-  const peers = findPeers(defaults.side).filter(({ name }) => peer.test(name));
-  const styles = new Set(peers.flatMap(({ style }) => style ?? []));
-  if (values.base !== undefined) {
-    peers.push(...Array.from(styles, (style) => findBase(values.base!, style, defaults.side ?? 'server')));
+  const { side = 'server' } = defaults;
+  const runtimes = [...new Map(values.runtime.map(findRuntime).map((runtime) => [runtime.id, runtime])).values()];
+  for (const runtime of runtimes) checkRuntime(runtime, defaults.runtimes ?? 'this Node');
+  const { base } = values;
+  const bases = (runtime: Runtime, peers: readonly Peer[]): Peer[] => {
+    const styles = new Set(peers.flatMap((peer) => (peer.runtime === runtime ? (peer.style ?? []) : [])));
+    return base === undefined ? [] : Array.from(styles, (style) => findBase(base, style, side, runtime));
+  };
+  const pattern = new RegExp(values.peer);
+  const peers = findPeers(side, runtimes).filter(({ name }) => pattern.test(name));
+  if (peers.length === 0) {
+    const names = new Set(findPeers(side, runtimes).map(({ name }) => name));
+    throw new RangeError(`--peer ${values.peer} matches none of ${[...names].join(', ')}`);
   }
-  const options: BenchOptions = {
+  return {
     case: values.case === undefined ? null : new RegExp(values.case),
-    peers,
+    runtimes,
+    peers: [...peers, ...runtimes.flatMap((runtime) => bases(runtime, peers))],
     rounds: Number(values.rounds),
     milliseconds: Number(values.milliseconds),
     all: values.all,
   };
-  return options;
+}
+
+/** @throws RangeError that says what to do instead. */
+export function checkRuntime(runtime: Runtime, allowed: NonNullable<BenchDefaults['runtimes']>): void {
+  if (allowed === 'any Node' && runtime.kind !== 'Node') {
+    throw new RangeError(`what this bench needs only Node has, it can't run on ${runtime.name}: --runtime node@…`);
+  }
+  if (allowed === 'this Node' && runtime !== ownRuntime) {
+    const [program] = runtime.command;
+    const how = runtime.kind === 'Node' ? `: run ${program} ${process.argv.slice(1, 3).join(' ')}` : '';
+    throw new RangeError(`this bench measures itself, and can't run on ${runtime.name} by --runtime${how}`);
+  }
 }

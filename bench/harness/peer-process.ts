@@ -25,6 +25,7 @@ export class PeerProcess {
   /** @param options what the program is told, besides its style. */
   protected constructor(peer: Peer, core: string, options: object) {
     this.peer = peer;
+    const on = peer.runtime === null ? '' : ` on ${peer.runtime.name}`;
     const text = JSON.stringify({ style: peer.style, ...options });
     this.child = spawn(...pinned(core, [...peer.command, text]), {
       stdio: ['pipe', 'pipe', 'inherit', ...(peer.isNode ? (['ipc'] as const) : [])],
@@ -36,7 +37,7 @@ export class PeerProcess {
     this.child.once('exit', () => process.off('exit', kill));
     this.#lines = createInterface({ input: this.child.stdout as Readable });
     this.#ended = once(this.child, 'exit').then(([code]) => {
-      throw new Error(`the process of ${peer.name} has ended with ${code}`);
+      throw new Error(`the process of ${peer.name}${on} has ended with ${code}`);
     });
     this.#ended.catch(() => {});
   }

@@ -1,9 +1,8 @@
 // Who takes part: this library, its opponents each at their best, and bare `node:net` as the ceiling.
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { arch, cpus, platform } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { benchPath } from '../packages.js';
+import { findNative, hasWebSocket, ownRuntime, type Runtime } from './runtimes.js';
 
 /** Which end of the connections is measured: each has a folder of peers. */
 export type Side = 'server' | 'client';
@@ -23,6 +22,8 @@ export interface ServerOptions {
 export interface Peer {
   readonly name: string;
   readonly version: string;
+  /** What it runs on; `null` for what a runtime brings along, which takes part beside every runtime. */
+  readonly runtime: Runtime | null;
   readonly command: readonly [program: string, ...args: string[]];
   readonly environment: Readonly<Record<string, string>>;
   readonly style: string | undefined;
@@ -32,69 +33,92 @@ export interface Peer {
   readonly isNode: boolean;
 }
 
-const deno = benchPath('node_modules/@deno/linux-x64-glibc/deno');
-const bun = benchPath('node_modules/@oven/bun-linux-x64/bin/bun');
+/** Whose results these are. */
+export interface Identity {
+  readonly peer: string;
+  readonly version: string;
+  /** The name of what it ran on; `null` for what a runtime brings along. */
+  readonly runtime: string | null;
+}
 
 /** ws without its native add-ons. */
 const WITHOUT_ADD_ONS = { WS_NO_BUFFER_UTIL: '1', WS_NO_UTF_8_VALIDATE: '1' };
 
-function node(name: string, script: string, version: string, more: Partial<Peer> = {}): Peer {
-  const command = [process.execPath, '--expose-gc', benchPath(`${script}.mjs`)] as const;
-  return { name, version, command, environment: {}, style: undefined, isBare: false, isNode: true, ...more };
-}
-
-function foreign(name: string, version: string, command: Peer['command']): Peer {
-  return { name, version, command, environment: {}, style: undefined, isBare: false, isNode: false };
+function script(runtime: Runtime, name: string, path: string, version: string, more: Partial<Peer> = {}): Peer {
+  return {
+    name, version, runtime, command: [...runtime.command, benchPath(`${path}.mjs`)],
+    environment: {}, style: undefined, isBare: false, isNode: runtime.kind === 'Node', ...more,
+  };
 }
 
 /** Another checkout of this library, compiled: for before and after. */
-export function findBase(folder: string, style: string, side: Side): Peer {
+export function findBase(folder: string, style: string, side: Side, runtime: Runtime): Peer {
   const environment = { TWOBYTE: resolve(folder, 'dist/src/index.js') };
-  return node(`base ${style}`, `${FOLDERS[side]}/twobyte`, basename(resolve(folder)), { environment, style });
+  const version = basename(resolve(folder));
+  return script(runtime, `base ${style}`, `${FOLDERS[side]}/twobyte`, version, { environment, style });
 }
 
 /** All that are installed; the first is this library as its README uses it. */
-export function findPeers(side: Side = 'server'): Peer[] {
+export function findPeers(side: Side = 'server', runtimes: readonly Runtime[] = [ownRuntime]): Peer[] {
+  return [...runtimes.flatMap((runtime) => findScripts(side, runtime)), ...findNatives(side)];
+}
+
+/** What is written in JavaScript, on one runtime. */
+function findScripts(side: Side, runtime: Runtime): Peer[] {
   const folder = FOLDERS[side];
   const own = packageVersion('../package.json');
   const peers = [
-    node('twobyte', `${folder}/twobyte`, own, { style: 'for await' }),
-    node('twobyte wait()', `${folder}/twobyte`, own, { style: 'wait()' }),
-    node('twobyte read()', `${folder}/twobyte`, own, { style: 'read()' }),
-    node('bare net', `${folder}/net`, process.version, { isBare: true }),
+    script(runtime, 'twobyte', `${folder}/twobyte`, own, { style: 'for await' }),
+    script(runtime, 'twobyte wait()', `${folder}/twobyte`, own, { style: 'wait()' }),
+    script(runtime, 'twobyte read()', `${folder}/twobyte`, own, { style: 'read()' }),
+    script(runtime, 'bare net', `${folder}/net`, runtime.version, { isBare: true }),
   ];
   for (const name of ['ws', 'websocket', 'faye-websocket']) {
     const manifest = `node_modules/${name}/package.json`;
     if (!existsSync(benchPath(manifest))) continue;
     const environment = name === 'ws' ? WITHOUT_ADD_ONS : {};
-    const script = `${folder}/${name.replace('faye-websocket', 'faye')}`;
-    peers.push(node(name, script, packageVersion(manifest), { environment }));
+    // Whoever imports ws on Bun gets a module of Bun's instead.
+    const version = name === 'ws' && runtime.kind === 'Bun' ? `of Bun ${runtime.version}` : packageVersion(manifest);
+    peers.push(script(runtime, name, `${folder}/${name.replace('faye-websocket', 'faye')}`, version, { environment }));
   }
   const addOns = ['bufferutil', 'utf-8-validate'].map((name) => `node_modules/${name}/package.json`);
-  if (addOns.every((manifest) => existsSync(benchPath(manifest)))) {
-    const versions = addOns.map(packageVersion).join(', ');
-    peers.push(node('ws + add-ons', `${folder}/ws`, `${packageVersion('node_modules/ws/package.json')} (${versions})`));
+  if (runtime.kind !== 'Bun' && addOns.every((manifest) => existsSync(benchPath(manifest)))) {
+    const version = `${packageVersion('node_modules/ws/package.json')} (${addOns.map(packageVersion).join(', ')})`;
+    peers.push(script(runtime, 'ws + add-ons', `${folder}/ws`, version));
   }
-  const native = (name: string): string => benchPath(side === 'server' ? `peers/${name}.mjs` : 'clients/global.mjs');
-  if (existsSync(bun)) peers.push(foreign('Bun', programVersion(bun), [bun, native('bun')]));
-  if (existsSync(deno)) {
-    peers.push(foreign('Deno', programVersion(deno), [deno, 'run', '--allow-net', native('deno')]));
+  if (side === 'client' && runtime.kind === 'Node' && hasWebSocket(runtime)) {
+    peers.push(script(runtime, 'Node', 'clients/global', runtime.version));
   }
-  // Node has one from version 22 on.
-  if (side === 'client' && 'WebSocket' in globalThis) peers.push(node('Node', 'clients/global', process.version));
   return peers;
 }
 
-/** The machine and the runtime, in one line. */
-export function describeMachine(): string {
-  const processors = cpus();
-  return `Node ${process.version}, ${platform()} ${arch()}, ${processors.length} × ${processors[0].model.trim()}`;
+/** The servers and clients in native code. */
+function findNatives(side: Side): Peer[] {
+  return (['bun', 'deno'] as const).flatMap((name) => {
+    const runtime = findNative(name);
+    if (runtime === null) return [];
+    const path = side === 'server' ? `peers/${name}` : 'clients/global';
+    return { ...script(runtime, runtime.name, path, runtime.version), runtime: null };
+  });
+}
+
+export function identify({ name, version, runtime }: Peer): Identity {
+  return { peer: name, version, runtime: runtime?.name ?? null };
+}
+
+/** What tables call each of these; where there are several runtimes, it tells on which. */
+export function titlesOf(identities: readonly Identity[]): string[] {
+  const hasSeveral = new Set(identities.flatMap(({ runtime }) => runtime ?? [])).size > 1;
+  return identities.map(({ peer, version, runtime }) => {
+    return hasSeveral && runtime !== null ? `${peer} (${runtime}) ${version}` : `${peer} ${version}`;
+  });
+}
+
+/** The results of one runtime, and of what takes part beside every runtime. */
+export function resultsOn<T extends Identity>(runtime: Runtime, results: readonly T[]): T[] {
+  return results.filter((result) => result.runtime === null || result.runtime === runtime.name);
 }
 
 function packageVersion(path: string): string {
   return (JSON.parse(readFileSync(benchPath(path), 'utf8')) as { version: string }).version;
-}
-
-function programVersion(program: string): string {
-  return /\d+\.\d+\.\d+/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))![0];
 }

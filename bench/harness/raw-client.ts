@@ -50,7 +50,7 @@ export class RawClient {
       const client = new RawClient(socket);
       if (isSecure) socket.on('data', (chunk: Buffer) => receive(chunk.length, chunk));
       socket.on('error', reject);
-      socket.on('close', () => reject(new Error(`the connection has ended behind ${JSON.stringify(head)}`)));
+      socket.on('close', () => reject(new Error(`the connection has ended after ${JSON.stringify(head)}`)));
       socket.on(isSecure ? 'secureConnect' : 'connect', () => {
         // A bare server sends the end of a head as soon as it has accepted.
         if (!isBare) socket.write(openingRequest(extensions));

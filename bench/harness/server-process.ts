@@ -14,7 +14,7 @@ export class ServerProcess extends PeerProcess {
     return server;
   }
 
-  /** What the heap holds behind a garbage collection; `null` for what is not a program of Node. */
+  /** What the heap holds after a garbage collection; `null` for what is not a program of Node. */
   async memoryUsage(): Promise<NodeJS.MemoryUsage | null> {
     if (!this.peer.isNode) return null;
     this.child.send('memory');
