@@ -25,6 +25,8 @@ export interface MemoryOutcome extends Identity {
 /** A TLS handshake costs the load generator milliseconds. */
 const CONNECTIONS = { TCP: 10_000, TLS: 2000 };
 const SETTLE_MILLISECONDS = 1500;
+/** The load takes every byte for a part of an echo, and on a slow machine the first connections are silent for long. */
+const KEEP_ALIVE_MILLISECONDS = 3_600_000;
 
 async function usage(server: ServerProcess): Promise<Usage> {
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MILLISECONDS));
@@ -36,7 +38,10 @@ async function usage(server: ServerProcess): Promise<Usage> {
 
 async function measure(peer: Peer, transport: keyof typeof CONNECTIONS): Promise<MemoryOutcome> {
   const isSecure = transport === 'TLS';
-  const server = await ServerProcess.start(peer, isSecure ? { tls: { key: privateKey, cert: certificate } } : {});
+  const server = await ServerProcess.start(peer, {
+    keepAliveInterval: KEEP_ALIVE_MILLISECONDS,
+    ...(isSecure && { tls: { key: privateKey, cert: certificate } }),
+  });
   const load = new LoadProcess();
   const connections = CONNECTIONS[transport];
   try {

@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly tls?: { readonly key: string; readonly cert: string };
   /** Compresses every message by permessage-deflate; not every peer's server can. */
   readonly deflate?: { readonly contextTakeover: boolean };
+  /** Milliseconds of silence after which ours sends a ping; the others send none. */
+  readonly keepAliveInterval?: number;
 }
 
 export interface Peer {

@@ -1,7 +1,8 @@
-// What a server of a bench is told: its role, key and certificate if it is to speak TLS, and whether to compress.
+// What a server of a bench is told: its role, key and certificate if it is to speak TLS, whether to compress, and when
+// to ask a silent client whether it is alive.
 // echo: each message goes back. broadcast: a message holding a number N sends N messages of 32 bytes to everyone.
 // relay: what anyone sends goes to the connection that was opened first.
-export const { role = 'echo', style, tls, deflate } = JSON.parse(process.argv[2] ?? '{}');
+export const { role = 'echo', style, tls, deflate, keepAliveInterval } = JSON.parse(process.argv[2] ?? '{}');
 export const announcement = Buffer.alloc(32, 'x');
 
 /** Tells the bench the port, and answers its questions about memory where the runtime can. */

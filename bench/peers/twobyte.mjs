@@ -1,5 +1,5 @@
 // This library, or another checkout of it, in three styles of its API.
-import { announcement, deflate, ready, role, style, tls } from './options.mjs';
+import { announcement, deflate, keepAliveInterval, ready, role, style, tls } from './options.mjs';
 
 const { broadcast, createServer, requireWebSocket } = await import(process.env.TWOBYTE ?? '../../dist/src/index.js');
 
@@ -40,6 +40,7 @@ const server = createServer({
   maxMessageBytes: 1 << 21,
   deflate: deflate !== undefined && { ...deflate, threshold: 0 },
   ...(tls && { tls }),
+  ...(keepAliveInterval && { keepAliveInterval }),
 });
 server.route('/', requireWebSocket((request) => handlers[role](request.webSocket)));
 await server.listen(0, '127.0.0.1');
