@@ -12,7 +12,7 @@ import * as tables from './tables.js';
 /** Finds what a bench has left on a runtime, if it has. */
 export type Load = <T>(bench: string, runtime: string) => Report<T> | null;
 
-/** Those in long-term support first, the newest of them at the top; the details are of the first that was measured. */
+/** The newest comes first; the details are of the first that was measured. */
 const NODES = ['node-26', 'node-24', 'node-22', 'node-20'];
 
 /** Of the first of the Nodes on which the bench has run. */
