@@ -1,247 +1,123 @@
-// Runs every compiled test file in a process of its own, and fails wherever uvu would pass in silence.
+// Runs compiled test files, each in a process of its own, and sums up what they tell.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { readCoverage } from './runner/coverage.js';
+import { findGaps } from './runner/coverage.js';
 import { exceptionOf } from './runner/exceptions.js';
-import { describe, type TestEvent } from './runner/suite.js';
+import type { TestEvent } from './runner/run-file.js';
 
 const FILES_AT_ONCE = 2;
-
-/** How long a file may take to load, and an `after` hook after its test, in milliseconds. */
-const LOADING_TIME = 60_000;
-
-/** How long after its time limit a test may keep its process silent, in milliseconds; then the process is stuck. */
-const SILENCE_ALLOWANCE = 5_000;
 
 /** How long the output of an ended process may stay open, in milliseconds: then another process holds it. */
 const CLOSING_TIME = 5_000;
 
-/** How much of what a file printed is kept, in characters. */
-const MAX_OUTPUT = 20_000;
+const { values, positionals } = parseArgs({
+  options: {
+    folder: { type: 'string', default: fileURLToPath(new URL('.', import.meta.url)) },
+    /** A folder of compiled files, all of which the tests must run. */
+    coverage: { type: 'string' },
+    /** How long a file may tell nothing, in milliseconds: longer than its slowest test takes. */
+    silence: { type: 'string', default: '360000' },
+  },
+  allowPositionals: true,
+});
+const { folder, coverage } = values;
+const failedPaths: string[] = [];
+const skips: string[] = [];
+let passed = 0;
+let failed = 0;
 
-const here = fileURLToPath(new URL('.', import.meta.url));
+const indent = (text: string): string => text.trimEnd().replace(/^/gm, '    ');
 
-interface Remark {
-  readonly where: string;
-  readonly text: string;
-}
-
-/** What became of the tests of one file, as its process tells. */
-class FileReport {
-  readonly failures: Remark[] = [];
-  readonly skips: Remark[] = [];
-  passed = 0;
-  /** What the file printed that is worth a look. */
-  output = '';
-  /** The suite and the name of the test that started last. */
-  running = 'before the first test';
-  #waiting = new Set<string>();
-  #registered = 0;
-  #total: number | null = null;
-
-  fail(where: string, text: string): void {
-    this.failures.push({ where, text });
-  }
-
-  note(message: TestEvent): void {
-    if (message.event === 'finished') {
-      this.#total = message.total;
-      return;
-    }
-    const where = `${message.suite}: ${message.test}`;
-    if (message.event === 'registered') {
-      this.#registered++;
-      this.#waiting.add(where);
-      return;
-    }
-    if (message.event === 'started') {
-      this.running = where;
-      return;
-    }
-    this.#waiting.delete(where);
-    if (message.event === 'passed') this.passed++;
-    if (message.event === 'failed') this.fail(where, message.text);
-    if (message.event === 'skipped') this.skips.push({ where, text: message.text });
-  }
-
-  /** Finds what the ended process has left undone. */
-  judge(ending: string): void {
-    if (this.#total === null) this.fail(this.running, `the process died here: ${ending}`);
-    if (this.#waiting.size > 0) {
-      this.fail('tests that never ran', `${[...this.#waiting].join('\n')}\n(is \`.run()\` missing, or too early?)`);
-    }
-    if (this.#total !== null && this.#total > this.#registered) {
-      this.fail('unknown tests', 'some were made with the suite of uvu itself: use test/runner/suite.ts');
-    }
-    if (this.failures.length > 0) return;
-    if (this.#registered === 0) this.fail('no test', 'the file has no test made with test/runner/suite.ts');
-    if (ending !== 'exit code 0') this.fail('at the end', ending);
-  }
-}
-
-/** @param path of the file in the folder */
-async function runFile(folder: string, path: string): Promise<FileReport> {
-  const report = new FileReport();
-  const exception = exceptionOf(path, '');
-  if (exception !== null) {
-    report.skips.push({ where: path, text: exception });
-    return report;
-  }
-  const file = join(folder, path);
-  const child = fork(join(here, 'runner', 'run-file.js'), [file], {
+/** Runs one file, and prints and counts what becomes of its tests. */
+async function runFile(path: string): Promise<void> {
+  const child = fork(fileURLToPath(new URL('runner/run-file.js', import.meta.url)), [resolve(folder, path)], {
     execArgv: ['--enable-source-maps'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const kill = (): void => void child.kill('SIGKILL');
   process.on('exit', kill);
-  let watchdog: NodeJS.Timeout | undefined;
-  let killed = '';
-  function expectNews(within: number): void {
-    clearTimeout(watchdog);
-    watchdog = setTimeout(() => {
-      killed = `killed, because it told nothing for ${within} ms`;
-      kill();
-    }, within);
-  }
-
-  expectNews(LOADING_TIME);
-  child.on('message', (message: TestEvent) => {
-    report.note(message);
-    expectNews(message.event === 'started' ? message.timeout + SILENCE_ALLOWANCE : LOADING_TIME);
+  const watchdog = setTimeout(kill, Number(values.silence));
+  const failures: string[] = [];
+  const fail = (where: string, text: string): void => void failures.push(`\n  ${where}\n${indent(text)}\n`);
+  const counts = { started: 0, passed: 0, skipped: 0, failed: 0, finished: 0 };
+  let running = 'before the first test';
+  child.on('message', ({ event, where, text }: TestEvent) => {
+    watchdog.refresh();
+    counts[event]++;
+    if (event === 'started') running = where;
+    if (event === 'skipped') skips.push(text);
+    if (event === 'failed') fail(where, text);
   });
-  const streams = [child.stdout!, child.stderr!] as const;
-  const printing = Promise.all([gather(streams[0]), gather(streams[1])]);
-  const [[code, signal]] = await Promise.all([once(child, 'exit'), once(child, 'disconnect')]);
+  const printed = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]!.setEncoding('utf8').on('data', (part: string) => void (printed[name] += part));
+  }
+  const closed = once(child, 'close');
+  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
   clearTimeout(watchdog);
   process.off('exit', kill);
-  report.judge(killed || (signal ?? `exit code ${code}`));
+  const closing = setTimeout(() => {
+    fail('at the end', 'a process that the file started has outlived it');
+    child.stdout!.destroy();
+    child.stderr!.destroy();
+  }, CLOSING_TIME);
+  await closed;
+  clearTimeout(closing);
+  if (counts.finished === 0) fail(running, `the process died here: ${signal ?? `exit code ${code}`}`);
+  else if (code !== 0 && failures.length === 0) fail('at the end', `exit code ${code}`);
 
-  if ((await Promise.race([printing, delay(CLOSING_TIME, null, { ref: false })])) === null) {
-    report.fail('at the end', 'a process that the file started has outlived it');
-    for (const stream of streams) stream.destroy();
-  }
-  const [output, warnings] = await printing;
-  report.output = report.failures.length > 0 ? output + warnings : warnings;
-  return report;
-}
-
-async function gather(stream: Readable): Promise<string> {
-  let text = '';
-  stream.setEncoding('utf8').on('data', (part: string) => {
-    text = (text + part).slice(-MAX_OUTPUT);
-  });
-  await once(stream, 'close');
-  return text;
-}
-
-function print(path: string, report: FileReport): void {
-  const { passed, failures, output } = report;
-  const verdict = failures.length > 0 ? 'FAIL' : passed === 0 ? 'skip' : 'pass';
-  console.log(`${verdict} ${path} (${passed})`);
-  printFailures(report);
+  const verdict = failures.length > 0 ? 'FAIL' : counts.passed === 0 ? 'skip' : 'pass';
+  console.log([`${verdict} ${path} (${counts.passed})`, ...failures].join('\n'));
+  const output = failures.length > 0 ? printed.stdout + printed.stderr : printed.stderr;
   if (output) console.log(`  ${path} printed:\n${indent(output)}\n`);
+  if (failures.length > 0) failedPaths.push(path);
+  passed += counts.passed;
+  failed += failures.length;
 }
 
-function printFailures({ failures }: FileReport): void {
-  for (const { where, text } of failures) console.log(`\n  ${where}\n${indent(text)}\n`);
+const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  .map((path) => path.replaceAll('\\', '/'))
+  .filter((path) => path.endsWith('.test.js'));
+const chosen = new Set<string>();
+for (const pattern of positionals.length > 0 ? positionals : ['']) {
+  // A source path, as a shell completes it, means the compiled file.
+  const part = pattern.replace(/^test\//, '').replace(/\.ts$/, '.js');
+  const matches = paths.filter((path) => path.includes(part));
+  for (const path of matches.sort()) chosen.add(path);
+  if (matches.length > 0) continue;
+  console.log(`FAIL no test file in ${folder} matches "${pattern}"`);
+  failed++;
 }
 
-/** Prints again what failed, as it may be far above, and why tests were skipped. */
-function printSummary(reports: ReadonlyMap<string, FileReport>): void {
-  const failed = [...reports].filter(([, { failures }]) => failures.length > 0);
-  for (const [path, report] of failed) {
-    console.log(`\nAGAIN ${path}`);
-    printFailures(report);
-  }
-  const counts = new Map<string, number>();
-  for (const { skips } of reports.values()) {
-    for (const { text } of skips) counts.set(text, (counts.get(text) ?? 0) + 1);
-  }
-  for (const [reason, count] of counts) console.log(`SKIPPED ${count}: ${reason}`);
-  const seconds = Math.round(performance.now() / 1000);
-  console.log(`${reports.size - failed.length} of ${reports.size} files passed in ${seconds} s`);
-}
-
-function indent(text: string): string {
-  return text.trimEnd().replace(/^/gm, '    ');
-}
-
-/** Prints what no test has run of the compiled files of a folder; returns how much that is. */
-async function judgeCoverage(folder: string, counts: string): Promise<number> {
-  try {
-    const { gaps, exceptions, files, lines, branches } = await readCoverage(folder, counts);
-    const verdict = gaps.length > 0 ? 'FAIL' : 'pass';
-    console.log(`${verdict} coverage of ${folder} (files ${files}, lines ${lines}, branches ${branches})`);
-    for (const exception of exceptions) console.log(`  EXCEPTION ${exception}`);
-    for (const gap of gaps) console.log(`  ${gap}`);
-    return gaps.length;
-  } catch (error) {
-    console.log(`FAIL coverage of ${folder}\n${indent(describe(error))}`);
-    return 1;
-  }
-}
-
-/**
- * Runs the test files whose path contains one of the patterns, or all if there is none; `true` if nothing failed.
- * @param covered the folder of compiled files of which the tests must run all; none if absent.
- */
-async function runFolder(folder: string, patterns: string[], covered: string | undefined): Promise<boolean> {
-  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .map((path) => path.replaceAll('\\', '/'))
-    .filter((path) => path.endsWith('.test.js'))
-    .sort();
-  const queue = new Set<string>();
-  const reports = new Map<string, FileReport>();
-  const sum = { passed: 0, failed: 0, skipped: 0 };
-
-  for (const pattern of patterns.length > 0 ? patterns : ['']) {
-    // A source path, as a shell completes it, means the compiled file.
-    const part = pattern.replace(/^test\//, '').replace(/\.ts$/, '.js');
-    const matches = paths.filter((path) => path.includes(part));
-    for (const path of matches) queue.add(path);
-    if (matches.length > 0) continue;
-    console.log(`FAIL no test file in ${folder} matches "${pattern}"`);
-    sum.failed++;
-  }
-
-  async function work(): Promise<void> {
-    for (const path of queue) {
-      queue.delete(path);
-      const report = await runFile(folder, path);
-      reports.set(path, report);
-      print(path, report);
-      sum.passed += report.passed;
-      sum.failed += report.failures.length;
-      sum.skipped += report.skips.length;
-    }
-  }
-  if (covered === undefined) await Promise.all(Array.from({ length: FILES_AT_ONCE }, work));
-  else {
-    const counts = join(covered, '..', 'coverage');
-    rmSync(counts, { recursive: true, force: true });
-    // Every process of a test inherits it.
-    process.env['NODE_V8_COVERAGE'] = counts;
-    await Promise.all(Array.from({ length: FILES_AT_ONCE }, work));
-    sum.failed += await judgeCoverage(covered, counts);
-  }
-
-  printSummary(reports);
-  const skipped = sum.skipped > 0 ? `, ${sum.skipped} skipped` : '';
-  console.log(`${sum.passed} passed, ${sum.failed} failed${skipped}`);
-  return sum.failed === 0;
-}
+// Every process of a test inherits it.
+const counts = coverage && (process.env['NODE_V8_COVERAGE'] = resolve(coverage, '..', 'coverage'));
+if (counts) rmSync(counts, { recursive: true, force: true });
 
 // Without these, a signal would end this process past its `exit` event, and leave stuck tests behind.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
 
-const { values, positionals } = parseArgs({
-  options: { folder: { type: 'string', default: here }, coverage: { type: 'string' } },
-  allowPositionals: true,
-});
-if (!(await runFolder(values.folder, positionals, values.coverage))) process.exitCode = 1;
+const queue = chosen.values();
+async function work(): Promise<void> {
+  for (const path of queue) {
+    const exception = exceptionOf(path, '');
+    if (exception === null) await runFile(path);
+    else skips.push(exception);
+  }
+}
+await Promise.all(Array.from({ length: FILES_AT_ONCE }, work));
+
+if (counts) {
+  const gaps = findGaps(coverage, counts);
+  console.log(`${gaps.length > 0 ? 'FAIL' : 'pass'} coverage of ${coverage}`);
+  for (const gap of gaps) console.log(`  never run: ${gap}`);
+  failed += gaps.length;
+}
+for (const path of failedPaths) console.log(`FAIL ${path}`);
+for (const reason of new Set(skips)) console.log(`SKIPPED ${skips.filter((one) => one === reason).length}: ${reason}`);
+console.log(`${chosen.size} files in ${Math.round(performance.now() / 1000)} s`);
+console.log(`${passed} passed, ${failed} failed${skips.length > 0 ? `, ${skips.length} skipped` : ''}`);
+if (failed > 0) process.exitCode = 1;

@@ -1,145 +1,57 @@
-// Makes uvu suites in which every test ends, throws real errors, and tells the runner what became of it.
-import { setImmediate as nextTurn } from 'node:timers/promises';
+// What test files need of the runner: suites, peers that may be missing, and errors as text.
 import { inspect } from 'node:util';
-import { suite as createUvuSuite } from 'uvu';
 import type { Assertion } from 'uvu/assert';
-import { exceptionOf } from './exceptions.js';
 
-/** What a test file tells the runner (`test/run.ts`) while it runs. */
-export type TestEvent =
-  | { readonly event: 'registered'; readonly suite: string; readonly test: string }
-  | { readonly event: 'started'; readonly suite: string; readonly test: string; readonly timeout: number }
-  | { readonly event: 'passed'; readonly suite: string; readonly test: string }
-  | { readonly event: 'failed' | 'skipped'; readonly suite: string; readonly test: string; readonly text: string }
-  | { readonly event: 'finished'; readonly total: number };
+export type Body = () => void | Promise<void>;
 
-type Body = () => void | Promise<void>;
-
-interface Hook {
-  /** Runs once for the suite. */
-  (body: Body): void;
-  /** Runs once for each test, as a part of it. */
-  each(body: Body): void;
+/** What `test/runner/run-file.ts` runs of a suite. */
+export interface Plan {
+  readonly name: string;
+  readonly timeout: number;
+  readonly tests: Map<string, Body>;
+  readonly hooks: Readonly<Record<'before' | 'beforeEach' | 'afterEach' | 'after', Body[]>>;
+  isComplete: boolean;
 }
 
-/** uvu's suite without `only` and `skip`: run one file with `npm test -- PATTERN`, and skip by `requirePeer`. */
-export interface Suite {
-  (name: string, body: Body): void;
-  readonly before: Hook;
-  readonly after: Hook;
-  /** Hands the suite to the runner; a suite without it fails the file. */
-  run(): void;
-}
+/** The suites of all files that were loaded, in their order. */
+export const plans: Plan[] = [];
 
-/** Thrown by `skip`; ends the test without a failure. */
-class Skip extends Error {}
+/** A suite of uvu would pass if its `before` hook throws, or if `run` is forgotten. */
+export type Suite = ReturnType<typeof suite>;
 
-/** The tests of the files that `listTests` is loading; `null` otherwise. */
-let listed: ListedTest[] | null = null;
-
-/** A test by its names. */
-export interface ListedTest {
-  readonly suite: string;
-  readonly test: string;
-}
-
-/** Loads compiled test files without handing their tests to the runner, and returns the tests. */
-export async function listTests(files: readonly URL[]): Promise<ListedTest[]> {
-  const tests: ListedTest[] = [];
-  listed = tests;
-  try {
-    for (const file of files) await import(file.href);
-  } finally {
-    listed = null;
-  }
-  return tests;
-}
-
-/** A suite that only tells of its tests. */
-function listSuite(name: string, tests: ListedTest[]): Suite {
-  const hook = Object.assign(() => {}, { each: () => {} });
-  const list = (test: string): void => void tests.push({ suite: name, test });
-  return Object.assign(list, { before: hook, after: hook, run: () => {} });
-}
-
-/**
- * Creates a suite of tests.
- * @param name names the suite in the runner's output
- * @param options.timeout how long a test or a hook may take, in milliseconds
- */
-export function suite(name: string, { timeout = 180_000 }: { readonly timeout?: number } = {}): Suite {
-  if (listed !== null) return listSuite(name, listed);
-  const inner = createUvuSuite(name);
-  const names = new Set<string>();
-  const beforeEach: Body[] = [];
-  const afterEach: Body[] = [];
-  // uvu swallows what a `before` hook throws and passes the suite, so each test throws it again.
-  let obstacle: { readonly error: unknown } | null = null;
-
-  async function perform(body: Body): Promise<void> {
-    if (obstacle) throw obstacle.error;
-    try {
-      for (const hook of beforeEach) await hook();
-      await body();
-    } finally {
-      for (const hook of afterEach) await hook();
-    }
-  }
-
+/** @param options.timeout how long a test or a hook may take, in milliseconds */
+export function suite(name: string, { timeout = 180_000 }: { readonly timeout?: number } = {}) {
+  const hooks: Plan['hooks'] = { before: [], beforeEach: [], afterEach: [], after: [] };
+  const plan: Plan = { name, timeout, tests: new Map(), hooks, isComplete: false };
+  plans.push(plan);
   function test(testName: string, body: Body): void {
+    if (plan.isComplete) throw new Error(`test "${testName}" was added after run() of suite "${name}"`);
     // A failure must name exactly one test.
-    if (names.has(testName)) throw new Error(`suite "${name}" has two tests named "${testName}"`);
-    names.add(testName);
-    const label = { suite: name, test: testName };
-    announce({ event: 'registered', ...label });
-    inner(testName, async () => {
-      announce({ event: 'started', ...label, timeout });
-      const exception = exceptionOf(name, testName);
-      if (exception !== null) return announce({ event: 'skipped', ...label, text: exception });
-      try {
-        await limit(timeout, () => perform(body));
-      } catch (error) {
-        if (error instanceof Skip) return announce({ event: 'skipped', ...label, text: error.message });
-        const text = describe(error);
-        announce({ event: 'failed', ...label, text });
-        // uvu reads `name` and `stack` of whatever was thrown.
-        throw error instanceof Error ? error : new Error(text);
-      }
-      announce({ event: 'passed', ...label });
-    });
+    if (plan.tests.has(testName)) throw new Error(`suite "${name}" has two tests named "${testName}"`);
+    plan.tests.set(testName, body);
   }
-
-  function before(body: Body): void {
-    inner.before(async () => {
-      try {
-        await limit(timeout, body);
-      } catch (error) {
-        obstacle ??= { error };
-      }
-    });
-  }
-
-  function after(body: Body): void {
-    inner.after(async () => {
-      try {
-        await limit(timeout, body);
-      } catch (error) {
-        announce({ event: 'failed', suite: name, test: 'after', text: describe(error) });
-      }
-    });
-  }
-
   return Object.assign(test, {
-    before: Object.assign(before, { each: (body: Body) => void beforeEach.push(body) }),
-    after: Object.assign(after, { each: (body: Body) => void afterEach.push(body) }),
-    run: () => inner.run(),
+    before: hookOf(hooks.before, hooks.beforeEach),
+    after: hookOf(hooks.after, hooks.afterEach),
+    /** Stands after the last test; a file with a suite that lacks it fails. */
+    run: () => void (plan.isComplete = true),
   });
 }
 
-/** Ends the current test as skipped; the runner prints the reason. */
-export function skip(reason: string): never {
-  throw new Skip(reason);
+/** A hook that runs once for the suite; its `each` runs as a part of each test. */
+function hookOf(once: Body[], each: Body[]) {
+  return Object.assign((body: Body) => void once.push(body), { each: (body: Body) => void each.push(body) });
 }
+
+/** Loads compiled test files without running their tests, and returns the names of these. */
+export async function listTests(files: readonly URL[]): Promise<string[]> {
+  const first = plans.length;
+  for (const file of files) await import(file.href);
+  return plans.splice(first).flatMap(({ tests }) => [...tests.keys()]);
+}
+
+/** Thrown to end a test as skipped. */
+export class Skip extends Error {}
 
 /**
  * Ends the current test if a program or package that it talks to is not there: skipped, but failed if the environment
@@ -149,44 +61,8 @@ export function skip(reason: string): never {
  */
 export function requirePeer(isPresent: unknown, reason: string): asserts isPresent {
   if (isPresent) return;
-  if (process.env['CI'] === 'true') throw new Error(`CI has all peers, but ${reason}`);
-  skip(reason);
+  throw process.env['CI'] === 'true' ? new Error(`CI has all peers, but ${reason}`) : new Skip(reason);
 }
-
-/** Tells the runner; does nothing if the file was started without it. */
-export function announce(event: TestEvent): void {
-  process.send?.(event);
-}
-
-let interrupt: ((error: unknown) => void) | null = null;
-
-/** Fails the test or hook that is running with an error thrown outside of it; `false` if none is running. */
-export function failRunningTest(error: unknown): boolean {
-  interrupt?.(error);
-  return interrupt !== null;
-}
-
-async function limit(timeout: number, body: Body): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const interruption = new Promise<never>((_, reject) => {
-    interrupt = reject;
-    timer = setTimeout(() => reject(new Error(`still running after ${timeout} ms`)), timeout);
-  });
-  try {
-    await Promise.race([settle(body), interruption]);
-  } finally {
-    clearTimeout(timer);
-    interrupt = null;
-  }
-}
-
-async function settle(body: Body): Promise<void> {
-  await body();
-  // A rejection that nobody handles is reported one turn later, and belongs to this test.
-  await nextTurn();
-}
-
-const FOREIGN_FRAME = /node:internal|node_modules\/uvu\/|test\/runner\/(?:suite|run-file)\./;
 
 /** An error as text: name and message, uvu's diff, the stack inside the test and the code, and the causes. */
 export function describe(error: unknown): string {
@@ -196,8 +72,8 @@ export function describe(error: unknown): string {
   if (details) parts.push(details.trimEnd());
   // uvu tells only what it looked for.
   else if (operator === 'match') parts.push(`    in ${inspect(actual)}`);
-  const lines = (error.stack ?? '').split('\n');
-  parts.push(...lines.filter((line) => /^ +at /.test(line) && !FOREIGN_FRAME.test(line)));
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^ +at /.test(line));
+  parts.push(...frames.filter((line) => !/node:internal|node_modules\/uvu\/|test\/runner\//.test(line)));
   if (error.cause !== undefined) parts.push(`caused by ${describe(error.cause)}`);
   return parts.join('\n');
 }
