@@ -27,19 +27,19 @@ export function parse<T extends ParseArgsConfig>(command: string, config: T): Re
   }
 }
 
-export function wholeNumber(name: string, text: string, highest: number): number {
+export function parseWholeNumber(name: string, text: string, highest: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : NaN;
   if (value <= highest) return value;
   throw new CommandError(`${name} must be a whole number from 0 to ${highest}, not "${text}"`);
 }
 
 /** The value of `--max-message-bytes`: a longer text would not fit into a string. */
-export function messageLimit(text: string): number {
-  return wholeNumber('--max-message-bytes', text, constants.MAX_STRING_LENGTH);
+export function parseMessageLimit(text: string): number {
+  return parseWholeNumber('--max-message-bytes', text, constants.MAX_STRING_LENGTH);
 }
 
 /** Seconds as the user writes them, in milliseconds. */
-export function seconds(name: string, text: string): number {
+export function parseSeconds(name: string, text: string): number {
   const value = /^\d+(?:\.\d+)?$/.test(text) ? Math.round(Number(text) * 1000) : NaN;
   if (value <= MAX_MILLISECONDS) return value;
   throw new CommandError(`${name} must be seconds from 0 to ${Math.floor(MAX_MILLISECONDS / 1000)}, not "${text}"`);

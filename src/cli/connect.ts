@@ -4,7 +4,7 @@ import {
   connect as openConnection, ConnectionClosed, HandshakeError, WebSocketError,
   type Close, type Connection, type ConnectOptions, type Message,
 } from '../index.js';
-import { CommandError, messageLimit, parse, seconds, type Command } from './arguments.js';
+import { CommandError, parse, parseMessageLimit, parseSeconds, type Command } from './arguments.js';
 import { Pipe, type UserInterface } from './pipe.js';
 import { firstLine, printable } from './printable.js';
 import { closeOnSignal } from './signals.js';
@@ -74,14 +74,14 @@ async function run(args: string[]): Promise<void> {
   });
   const manner = {
     isBinary: values.binary,
-    wait: values.wait === undefined ? undefined : seconds('--wait', values.wait),
+    wait: values.wait === undefined ? undefined : parseSeconds('--wait', values.wait),
   };
   const connection = await open(positionals, {
     subprotocols: values.subprotocol,
     headers: parseHeaders(values.header),
     ...(values.origin !== undefined && { origin: values.origin }),
-    timeout: seconds('--timeout', values.timeout),
-    maxMessageBytes: messageLimit(values['max-message-bytes']),
+    timeout: parseSeconds('--timeout', values.timeout),
+    maxMessageBytes: parseMessageLimit(values['max-message-bytes']),
   });
   const user = values.execute === undefined ? openInterface() : new Pipe(process.stdin, process.stdout);
   const conversation = new Conversation(connection, user, manner);

@@ -3,7 +3,7 @@ import { createServer, type Server } from '../index.js';
 import { addEchoRoutes } from '../demo/echo.js';
 import { addRaceRoutes } from '../demo/race.js';
 import { describeRefusal } from '../server/refusal.js';
-import { CommandError, messageLimit, parse, wholeNumber, type Command } from './arguments.js';
+import { CommandError, parse, parseMessageLimit, parseWholeNumber, type Command } from './arguments.js';
 import { closeOnSignal } from './signals.js';
 
 const help = `Usage: twobyte serve [options]
@@ -33,12 +33,12 @@ async function run(args: string[]): Promise<void> {
   });
   // Node takes an empty host for all addresses, which is too much for an empty variable in a script.
   if (values.host === '') throw new CommandError('the host must not be empty');
-  const port = wholeNumber('the port', values.port, 65_535);
+  const port = parseWholeNumber('the port', values.port, 65_535);
 
   const server = createServer({
     deflate: true,
     origins: values.origin.includes('*') ? '*' : values.origin,
-    maxMessageBytes: messageLimit(values['max-message-bytes']),
+    maxMessageBytes: parseMessageLimit(values['max-message-bytes']),
     onRefuse: (error, request) => console.error(describeRefusal(error, request)),
   });
   addEchoRoutes(server);

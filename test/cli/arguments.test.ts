@@ -1,7 +1,7 @@
 // Arguments: what numbers may look like, and how mistakes are told.
 import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
-import { CommandError, messageLimit, parse, seconds, wholeNumber } from '../../src/cli/arguments.js';
+import { CommandError, parse, parseMessageLimit, parseSeconds, parseWholeNumber } from '../../src/cli/arguments.js';
 import { suite } from '../runner/suite.js';
 
 const numbers = suite('cli/arguments');
@@ -23,18 +23,18 @@ const whole: readonly [text: string, value: number | null][] = [
 
 for (const [text, value] of whole) {
   numbers(`a whole number up to 10: "${text}"`, () => {
-    if (value !== null) return assert.is(wholeNumber('--count', text, 10), value);
+    if (value !== null) return assert.is(parseWholeNumber('--count', text, 10), value);
     const message = `--count must be a whole number from 0 to 10, not "${text}"`;
-    throws(() => wholeNumber('--count', text, 10), (error) => {
+    throws(() => parseWholeNumber('--count', text, 10), (error) => {
       return error instanceof CommandError && error.message === message;
     });
   });
 }
 
 numbers('a message limit is one that a string can have', () => {
-  assert.is(messageLimit('16777216'), 16_777_216);
+  assert.is(parseMessageLimit('16777216'), 16_777_216);
   const sentence = /^Error: --max-message-bytes must be a whole number from 0 to \d+, not "9007199254740991"$/;
-  throws(() => messageLimit('9007199254740991'), sentence);
+  throws(() => parseMessageLimit('9007199254740991'), sentence);
 });
 
 const times: readonly [text: string, milliseconds: number | null][] = [
@@ -55,9 +55,9 @@ const times: readonly [text: string, milliseconds: number | null][] = [
 
 for (const [text, value] of times) {
   numbers(`seconds: "${text}"`, () => {
-    if (value !== null) return assert.is(seconds('--wait', text), value);
+    if (value !== null) return assert.is(parseSeconds('--wait', text), value);
     const message = `--wait must be seconds from 0 to 2147483, not "${text}"`;
-    throws(() => seconds('--wait', text), (error) => error instanceof CommandError && error.message === message);
+    throws(() => parseSeconds('--wait', text), (error) => error instanceof CommandError && error.message === message);
   });
 }
 
