@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command line: chooses the command, prints help, and tells mistakes in one sentence.
+// The command line: chooses the command, prints help, and reports mistakes in one sentence.
 import { readFileSync } from 'node:fs';
 import { CommandError, type Command } from './cli/arguments.js';
 import { connect } from './cli/connect.js';
@@ -10,7 +10,7 @@ const help = `Usage: twobyte COMMAND [options]
   serve                    runs a server to try WebSocket with
   connect URL              sends lines to a server, and prints the messages that come
 
-  --help                   prints this; behind a command, its options
+  --help                   prints this; after a command, its options
   --version                prints the version`;
 
 const commands: Readonly<Record<string, Command>> = { serve, connect };

@@ -1,23 +1,23 @@
 /** Why a connection ended (RFC 6455 §7.1.5, §7.1.6). */
 export interface Close {
-  /** The close code received from the peer: 1005 if its Close frame had none, 1006 if no Close frame came. */
+  /** The close code from the peer: 1005 if its Close frame had none, 1006 if no Close frame came. */
   readonly code: number;
-  /** The close reason received from the peer; empty if there was none. */
+  /** The close reason from the peer; empty if there was none. */
   readonly reason: string;
   /** `true` if both Close frames were exchanged before the TCP connection ended (§7.1.4). */
   readonly wasClean: boolean;
-  /** What made this endpoint give the connection up: a `ProtocolError`, a `TimeoutError`, or the socket's own error. */
+  /** Why this endpoint gave the connection up: a `ProtocolError`, a `TimeoutError`, or the socket's own error. */
   readonly error?: Error;
 }
 
-/** The base of every error of twobyte's own; `code` is stable, the message is for people. */
+/** The base class of all twobyte errors. `code` is stable; the message is for people. */
 export class WebSocketError extends Error {
-  // On the prototype as the language's own errors have it, and in full: a minifier renames classes.
+  // On the prototype, like the language's own errors, and spelled out, because a minifier renames classes.
   static {
     this.prototype.name = 'WebSocketError';
   }
 
-  /** A stable name of the cause, such as `INVALID_UTF8`; safe to compare with. */
+  /** A stable name for the cause, such as `INVALID_UTF8`, that you can compare with. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {
@@ -26,7 +26,7 @@ export class WebSocketError extends Error {
   }
 }
 
-/** The parts of an HTTP answer that an `HttpError` is turned into. */
+/** Parts of the HTTP answer that an `HttpError` becomes. */
 export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
   /** The text of the answer; the error's message if absent. */
@@ -34,7 +34,7 @@ export interface Refusal {
 }
 
 /**
- * A request that is not served, and the answer to it (RFC 9110 §15). Throw one in a handler to answer with an error:
+ * A request that isn't served, and the answer to it (RFC 9110 §15). Throw one in a handler to answer with an error:
  * `throw new HttpError('NO_SUCH_ROOM', 404, 'there is no such room')`.
  */
 export class HttpError extends WebSocketError {
@@ -42,11 +42,11 @@ export class HttpError extends WebSocketError {
     this.prototype.name = 'HttpError';
   }
 
-  /** The HTTP status code to answer with; for a client, the one it was answered with, 0 if there was none. */
+  /** The HTTP status code of the answer; for a client, 0 if no answer came. */
   readonly status: number;
-  /** Header fields that the status asks for, such as `Allow` with 405; for a client, those of the answer. */
+  /** Header fields that the status requires, such as `Allow` with 405; for a client, those of the answer. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The text of the answer; for a client, the first 64 KiB of it. */
+  /** The text of the answer; for a client, its first 64 KiB. */
   readonly body: string;
 
   constructor(code: string, status: number, message: string, refusal: Refusal = {}) {
@@ -58,7 +58,7 @@ export class HttpError extends WebSocketError {
 }
 
 /**
- * An opening handshake that is refused, or was (RFC 6455 §4.1, §4.2.2).
+ * An opening handshake that was refused, or failed (RFC 6455 §4.1, §4.2.2).
  * Throw one in `authorize` to refuse a WebSocket with an answer of your own:
  * `throw new HandshakeError('NO_SESSION', 401, 'sign in first', { headers: { 'WWW-Authenticate': 'Basic' } })`.
  */
@@ -68,7 +68,7 @@ export class HandshakeError extends HttpError {
   }
 }
 
-/** Bytes from the peer that break RFC 6455, or a message over the limit; the connection is failed (§7.1.7). */
+/** The peer broke a rule of RFC 6455, or sent a message over the limit; this fails the connection (§7.1.7). */
 export class ProtocolError extends WebSocketError {
   static {
     this.prototype.name = 'ProtocolError';
@@ -83,7 +83,7 @@ export class ProtocolError extends WebSocketError {
   }
 }
 
-/** Something was asked of a connection that has ended or is closing. */
+/** An operation on a connection that is closing or has ended. */
 export class ConnectionClosed extends WebSocketError {
   static {
     this.prototype.name = 'ConnectionClosed';
@@ -98,7 +98,7 @@ export class ConnectionClosed extends WebSocketError {
   }
 }
 
-/** What signals were aborted with because a client had gone. */
+/** The reasons of signals that were aborted because a client had gone. */
 const departures = new WeakSet<object>();
 
 /** @internal Why a signal is aborted when the client has gone: an `AbortError`, as in `AbortController`. */
@@ -109,10 +109,10 @@ export function clientGone(): Error {
 }
 
 /**
- * A listener that lets no peer end the process by leaving: of unhandled rejections it ignores those by
- * `ConnectionClosed` or an abort of `request.signal`, and throws all others, as Node.js does without a listener.
- * What `send` returns is never reported as unhandled, but what an async function returns that awaits it and that nobody
- * awaits is, such as the callback of a timer; JavaScript lets only the owner of a promise mark it as handled.
+ * A listener for unhandled rejections, so that no peer can end the process by leaving. It ignores `ConnectionClosed`
+ * and aborts of `request.signal`, and throws everything else, as Node.js does without a listener.
+ * A promise from `send` is never reported as unhandled. The promise of an async function that awaits `send` is, if
+ * nobody awaits that function, such as a timer's callback. In JavaScript, only its owner can mark a promise as handled.
  *
  * ```ts
  * process.on('unhandledRejection', ignoreConnectionClosed);
@@ -120,7 +120,7 @@ export function clientGone(): Error {
  */
 export function ignoreConnectionClosed(reason: unknown): void {
   if (reason instanceof ConnectionClosed || isDeparture(reason)) return;
-  // Node's own functions, such as those of `node:timers/promises`, tell the signal's reason as the cause.
+  // Node's own functions, such as those of `node:timers/promises`, have the signal's reason as the cause.
   if (reason instanceof Error && isDeparture(reason.cause)) return;
   throw reason;
 }
@@ -134,7 +134,7 @@ function describe({ code, reason, error }: Close): string {
   return `the connection has ended with close code ${code}${cause ? `: ${cause}` : ''}`;
 }
 
-/** Something did not happen within its time: a `wait({ timeout })`, a closing handshake, a sign of life. */
+/** Something did not happen in time: a message in `wait({ timeout })`, a closing handshake, a sign of life. */
 export class TimeoutError extends WebSocketError {
   static {
     this.prototype.name = 'TimeoutError';

@@ -1,4 +1,4 @@
-// What the commands share: their shape, and arguments checked with mistakes told in one sentence.
+// What the commands share: their shape, and checks of arguments that report a mistake in one sentence.
 import { constants } from 'node:buffer';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 
@@ -6,22 +6,22 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 export interface Command {
   /** The text of `twobyte NAME --help`. */
   readonly help: string;
-  /** @param args what stands behind the name */
+  /** @param args what follows the name */
   run(args: string[]): Promise<void>;
 }
 
-/** What the user can put right: told in one sentence, without a stack trace. */
+/** A mistake that the user can correct: reported in one sentence, without a stack trace. */
 export class CommandError extends Error {}
 
-/** The longest time that Node's timers keep, in milliseconds. */
+/** The longest time that Node's timers accept, in milliseconds. */
 const MAX_MILLISECONDS = 2 ** 31 - 1;
 
-/** `parseArgs`, with its errors made fit for the user of the command. */
+/** `parseArgs`, with errors worded for the user of the command. */
 export function parse<T extends ParseArgsConfig>(command: string, config: T): ReturnType<typeof parseArgs<T>> {
   try {
     return parseArgs(config);
   } catch (error) {
-    // The first sentence says what is wrong, those behind it are about rarer wishes.
+    // The first sentence says what is wrong; the rest are about rarer cases.
     const [sentence] = (error as Error).message.split(/\.?\s*(?:\n|\. |$)/, 1);
     throw new CommandError(`${sentence}; see twobyte ${command} --help`);
   }
@@ -33,12 +33,12 @@ export function parseWholeNumber(name: string, text: string, highest: number): n
   throw new CommandError(`${name} must be a whole number from 0 to ${highest}, not "${text}"`);
 }
 
-/** The value of `--max-message-bytes`: a longer text would not fit into a string. */
+/** The value of `--max-message-bytes`, at most the length of the longest string. */
 export function parseMessageLimit(text: string): number {
   return parseWholeNumber('--max-message-bytes', text, constants.MAX_STRING_LENGTH);
 }
 
-/** Seconds as the user writes them, in milliseconds. */
+/** Returns in milliseconds what the user writes in seconds. */
 export function parseSeconds(name: string, text: string): number {
   const value = /^\d+(?:\.\d+)?$/.test(text) ? Math.round(Number(text) * 1000) : NaN;
   if (value <= MAX_MILLISECONDS) return value;

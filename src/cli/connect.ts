@@ -1,4 +1,4 @@
-// `twobyte connect`: sends lines as messages, and prints the messages that come.
+// `twobyte connect`: sends lines as messages, and prints the messages that arrive.
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   connect as openConnection, ConnectionClosed, HandshakeError, WebSocketError,
@@ -14,7 +14,7 @@ const help = `Usage: twobyte connect URL [options]
 
 Connects to a ws: or wss: URL, sends each line of the standard input as a text message, and
 prints each received message to the standard output: text as it is, binary as a line
-"[binary, length N]" with its bytes in hexadecimal. All else is told on the standard error.
+"[binary, length N]" with its bytes in hexadecimal. All else goes to the standard error.
 
   --subprotocol NAME       offers a subprotocol; repeat it for more, the preferred first
   --header 'NAME: VALUE'   adds a header field to the request; repeat it for more
@@ -41,19 +41,19 @@ For wss:, the environment's NODE_EXTRA_CA_CERTS names a file of further certific
 
 export const connect: Command = { help, run };
 
-/** The close codes of a connection that was not to go on: normal, going away, none. */
+/** The close codes of an orderly end: normal, going away, none. */
 const PEACEFUL: readonly number[] = [1000, 1001, 1005];
 
-/** There was no Close frame. */
+/** No Close frame came. */
 const ABNORMAL = 1006;
 
-/** Milliseconds without a message after which none is expected any more. */
+/** After this many milliseconds without a message, none is expected any more. */
 const SILENCE = 1000;
 
-/** What the options say about the time after the handshake. */
+/** The options for the time after the handshake. */
 interface Manner {
   readonly isBinary: boolean;
-  /** Milliseconds to stay after the end of the input; until silence if absent. */
+  /** Milliseconds to stay after the end of the input; if absent, until there is silence. */
   readonly wait: number | undefined;
 }
 
@@ -120,7 +120,7 @@ function explain(error: unknown, url: URL): string {
     const body = firstLine(error.body);
     return `the server answered with status ${error.status}${target}${body && `: ${body}`}`;
   }
-  // What our own checks say is meant for the user.
+  // The messages of our own checks are meant for the user.
   if ([WebSocketError, TypeError, RangeError].some((type) => error instanceof type)) return (error as Error).message;
   const { code } = error as NodeJS.ErrnoException;
   return `cannot connect to ${url.host} (${code}); check the URL, and that the server runs`;
@@ -132,14 +132,14 @@ function openInterface(): UserInterface {
   return hasPrompt ? new Terminal() : new Pipe(process.stdin, process.stdout);
 }
 
-/** What goes on between a user and a server, until the connection has ended. */
+/** Connects a user and a server until the connection has ended. */
 class Conversation {
   readonly #connection: Connection;
   readonly #user: UserInterface;
   readonly #manner: Manner;
-  /** When the last message was printed; infinite while one is. */
+  /** When the last message was printed; infinite while one is being printed. */
   #silentSince = 0;
-  /** Whether this side ended it. */
+  /** Whether this side closed the connection. */
   #hasClosed = false;
 
   constructor(connection: Connection, user: UserInterface, manner: Manner) {
@@ -156,7 +156,7 @@ class Conversation {
     } catch (error) {
       this.#user.close();
       this.close();
-      // Whoever read the output has seen enough, as `head` does.
+      // The reader of the output has seen enough, as `head` does.
       if ((error as NodeJS.ErrnoException).code === 'EPIPE') return;
       throw error;
     }
@@ -179,7 +179,7 @@ class Conversation {
       await this.#stay();
       this.close();
     } catch (error) {
-      // How the connection has ended is told at the end.
+      // `hold` reports how the connection ended.
       if (!(error instanceof ConnectionClosed)) throw error;
     }
   }
@@ -205,13 +205,13 @@ class Conversation {
     }
   }
 
-  /** Waits for the answers to what was sent. */
+  /** Waits for answers to what was sent. */
   async #stay(): Promise<void> {
     const ended = new AbortController();
     void this.#connection.closed.then(() => ended.abort());
     const pause = (time: number): Promise<void> => sleep(time, undefined, ended).catch(() => {});
 
-    // The pong comes when the server has received all that was sent before (§5.5.3).
+    // The pong shows that the server has received everything sent before it (§5.5.3).
     await this.#connection.ping();
     const { wait } = this.#manner;
     if (wait !== undefined) return await pause(wait);

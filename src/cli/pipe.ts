@@ -1,12 +1,12 @@
-// The standard streams of a script: whole lines of bytes in, messages out as they are.
+// The standard streams of a script: lines of bytes in, messages out as they are.
 import type { Readable, Writable } from 'node:stream';
 import { CommandError } from './arguments.js';
 
-/** Where messages to send come from, and where received ones go. */
+/** Where outgoing messages come from, and where incoming ones go. */
 export interface UserInterface {
   /** Each is a message, without its line ending. */
   readonly lines: AsyncIterable<string | Buffer>;
-  /** Prints a received message; fulfilled once there is room for the next, rejected with EPIPE if nobody reads. */
+  /** Prints a message. The promise fulfils once there is room for the next, and rejects with EPIPE if nobody reads. */
   print(message: string | Buffer): Promise<void>;
   /** Tells the user something about the connection. */
   note(text: string): void;
@@ -26,7 +26,7 @@ export class Pipe implements UserInterface {
     this.#input = input;
     this.#output = output;
     this.lines = readLines(input);
-    // The callback of `write` tells it; without a listener the event would end the process.
+    // The callback of `write` reports it. Without a listener, the event would end the process.
     output.on('error', () => {});
   }
 
@@ -56,8 +56,8 @@ function write(output: Writable, message: string | Buffer): Promise<void> {
 }
 
 /**
- * Splits bytes into lines that end with LF or CR LF; the last may end without. `node:readline` would decode them, and
- * split at other characters too, such as U+2028, which a JSON text may contain.
+ * Splits bytes into lines that end with LF or CR LF, or with the input. `node:readline` would decode them, and split at
+ * other characters too, such as U+2028, which JSON may contain.
  */
 export async function* readLines(input: Readable): AsyncGenerator<Buffer, void, undefined> {
   let parts: Buffer[] = [];

@@ -31,7 +31,7 @@ async function run(args: string[]): Promise<void> {
       'max-message-bytes': { type: 'string', default: '1048576' },
     },
   });
-  // Node takes an empty host for all addresses, which is too much for an empty variable in a script.
+  // Node takes an empty host for all addresses; an unset variable in a script should not mean that.
   if (values.host === '') throw new CommandError('the host must not be empty');
   const port = parseWholeNumber('the port', values.port, 65_535);
 
@@ -57,13 +57,13 @@ async function listen(server: Server, port: number, host: string): Promise<void>
     if (code === 'EADDRINUSE') {
       throw new CommandError(`port ${port} on ${host} is in use; choose another with --port`);
     }
-    // EACCES, of a port that is not open to every user, EADDRNOTAVAIL, ENOTFOUND and others
+    // EACCES for a port that not every user may open, EADDRNOTAVAIL, ENOTFOUND and others.
     const advice = 'choose an address of this machine with --host, and a port above 1023 with --port';
     throw new CommandError(`cannot listen on port ${port} of ${host} (${code}); ${advice}`);
   }
 }
 
-/** The origin of a server's pages; an IPv6 address stands in brackets (RFC 3986 §3.2.2). */
+/** The origin of a server's pages, with an IPv6 address in brackets (RFC 3986 §3.2.2). */
 export function origin(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -1,4 +1,4 @@
-// The terminal of a person: a prompt to type at, and messages above it that leave the typed line whole.
+// A person's terminal: a prompt to type at, with messages printed above the line being typed.
 import { clearScreenDown, createInterface, cursorTo, moveCursor, type Interface } from 'node:readline';
 import type { UserInterface } from './pipe.js';
 
@@ -10,7 +10,7 @@ export class Terminal implements UserInterface {
   constructor() {
     this.#readline = createInterface({ input: process.stdin, output: process.stdout, prompt: '> ' });
     this.#iterator = this.#readline[Symbol.asyncIterator]();
-    // In raw mode Ctrl-C is a key.
+    // In raw mode, Ctrl-C is a key.
     this.#readline.on('SIGINT', () => process.emit('SIGINT'));
     this.#readline.on('close', () => {
       this.#clearPrompt();
@@ -18,7 +18,7 @@ export class Terminal implements UserInterface {
     });
   }
 
-  /** A prompt for each. */
+  /** Shows a prompt for each line. */
   get lines(): AsyncIterable<string> {
     return this.#readLines();
   }
@@ -48,8 +48,8 @@ export class Terminal implements UserInterface {
     if (this.#isClosed) return void stream.write(text);
     this.#clearPrompt();
     stream.write(text);
-    // `prompt` will first go up as many rows as readline believes the cursor to be below the prompt. After a text was
-    // pasted that is not where it is: of such a text readline counts no rows.
+    // `prompt` first moves up by the rows that readline believes the cursor is below the prompt. After a paste that is
+    // wrong: readline doesn't count the rows of pasted text.
     const { prevRows = this.#readline.getCursorPos().rows } = this.#readline as { prevRows?: number };
     process.stdout.write('\n'.repeat(prevRows));
     this.#readline.prompt(true);

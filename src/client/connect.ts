@@ -1,4 +1,4 @@
-// Opens a WebSocket as a client: the stream, the opening handshake, redirects, and a limit for the time of it all.
+// Opens a WebSocket as a client: the stream, the opening handshake and redirects, all within one time limit.
 import type { Socket } from 'node:net';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import { Connection } from '../connection/connection.js';
@@ -19,33 +19,33 @@ import { credentialsOf, openSocket } from './socket.js';
 
 /** How to connect, and the limits of the connection. */
 export interface ConnectOptions extends ConnectionOptions {
-  /** Subprotocols to offer, one or the preferred first (RFC 6455 §1.9); what was chosen is `connection.subprotocol`. */
+  /** One subprotocol to offer, or several, preferred first (RFC 6455 §1.9); `connection.subprotocol` is the choice. */
   subprotocols?: string | readonly string[];
-  /** Further header fields of the request, such as `Authorization` or `Cookie`. */
+  /** More header fields for the request, such as `Authorization` or `Cookie`. */
   headers?: Readonly<Record<string, string>>;
   /**
-   * The value of `Origin`, which browsers send and others need not (§10.2). Some servers ask for one, such as those of
-   * Go's x/net; others refuse any, such as the debugging ports of browsers.
+   * The value of `Origin`, which browsers send and other clients may omit (§10.2). Some servers require one, such as
+   * Go's x/net. Others refuse any, such as the debugging ports of browsers.
    */
   origin?: string;
   /** Milliseconds until the connection must be open, all redirects included. Default 10,000. */
   timeout?: number;
-  /** Gives up, before the connection is open, with the signal's reason. */
+  /** Aborts the attempt, but not a connection that is open; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Options for `tls.connect`, such as `ca` or `rejectUnauthorized`; for `wss:` only. */
   tls?: TlsOptions;
   /** The path of a Unix socket to connect to; the URL still gives host and path of the request. */
   socketPath?: string;
-  /** An `http:` proxy to go through by CONNECT, with user name and password in its URL if it wants them. */
+  /** An `http:` proxy to go through by CONNECT; its URL holds the user name and password, if any. */
   proxy?: string | URL;
   /**
    * How many redirects to follow. Default 0. `Authorization` and `Cookie` are not sent to another origin (scheme, host
-   * and port), and `wss:` is never left for `ws:`.
+   * and port). A redirect from `wss:` to `ws:` is refused.
    */
   redirects?: number;
   /**
-   * As for `createServer`. Default 20,000. 0 is for servers that never answer a ping, such as civetweb, or end TCP at
-   * one, such as `node --inspect`.
+   * As for `createServer`. Default 20,000. Use 0 for servers that never answer a ping, such as civetweb, or that end
+   * TCP at a ping, such as `node --inspect`.
    */
   keepAliveInterval?: number;
 }
@@ -68,12 +68,12 @@ export const connectOptions: OptionNames<ConnectOptions> = {
 const MAX_REDIRECTS = 20;
 const REDIRECTS = [301, 302, 303, 307, 308];
 
-/** Header fields that are the handshake's own. */
+/** Header fields that the handshake itself sets. */
 const OWN_FIELDS = ['upgrade', 'connection', 'content-length', 'transfer-encoding', 'origin'];
-/** Those that say who the user is. */
+/** Header fields that say who the user is. */
 const CREDENTIALS = ['authorization', 'cookie'];
 
-/** One timer for all connections of an interval. */
+/** One timer serves all connections with the same interval. */
 const keepAlives = new Map<number, SilenceTimer>();
 
 /**
@@ -85,9 +85,9 @@ const keepAlives = new Map<number, SilenceTimer>();
  * console.log(await connection.wait());
  * ```
  * @param url `ws:` or `wss:`, without a fragment; a user name and password in it become `Authorization: Basic`.
- * @throws TypeError or RangeError for an option that is not known or can't be used; as rejections also
+ * @throws TypeError or RangeError for an option that is unknown or unusable. The promise also rejects with
  * `HandshakeError` if the server refuses or answers wrongly, with its status, headers and up to 64 KiB of its body;
- * `TimeoutError`; the signal's reason; the error of the socket or of TLS.
+ * with `TimeoutError`; with the signal's reason; or with the error of the socket or of TLS.
  */
 export async function connect(url: string | URL, options: ConnectOptions = {}): Promise<Connection> {
   checkNames('connect', options, connectOptions);
@@ -124,7 +124,7 @@ interface Redirect {
   readonly refusal: HandshakeError;
 }
 
-/** The checked options, which stay as they are over redirects. */
+/** The checked options; redirects don't change them. */
 interface Context {
   readonly options: ConnectOptions;
   readonly limits: ConnectionLimits;
@@ -158,7 +158,7 @@ function isOwnField(name: string): boolean {
   return OWN_FIELDS.includes(name.toLowerCase()) || name.toLowerCase().startsWith('sec-websocket-');
 }
 
-/** A variable that is not set must not be sent as the text "undefined". */
+/** A variable without a value must not be sent as the text "undefined". */
 function checkText(name: string, value: unknown): void {
   if (typeof value !== 'string') throw new TypeError(`the value of ${name} is ${String(value)}; give it as text`);
 }
@@ -170,7 +170,7 @@ function parseUrl(url: string | URL): URL {
   }
   // §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used"
   if (parsed.hash !== '' || parsed.href.endsWith('#')) throw new TypeError('a WebSocket URL has no fragment; remove #');
-  // They are needed later only, but what is wrong with them is to be said before anything connects.
+  // They are needed only later, but a mistake in them should be reported before anything connects.
   credentialsOf(parsed);
   return parsed;
 }
@@ -182,7 +182,7 @@ function parseProxy(proxy: string | URL): URL {
   return parsed;
 }
 
-/** One handshake. A refusal is thrown, unless it is a redirect and may be followed. */
+/** Performs one handshake. Throws a refusal, unless it is a redirect that may be followed. */
 async function open(
   target: Target,
   { options, limits, keepAlive, proxy }: Context,
@@ -231,7 +231,7 @@ function requestFields({ url, headers }: Target, origin: string | undefined): [n
   return [...fields, ...headers];
 }
 
-/** Some servers end TCP where they should refuse a subprotocol. */
+/** Some servers end TCP instead of refusing a subprotocol. */
 function explainLoss(error: unknown, offered: readonly string[]): unknown {
   if (!(error instanceof HandshakeError) || error.code !== 'CONNECTION_LOST') return error;
   const wish = offered.length === 0 ? 'a subprotocol' : `another subprotocol than ${quote(offered.join(', '))}`;
@@ -266,7 +266,7 @@ function hintAt(status: number, location: string | null, origin: string | undefi
 
 function redirect({ url, headers }: Target, { location, refusal }: Redirect, { options }: Context): Target {
   const { status } = refusal;
-  // `Location` is relative to an HTTP URL (RFC 9110 §10.2.2), which ws: and wss: stand for.
+  // `Location` is relative to an HTTP URL (RFC 9110 §10.2.2): that of the ws: or wss: URL.
   let next: URL;
   try {
     next = new URL(location, url.href.replace(/^ws/, 'http'));
@@ -277,13 +277,13 @@ function redirect({ url, headers }: Target, { location, refusal }: Redirect, { o
   if (url.protocol === 'wss:' && next.protocol === 'ws:') {
     throw new HandshakeError('REDIRECT_INSECURE', status, 'the redirect leads from wss: to ws:', refusal);
   }
-  // RFC 9110 §15.4 item 1 names what to drop; as fetch does, whenever the origin is another: its scheme counts too.
+  // RFC 9110 §15.4 item 1 names what to drop. Like fetch, drop it whenever the origin changes, scheme included.
   const isSameOrigin = next.origin === url.origin;
   if (!isSameOrigin && options.socketPath !== undefined) {
     throw new HandshakeError('REDIRECT_ELSEWHERE', status, 'the redirect leads away from the Unix socket', refusal);
   }
   if (isSameOrigin) {
-    // A relative location inherits the credentials of the URL; an absolute one to the same place is no different.
+    // A relative location inherits the URL's credentials. An absolute one to the same origin is treated alike.
     if (credentialsOf(next) === null) [next.username, next.password] = [url.username, url.password];
     return { url: next, headers };
   }

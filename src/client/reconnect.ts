@@ -7,18 +7,18 @@ import { whenAborted } from '../connection/wait-limits.js';
 import { ConnectionClosed, HandshakeError, TimeoutError } from '../errors.js';
 import { connect, connectOptions, type ConnectOptions } from './connect.js';
 
-/** A value, or a function that is asked for it before each attempt. */
+/** A value, or a function that is called for it before each attempt. */
 type Asked<Value> = Value | (() => Value | Promise<Value>);
 
 export interface ReconnectOptions extends Omit<ConnectOptions, 'headers'> {
-  /** As for `connect`; a function is asked before each attempt, for example for a token that is still valid. */
+  /** As for `connect`. A function is called before each attempt, for example to get a fresh token. */
   headers?: Asked<Readonly<Record<string, string>>>;
   /** Milliseconds of the first pause; it doubles with each failure. Default 500. */
   minDelay?: number;
-  /** Milliseconds that a pause has at most. Default 60,000. */
+  /** Milliseconds of the longest pause. Default 60,000. */
   maxDelay?: number;
   /**
-   * Gives up when so many attempts in a row were not answered: the server took the connection and ended it, which is
+   * Gives up after this many unanswered attempts in a row: the server accepted the connection and ended it, which is
    * how some refuse a subprotocol. Default: never.
    */
   maxUnanswered?: number;
@@ -30,9 +30,9 @@ export interface ReconnectOptions extends Omit<ConnectOptions, 'headers'> {
 export interface Retry {
   /** Why the attempt failed; `ConnectionClosed`, whose `close` tells more, if there was a connection. */
   readonly error: Error;
-  /** The number of the attempt to come, from 1; a connection that has lasted starts over. */
+  /** The number of the next attempt, from 1; it starts over after a connection that has lasted. */
   readonly attempt: number;
-  /** Milliseconds until then. */
+  /** Milliseconds until that attempt. */
   readonly delay: number;
 }
 
@@ -44,15 +44,15 @@ const reconnectOptions: OptionNames<ReconnectOptions> = {
   onRetry: true,
 };
 
-/** Answers that another attempt may change, though they are 4xx: too slow, too early, too many. */
+/** 4xx answers that another attempt may change: too slow, too early, too many. */
 const TEMPORARY = [408, 425, 429];
-/** Answers of a proxy that no further attempt changes; all others are about the server, or the proxy's own troubles. */
+/** A proxy's answers that no further attempt changes. Its other answers are about the server, or its own troubles. */
 const FATAL_OF_PROXY = [401, 403, 407];
 /** The codes of a connection that ended before the server's answer. */
 const UNANSWERED = ['CONNECTION_LOST', 'ECONNRESET', 'EPIPE'];
 
 /**
- * Connects, and again whenever the loop's body has finished with a connection.
+ * Connects, and connects again whenever the loop's body has finished with a connection.
  *
  * ```ts
  * for await (const connection of reconnect('ws://127.0.0.1:8000/echo/')) {
@@ -64,14 +64,14 @@ const UNANSWERED = ['CONNECTION_LOST', 'ECONNRESET', 'EPIPE'];
  *   }
  * }
  * ```
- * A connection that is still open at the end of the body is closed. Whatever the body throws leaves the loop, as in
- * any `for await`: catch `ConnectionClosed`, with which `send` and `ping` reject once the connection is lost.
- * Before each new attempt there is a pause, half of it random, that doubles until a connection has lasted longer than
- * the next pause would.
- * @param url as for `connect`; a function is asked before each attempt.
- * @throws what no further attempt can mend: a 4xx refusal, an answer that is no WebSocket's, a bad option; 401, 403 or
- * 407 of a proxy; and the signal's reason after an abort, which also closes the connection of the moment. What a
- * function for URL or headers throws is judged like an error of `connect`.
+ * If a connection is still open at the end of the body, it is closed. What the body throws leaves the loop, as in any
+ * `for await`: catch `ConnectionClosed`, with which `send` and `ping` reject once the connection is lost.
+ * There is a pause before each new attempt, half of it random. It doubles until a connection has lasted longer than the
+ * next pause would.
+ * @param url as for `connect`; a function is called before each attempt.
+ * @throws what no further attempt can mend: a 4xx refusal, an answer that isn't WebSocket, a bad option, or 401, 403 or
+ * 407 from a proxy. After an abort, the signal's reason; the current connection is closed, too. What a function for URL
+ * or headers throws is treated like an error of `connect`.
  */
 export async function* reconnect(
   url: Asked<string | URL>,
@@ -104,7 +104,7 @@ export async function* reconnect(
     signal?.throwIfAborted();
     unanswered = UNANSWERED.includes(codeOf(error)) ? unanswered + 1 : 0;
     if (unanswered === maxUnanswered) throw error;
-    // A restarted server must not meet all its clients at once.
+    // All the clients of a restarted server must not come back at once.
     const pause = delay * (0.5 + Math.random() / 2);
     await onRetry?.({ error, attempt, delay: pause });
     await pauseFor(pause, signal);
@@ -114,7 +114,7 @@ export async function* reconnect(
 /** @throws the signal's reason after an abort. */
 async function pauseFor(time: number, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
-  // Node's own timer would be one listener more on the caller's signal for each loop.
+  // Node's own timer would add a listener to the caller's signal in each loop.
   const controller = new AbortController();
   const ignore = signal && whenAborted(signal, () => controller.abort());
   await sleep(time, null, { signal: controller.signal }).catch(() => signal?.throwIfAborted());
@@ -143,11 +143,11 @@ function isTemporary(error: unknown): boolean {
     return error.code === 'CONNECTION_LOST' || error.status >= 500 || TEMPORARY.includes(error.status);
   }
   if (error instanceof TimeoutError) return true;
-  // What the operating system says, such as ECONNREFUSED; but a certificate does not become valid by asking again.
+  // Errors of the operating system, such as ECONNREFUSED. A certificate does not become valid by trying again.
   return /^E(?!RR_)[A-Z_]+$/.test(codeOf(error));
 }
 
-/** The code of a system error, be it the cause of another, as it is in what `fetch` throws. */
+/** The code of a system error, which may be the cause of another error, as in what `fetch` throws. */
 function codeOf(error: unknown): string {
   const { code, cause } = Object(error) as NodeJS.ErrnoException;
   return code ?? (Object(cause) as NodeJS.ErrnoException).code ?? '';

@@ -1,18 +1,18 @@
-// Reads what a server or proxy answers: the head, and of a refusal a bounded part of its body.
+// Reads the answer of a server or proxy: its head, and a bounded part of a refusal's body.
 import type { Socket } from 'node:net';
 import { whenAborted } from '../connection/wait-limits.js';
 import { HandshakeError, type HttpError } from '../errors.js';
 import { BodyDecoder } from '../http/body.js';
 import { ResponseHeadParser, type ResponseHead } from '../http/response-head.js';
 
-/** Enough for the page that explains a refusal. */
+/** Enough for a page that explains a refusal. */
 const MAX_BODY_BYTES = 65_536;
 
 type Listeners = Record<string, (...values: never[]) => void>;
 
 /**
  * Waits for something to happen on a socket. If an error, the end or the signal comes first, the socket is destroyed.
- * @param listen gives the listeners by event, one of which resolves or rejects.
+ * @param listen returns the listeners by event; one of them resolves or rejects.
  */
 export function waitFor<T>(
   socket: Socket,
@@ -49,14 +49,14 @@ export function waitFor<T>(
 
 export interface ReceivedResponse {
   readonly head: ResponseHead;
-  /** What has arrived behind the head. */
+  /** The bytes that arrived after the head. */
   readonly rest: Buffer;
 }
 
 /**
  * Reads the head of the next final response.
- * @returns it and the bytes behind it; the socket is paused.
- * @throws HandshakeError for bytes that are no HTTP/1.1 response.
+ * @returns the head and the bytes after it; the socket is paused.
+ * @throws HandshakeError for bytes that are not an HTTP/1.1 response.
  */
 export async function receiveResponse(socket: Socket, signal: AbortSignal): Promise<ReceivedResponse> {
   const parser = new ResponseHeadParser();
@@ -67,22 +67,22 @@ export async function receiveResponse(socket: Socket, signal: AbortSignal): Prom
         // RFC 9110 §15.2: a client must be able to read interim responses, "even if the client does not expect one"
         while (head !== null && head.status < 200 && head.status !== 101) head = parser.push(parser.rest);
         if (head === null) return;
-        // At once: the stream may hold further chunks, which nobody would hear.
+        // Pause at once: the stream may hold more chunks, and nobody would listen.
         socket.pause();
         resolve({ head, rest: parser.rest });
       } catch (error) {
-        // The parser's status is for a client that is to be answered; here, there was none.
+        // The parser's status is meant for answering a client; a client itself received none.
         const { code, message } = error as HttpError;
         reject(new HandshakeError(code, 0, message, { body: '' }));
       }
     },
   }));
-  // The answer of a proxy has left it paused.
+  // Reading a proxy's answer has left it paused.
   socket.resume();
   return received;
 }
 
-/** The body of a refusal as text: the first 64 KiB of it, and of a broken one what could be read. */
+/** The body of a refusal as text: its first 64 KiB, or what could be read of a broken one. */
 export async function receiveBody(
   socket: Socket,
   { head, rest }: ReceivedResponse,

@@ -1,4 +1,4 @@
-// Opens the byte stream that a handshake runs on: TCP, a Unix socket or TLS, directly or through a proxy.
+// Opens the byte stream for a handshake: TCP, a Unix socket or TLS, directly or through a proxy.
 import { connect as connectNet, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
 import { HandshakeError } from '../errors.js';
@@ -6,7 +6,7 @@ import { toRecord } from '../http/fields.js';
 import { serializeRequestHead } from '../http/serialize.js';
 import { receiveBody, receiveResponse, waitFor } from './response.js';
 
-/** How to get to a server. */
+/** How to reach a server. */
 export interface Destination {
   /** `ws:` or `wss:`. */
   readonly url: URL;
@@ -19,7 +19,7 @@ export interface Destination {
 
 /**
  * Opens the stream to the server.
- * @returns when bytes can be written; nothing is read before somebody listens.
+ * @returns once bytes can be written; nothing is read before somebody listens.
  * @throws the socket's or TLS's own error, `HandshakeError` if the proxy refuses, or the signal's reason.
  */
 export async function openSocket(destination: Destination, signal: AbortSignal): Promise<Socket> {
@@ -40,7 +40,7 @@ export async function openSocket(destination: Destination, signal: AbortSignal):
   }
 }
 
-/** Where a URL points to, by name or address without brackets. */
+/** Where a URL points: the host's name or address, without brackets, and the port. */
 export function addressOf(url: URL): { host: string; port: number } {
   const isSecure = url.protocol === 'wss:' || url.protocol === 'https:';
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || (isSecure ? 443 : 80)) };
@@ -60,7 +60,7 @@ export function credentialsOf({ username, password }: URL): string | null {
 }
 
 async function openTransport({ url, socketPath, proxy }: Destination, signal: AbortSignal): Promise<Socket> {
-  // A Unix socket would be connected to at once.
+  // With a path, it would connect to the Unix socket at once.
   signal.throwIfAborted();
   const address = socketPath === undefined ? { ...addressOf(proxy ?? url), noDelay: true } : { path: socketPath };
   const socket = guard(connectNet({ ...address, allowHalfOpen: true }));
@@ -82,7 +82,7 @@ async function openTunnel(socket: Socket, url: URL, proxy: URL, signal: AbortSig
   const received = await receiveResponse(socket, signal);
   const { status, headers: fields } = received.head;
   const isOpen = status >= 200 && status <= 299;
-  // The server speaks only when it is spoken to: bytes behind the answer would be the proxy's own.
+  // The server speaks only when spoken to, so bytes after the answer would be the proxy's own.
   if (isOpen && received.rest.length === 0) return;
   const body = isOpen ? '' : await receiveBody(socket, received, signal);
   socket.destroy();
@@ -91,13 +91,13 @@ async function openTunnel(socket: Socket, url: URL, proxy: URL, signal: AbortSig
   throw new HandshakeError('PROXY_REFUSED', status, message, { headers: toRecord(fields), body });
 }
 
-/** Node gives the error of a host with several addresses no message, only those of the attempts. */
+/** For a host with several addresses, Node's error has no message of its own, only those of the attempts. */
 function withMessage({ errors, code }: AggregateError & NodeJS.ErrnoException): Error {
   const message = errors.map((error: Error) => error.message).join('; ');
   return Object.assign(new AggregateError(errors, message), { code });
 }
 
-/** An error that comes while nobody waits must not end the process; whoever waits next gets it (`waitFor`). */
+/** An error while nobody waits must not end the process; the next to wait gets it (`waitFor`). */
 function guard<T extends Socket>(socket: T): T {
   return socket.on('error', () => {});
 }

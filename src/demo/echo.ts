@@ -1,13 +1,13 @@
-// The routes of the demo: a page to try it, and two that send back what they receive.
+// The demo's routes: a page to try WebSocket with, and two that send back what they receive.
 import { acceptWebSocket, requireWebSocket, type Reply, type Server } from '../index.js';
 import { addPageFiles, readPage, toReader } from './page-file.js';
 
 /**
  * Adds the demo to a server.
  *
- * - `/home/` is the page, and `/` leads there.
- * - `/echo/` answers `?message=…` over HTTP with the message, and without one with the page; a WebSocket gets each
- *   message back, text as text and binary as binary.
+ * - `/home/` is the page; `/` redirects there.
+ * - `/echo/` answers `?message=…` over HTTP with the message, and a request without one with the page. A WebSocket gets
+ *   each message back, text as text and binary as binary.
  * - `/websocket/` is for WebSocket only: it sends one message back, then closes with 1000.
  */
 export function addEchoRoutes(server: Server): void {
@@ -27,6 +27,6 @@ export function addEchoRoutes(server: Server): void {
 }
 
 function answer(message: string | null, page: Reply): Reply {
-  // Without `nosniff`, a browser might take a message that looks like HTML for HTML.
+  // Without `nosniff`, a browser might treat a message that looks like HTML as HTML.
   return message === null ? page : { headers: { 'X-Content-Type-Options': 'nosniff' }, body: message };
 }

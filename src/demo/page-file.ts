@@ -1,9 +1,9 @@
-// The files in `pages`, of which the pages of the demo consist, and the policy under which a browser runs them.
+// The files of the demo's pages, in `pages`, and the policy under which a browser runs them.
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { Reply, ReplyParts, Request, Server } from '../index.js';
 
-/** Nothing but files and connections of the page's own host. */
+/** Allows only files from and connections to the page's own host. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -15,7 +15,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** The types of the files by the endings of their names. */
+/** Media types by file extension. */
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html',
   '.css': 'text/css',
@@ -30,7 +30,7 @@ export function pageFile(name: string, body: string): ReplyParts {
   return { headers: type === 'text/html' ? { ...headers, 'Content-Security-Policy': POLICY } : headers, body };
 }
 
-/** The files of a page by path: those in its folder, of which `index.html` is the page itself. */
+/** The files in a page's folder by path; `index.html` is the page itself. */
 export function readPage(name: string): Readonly<Record<string, ReplyParts>> {
   const folder = new URL(`pages/${name}/`, import.meta.url);
   return Object.fromEntries(readdirSync(folder).map((file) => {
@@ -44,9 +44,9 @@ export function addPageFiles(server: Server, files: Readonly<Record<string, Repl
   for (const [path, file] of Object.entries(files)) server.route(path, (request) => toReader(request, file));
 }
 
-/** The reply for GET and HEAD: what is there to be read knows no other method. */
+/** The reply for GET and HEAD, the only methods of what can just be read. */
 export function toReader({ method }: Request, reply: Reply): Reply {
   if (method === 'GET' || method === 'HEAD') return reply;
-  // RFC 9110 §15.5.6: with 405 comes the list of what is allowed.
+  // RFC 9110 §15.5.6: a 405 must list what is allowed.
   return { status: 405, headers: { Allow: 'GET, HEAD' }, body: 'only GET and HEAD are allowed here\n' };
 }

@@ -1,7 +1,7 @@
 // What one transport of a race has cost so far: requests, and bytes counted at the server's sockets.
 import type { Request, Traffic } from '../index.js';
 
-/** What a lane wants of a request. */
+/** What a lane needs of a request. */
 type Counted = Pick<Request, 'traffic'>;
 
 /** What a lane's requests have cost. */
@@ -9,7 +9,7 @@ export interface LaneCounts {
   readonly requests: number;
   /** How many of them brought no news. */
   readonly wasted: number;
-  /** Bytes from the client: heads, and frames. */
+  /** Bytes from the client: heads and frames. */
   readonly bytesRead: number;
   /** Bytes to the client: heads, bodies with their chunks, and frames. */
   readonly bytesWritten: number;
@@ -19,16 +19,16 @@ export interface LaneCounts {
 
 export class Lane {
   #counts: LaneCounts = { requests: 0, wasted: 0, bytesRead: 0, bytesWritten: 0, bytesWasted: 0 };
-  /** Those that may still send or receive, and whether they were for nothing. */
+  /** Requests that may still send or receive, and whether they brought no news. */
   readonly #open = new Map<Counted, boolean>();
 
-  /** A request has come. */
+  /** Counts a request that has arrived. */
   begin(request: Counted): void {
     this.#open.set(request, false);
     this.#counts = { ...this.#counts, requests: this.#counts.requests + 1 };
   }
 
-  /** There was no news for it. */
+  /** Counts a request as one without news. */
   waste(request: Counted): void {
     this.#open.set(request, true);
     this.#counts = { ...this.#counts, wasted: this.#counts.wasted + 1 };

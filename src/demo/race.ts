@@ -1,12 +1,12 @@
-// The race: four transports carry the same ticker to one page, while the server counts what each of them costs.
+// The race: four transports carry the same ticker to one page, and the server counts what each costs.
 import { createFeed, HttpError, requireWebSocket, type Message, type Request, type Server } from '../index.js';
 import { addPageFiles, readPage } from './page-file.js';
 import { Lane } from './race-lane.js';
 import { longPolling, polling, push, streaming } from './transports.js';
 
-/** So that nobody can keep a public demo busy. */
+/** Limits, so that nobody can keep a public demo busy. */
 export interface RaceLimits {
-  /** Races at a time; a page too many is turned away. Default 100. */
+  /** Races at a time; one more page is turned away. Default 100. */
   readonly maxRaces?: number;
   /** Milliseconds after which a race ends. Default ten minutes. */
   readonly maxDuration?: number;
@@ -15,25 +15,25 @@ export interface RaceLimits {
 /** Milliseconds between two reports of the counts. */
 const REPORT_INTERVAL = 250;
 
-/** Milliseconds that a page has to leave when its race is over. */
+/** Milliseconds for a page to leave after its race. */
 const GRACE_TIME = 2000;
 
-/** Milliseconds between updates, and bytes of one: what a page may ask for, and what it gets if it doesn't. */
+/** Milliseconds between updates, and bytes of an update: the limits for what a page may ask for, and the defaults. */
 const INTERVAL = { lowest: 100, highest: 10_000, byDefault: 1000 };
 const SIZE = { lowest: 50, highest: 10_000, byDefault: 50 };
 
-/** Close codes: one of our own, and that of RFC 6455 §7.4.1 for a message that makes no sense. */
+/** Close codes: one of our own, and the one of RFC 6455 §7.4.1 for a message that makes no sense. */
 const TOO_MANY_RACES = 4013;
 const POLICY_VIOLATION = 1008;
 
 const answers = { polling, 'long-polling': longPolling, streaming };
 
-/** A ticker, and the lanes on which its updates go to a page. */
+/** A ticker, and the lanes that carry its updates to a page. */
 export class Race {
   readonly lanes = {
     polling: new Lane(), 'long-polling': new Lane(), streaming: new Lane(), websocket: new Lane(),
   };
-  // The slowest way asks every three seconds: ten updates a second, and time to stumble.
+  // The slowest lane asks every three seconds: enough for ten updates a second, with time to spare.
   readonly feed = createFeed<string>({ keep: 100 });
   /** Milliseconds between updates, on average. */
   readonly interval: number;
@@ -53,14 +53,14 @@ export class Race {
     return Object.fromEntries(Object.entries(this.lanes).map(([name, lane]) => [name, lane.count()]));
   }
 
-  /** No more updates: requests that wait are answered, and streams end. */
+  /** Ends the updates: waiting requests are answered, and streams end. */
   end(): void {
     clearTimeout(this.#timer);
     this.feed.end();
   }
 
   #schedule(): NodeJS.Timeout {
-    // News don't come in step with whoever asks for them.
+    // Real news does not come in step with requests.
     return setTimeout(() => this.#tick(), this.interval * (0.5 + Math.random()));
   }
 
@@ -75,9 +75,9 @@ export class Race {
 /**
  * Adds the race to a server: the page at `/race/`, its control connection, and the four transports of each race.
  *
- * The control connection is the race: it begins and ends with it. The server names the race in the first message, then
- * reports the counts, and says when it is over; a message with the page's time is answered with that and the server's,
- * to compare the clocks.
+ * A race lasts as long as its control connection. The server names the race in the first message, then reports the
+ * counts, and says when it is over. It answers a message with the page's time by that and its own time, to compare the
+ * clocks.
  * @returns the races under way, by name.
  */
 export function addRaceRoutes(
@@ -95,13 +95,13 @@ export function addRaceRoutes(
       return;
     }
     const race = new Race(query);
-    // The random part keeps pages from reading along in each other's races.
+    // The random part keeps pages out of each other's races.
     const name = `${++count}-${Math.random().toString(36).slice(2, 8)}`;
     races.set(name, race);
     const tell = (message: object): void => void webSocket.send(JSON.stringify(message));
     const reporting = setInterval(() => tell({ lanes: race.report() }), REPORT_INTERVAL);
     let limit = setTimeout(() => {
-      // It is for the page to close, once it has stopped asking what would have no answer any more.
+      // The page closes, after it has stopped its requests, which would get no answer any more.
       tell({ over: true });
       limit = setTimeout(() => void webSocket.close(), GRACE_TIME);
     }, maxDuration);
@@ -136,7 +136,7 @@ export function addRaceRoutes(
     });
   }
 
-  // Nobody else compresses either.
+  // The other transports don't compress either.
   const options = { authorize: (request: Request) => find(request), deflate: false };
   server.route('/race/:race/websocket', requireWebSocket(async (request) => {
     const { feed, lanes } = request.authorized;
@@ -148,7 +148,7 @@ export function addRaceRoutes(
 }
 
 function clamp(text: string | null, { lowest, highest, byDefault }: typeof INTERVAL): number {
-  // `Number` makes 0 of nothing, and NaN of what is no number.
+  // `Number` turns nothing into 0, and what is not a number into NaN.
   return Math.min(Math.max(Number(text) || byDefault, lowest), highest);
 }
 

@@ -4,19 +4,19 @@ import type {
   Feed, OpeningRequest, ReplyParts, Request, Server, ServerSentEvent, Update, WebSocketRequest,
 } from '../index.js';
 
-/** Milliseconds that long polling holds a request: below the 30 s after which the strictest proxies give up. */
+/** Milliseconds that long polling holds a request: less than the 30 s after which the strictest proxies give up. */
 const HOLD_TIME = 25_000;
 
-/** Close codes: of RFC 6455 §7.4.1, for a client that sends what nobody asked for; and one of our own. */
+/** Close codes: the one of RFC 6455 §7.4.1 for a client that sends what it should not, and one of our own. */
 const POLICY_VIOLATION = 1008;
 const UPDATES_MISSED = 4000;
 
-/** A request that became a WebSocket, whatever its route's `authorize` has returned. */
+/** A request that became a WebSocket, whatever its route's `authorize` returned. */
 type Pushable = Pick<WebSocketRequest, 'webSocket' | 'signal' | 'headers' | 'query'>;
 
 /**
- * Adds routes below `prefix` that all give the same updates, each one once and in order. The values of the feed are
- * JSON texts: made once, whatever number of clients.
+ * Adds routes under `prefix` that all deliver the same updates, each once and in order. The values of the feed are JSON
+ * texts, encoded once for any number of clients.
  *
  * - `polling` answers `?after=NUMBER` at once with all updates since, or with 204 if there are none.
  * - `latest` answers with the newest only, and with 304 to a client that has it already.
@@ -24,8 +24,8 @@ type Pushable = Pick<WebSocketRequest, 'webSocket' | 'signal' | 'headers' | 'que
  * - `streaming` sends an event for each update after `Last-Event-ID` or `?after=NUMBER`.
  * - `websocket` sends a message for each update after `?after=NUMBER`.
  *
- * The body of the first three is `{"last":NUMBER,"updates":[…]}`, where `last` is what to ask with next. Updates that
- * are not kept any more are told by `"missed":COUNT`, an event `missed`, or close code 4000 with the count as reason.
+ * The body of the first three is `{"last":NUMBER,"updates":[…]}`, where `last` is the next `after`. Updates that are no
+ * longer kept show as `"missed":COUNT`, an event `missed`, or close code 4000 with the count as reason.
  */
 export function addTransportRoutes(server: Server, prefix: string, feed: Feed<string>): void {
   for (const [name, answer] of Object.entries({ polling, latest, 'long-polling': longPolling, streaming })) {
@@ -39,11 +39,11 @@ export function polling(request: Request, feed: Feed<string>): ReplyParts {
   return batch(feed.after(cursor(request)));
 }
 
-/** Short polling for those who want the newest only. */
+/** Short polling for the newest update only. */
 export function latest(_request: Request, feed: Feed<string>): ReplyParts {
   const updates = feed.after(feed.last - 1);
   if (updates.length === 0) return batch(updates);
-  // Caches may keep it, if they ask each time whether it is still the newest.
+  // Caches may keep it if they revalidate it each time.
   const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache', ETag: `"${feed.last}"` };
   return { headers, body: toJson(updates) };
 }
@@ -64,7 +64,7 @@ export async function push(request: Pushable, feed: Feed<string>): Promise<void>
     if (message !== null) void webSocket.close(POLICY_VIOLATION, 'this WebSocket takes no messages');
   });
   for await (const { value, missed } of feed.from(cursor(request), { signal })) {
-    // Counting what it gets is all that tells this client where it is.
+    // This client knows its place only by counting.
     if (missed !== undefined) {
       void webSocket.close(UPDATES_MISSED, String(missed));
       return;
@@ -73,7 +73,7 @@ export async function push(request: Pushable, feed: Feed<string>): Promise<void>
   }
 }
 
-/** The number of the last update that the client has; NaN and others that make no sense are for the feed to judge. */
+/** The number of the client's last update; the feed deals with NaN and other nonsense. */
 function cursor({ headers, query }: Pick<OpeningRequest, 'headers' | 'query'>): number {
   return Number(headers.get('last-event-id') ?? query.get('after'));
 }

@@ -1,10 +1,10 @@
-// Replies that a browser's `EventSource` reads: Server-Sent Events (HTML Living Standard §9.2).
+// Replies for a browser's `EventSource`: Server-Sent Events (HTML Living Standard §9.2).
 import { wholeNumber } from '../connection/limits.js';
 import type { ReplyParts } from '../server/reply.js';
 
 /** One event; its parts are the fields of the HTML Living Standard §9.2.6. */
 export interface ServerSentEvent {
-  /** The text; one without it dispatches nothing, but its `id` and `retry` count. */
+  /** The text. An event without it dispatches nothing, but its `id` and `retry` count. */
   readonly data?: string;
   /** The type to listen for; `message` if absent. */
   readonly event?: string;
@@ -16,17 +16,17 @@ export interface ServerSentEvent {
 
 /**
  * Milliseconds without a byte until a comment is sent. HTML §9.2.7: "authors can include a comment line [...] every 15
- * seconds or so", because proxies drop silent connections. A second less, as timers are late.
+ * seconds or so", because proxies drop silent connections. This is a second less, as timers are late.
  */
 const MAX_SILENCE = 14_000;
 
-/** §9.2.6: a line that begins with a colon is a comment; the empty line behind it dispatches nothing. */
+/** §9.2.6: a line that begins with a colon is a comment. The empty line after it dispatches nothing. */
 const COMMENT = { done: false, value: ':\n\n' } as const;
 
 /**
- * Makes a reply of `text/event-stream` that sends events as they come, a string standing for its data. A comment comes
- * first, as some proxies hold the head until the first byte, and whenever 15 seconds would pass without one. Give the
- * source `request.signal`, so that it stops waiting when the client goes.
+ * Makes a `text/event-stream` reply that sends events as they come; a string is an event with that data. It begins with
+ * a comment, because some proxies hold the head back until the first byte, and sends another before 15 seconds pass
+ * without a byte. Pass `request.signal` to the source, so that it stops waiting when the client leaves.
  *
  * ```ts
  * server.route('/news/', (request) => {
@@ -34,15 +34,15 @@ const COMMENT = { done: false, value: ':\n\n' } as const;
  *   return eventStream(toEvents(feed.from(after, { signal: request.signal })));
  * });
  * ```
- * @returns parts of a reply, to which further headers may be added. An event that can't be sent (CR, LF or NUL in `id`,
- * CR or LF in `event`, a `retry` that is no time) fails the stream with a TypeError or RangeError.
+ * @returns parts of a reply; you may add headers. An event that can't be sent (CR, LF or NUL in `id`, CR or LF in
+ * `event`, a `retry` that isn't a time) fails the stream with a TypeError or RangeError.
  */
 export function eventStream(events: AsyncIterable<string | ServerSentEvent>): ReplyParts {
   return {
     headers: {
       'Content-Type': 'text/event-stream',
       'Cache-Control': 'no-store',
-      // Without it nginx gathers what it passes on until a buffer is full.
+      // Without it, nginx holds bytes back until a buffer is full.
       'X-Accel-Buffering': 'no',
     },
     body: { [Symbol.asyncIterator]: () => new EventStream(events[Symbol.asyncIterator]()) },
@@ -51,12 +51,12 @@ export function eventStream(events: AsyncIterable<string | ServerSentEvent>): Re
 
 class EventStream implements AsyncIterator<string> {
   readonly #events: AsyncIterator<string | ServerSentEvent>;
-  /** The event that the source was asked for: a comment may overtake it. */
+  /** The event that was requested from the source; a comment may overtake it. */
   #upcoming: Promise<IteratorResult<string>> | null = null;
   #hasArrived = false;
-  /** Gives whoever reads what it waits for; `null` while nobody does. */
+  /** Resolves the reader's `next()`; `null` while nobody reads. */
   #give: ((result: IteratorResult<string> | Promise<IteratorResult<string>>) => void) | null = null;
-  /** Runs since somebody last asked: then all before had been written. */
+  /** Restarts with each `next()`: by then, everything before it has been written. */
   #silence: NodeJS.Timeout | null = null;
 
   constructor(events: AsyncIterator<string | ServerSentEvent>) {
@@ -67,7 +67,7 @@ class EventStream implements AsyncIterator<string> {
     return new Promise((resolve) => {
       this.#give = resolve;
       if (this.#silence === null) {
-        // It must not keep a process alive that has nothing else to do.
+        // It must not keep an otherwise idle process alive.
         this.#silence = setTimeout(() => this.#comment(), MAX_SILENCE).unref();
         this.#comment();
         return;
@@ -87,7 +87,7 @@ class EventStream implements AsyncIterator<string> {
     return end;
   }
 
-  /** Who does not read gets no comments. */
+  /** Sends a comment, but only to a client that reads. */
   #comment(): void {
     this.#give?.(COMMENT);
     this.#give = null;
@@ -126,10 +126,10 @@ function formatEvent(event: string | ServerSentEvent): string {
   const { data, event: type, id, retry } = typeof event === 'string' ? { data: event } : event;
   let lines = '';
   if (type !== undefined) lines += field('event', type, /[\r\n]/);
-  // §9.2.6: an id with NUL would be ignored, and the stream resumed from the one before.
+  // §9.2.6: browsers ignore an id with NUL, and would resume the stream from the one before it.
   if (id !== undefined) lines += field('id', String(id), /[\0\r\n]/);
   if (retry !== undefined) lines += `retry: ${wholeNumber('retry', retry, 0, Number.MAX_SAFE_INTEGER)}\n`;
-  // Each line is a field of its own; the browser joins them with LF.
+  // Each line becomes a field; the browser joins them with LF.
   if (data !== undefined) for (const line of data.split(/\r\n|\r|\n/)) lines += `data: ${line}\n`;
   return `${lines}\n`;
 }

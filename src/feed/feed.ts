@@ -1,24 +1,24 @@
-// Numbered updates for many readers: each asks for what came after the last number it has, now or when there is news.
+// Numbered updates for many readers: each asks for what came after the last number it has, and may wait for news.
 import { milliseconds, wholeNumber } from '../connection/limits.js';
 import { checkNames } from '../connection/options.js';
 import { limitWait } from '../connection/wait-limits.js';
 
 /** One update of a feed. */
 export interface Update<T> {
-  /** 1 for the first of the feed, then counting up by 1. */
+  /** Counts up from 1. */
   readonly number: number;
   readonly value: T;
-  /** How many updates between the one that the reader had and this one are not kept any more; absent if none. */
+  /** How many updates between the reader's last one and this one are no longer kept; absent if none. */
   readonly missed?: number;
 }
 
 export interface FeedOptions {
-  /** How many updates are kept for those who come later or read slowly. Default 1,000. */
+  /** How many updates to keep for readers that come late or read slowly. Default 1,000. */
   keep?: number;
 }
 
 /**
- * Makes a feed: publish once, and any number of readers take it from there, each at its own pace.
+ * Makes a feed: publish an update once, and any number of readers take it, each at its own pace.
  *
  * ```ts
  * const prices = createFeed<number>();
@@ -28,7 +28,7 @@ export interface FeedOptions {
  * });
  * prices.publish(42);
  * ```
- * @throws TypeError for an option that is not known, RangeError if `keep` is not a whole number of at least 1.
+ * @throws TypeError for an unknown option, RangeError if `keep` is not a whole number of at least 1.
  */
 export function createFeed<T>(options: FeedOptions = {}): Feed<T> {
   checkNames<FeedOptions>('createFeed', options, { keep: true });
@@ -37,14 +37,14 @@ export function createFeed<T>(options: FeedOptions = {}): Feed<T> {
 
 /**
  * Updates in the order of their numbers. A reader's place is the number of the last update that it has: 0 before the
- * first. Any other number that is none of this feed's, such as NaN or one from before a restart, stands for 0 too, so
- * that what a client sends can be passed on unchecked.
+ * first. Any number that isn't this feed's, such as NaN or one from before a restart, counts as 0, so you can pass on
+ * what a client sends unchecked.
  */
 export class Feed<T> {
   readonly #keep: number;
-  /** A ring: each update takes the place of the one that was published `keep` before it. */
+  /** A ring: each update replaces the one published `keep` updates before it. */
   readonly #kept: Update<T>[] = [];
-  /** Those who have all there is: called once, at the next update or the end. */
+  /** Readers that have everything: each is called once, at the next update or the end. */
   readonly #waiting = new Set<() => void>();
   #last = 0;
   #isEnded = false;
@@ -61,7 +61,7 @@ export class Feed<T> {
   }
 
   /**
-   * Appends an update and wakes everyone who waits; what is published until they run reaches them together.
+   * Appends an update and wakes all who wait. Updates published before they run reach them together.
    * @returns its number.
    * @throws TypeError once the feed has ended.
    */
@@ -73,7 +73,7 @@ export class Feed<T> {
     return number;
   }
 
-  /** All that is kept of what came after that number, the oldest first; empty if there is none. */
+  /** All kept updates after that number, oldest first; empty if there are none. */
   after(number: number): Update<T>[] {
     const updates: Update<T>[] = [];
     for (let next = this.#next(number); next !== null; next = this.#next(next.number)) updates.push(next);
@@ -81,9 +81,9 @@ export class Feed<T> {
   }
 
   /**
-   * As `after`, but if there is nothing it waits for the next update: this is long polling.
-   * @returns a promise of at least one update; of none at the end of the feed, or after `timeout` milliseconds. It
-   * rejects with the signal's reason after an abort, and with a RangeError for a timeout that is none.
+   * Like `after`, but waits for the next update if there is none: long polling.
+   * @returns a promise of at least one update, or of none at the end of the feed or after `timeout` milliseconds. It
+   * rejects with the signal's reason after an abort, and with a RangeError for an invalid timeout.
    */
   async wait(
     number: number,
@@ -96,12 +96,12 @@ export class Feed<T> {
   }
 
   /**
-   * Iterates over what came after that number, and over what will come, until the end of the feed.
-   * @param number the newest there is if absent: only what is published from now on.
+   * Iterates over the updates after that number, past and future, until the end of the feed.
+   * @param number if absent, the newest: only what is published from now on.
    * @param options `signal`: an abort makes the iteration throw the signal's reason.
    *
-   * A reader that falls behind by more than `keep` goes on with the oldest that is kept, whose `missed` tells how many
-   * it has lost.
+   * A reader that falls behind by more than `keep` goes on with the oldest that is kept; its `missed` tells how many
+   * were lost.
    */
   async *from(
     number: number = this.#last,
@@ -121,7 +121,7 @@ export class Feed<T> {
     }
   }
 
-  /** Ends the feed: who waits is told, iterations end behind the last update. What is kept can still be read. */
+  /** Ends the feed: waits end at once, iterations after the last update. What is kept can still be read. */
   end(): void {
     this.#isEnded = true;
     this.#wakeAll();
@@ -153,7 +153,7 @@ export class Feed<T> {
   }
 
   #wakeAll(): void {
-    // Nobody joins meanwhile: those who are woken run later.
+    // Nobody joins meanwhile: woken readers run later.
     for (const wake of this.#waiting) wake();
   }
 }

@@ -1,4 +1,4 @@
-// Asks why a WebSocket did not open: scripts are told 1006, whatever the reason.
+// Finds out why a WebSocket did not open: a script sees only 1006, whatever the reason.
 
 /**
  * What the server answers to plain HTTP at a WebSocket's URL; null if it is away.
@@ -6,7 +6,7 @@
  * @returns {Promise<string | null>}
  */
 export async function askOverHttp({ href }) {
-  // A redirect is not followed: it may lead to another host, where the page's policy ends it.
+  // A redirect is not followed: it may lead to another host, which the page's policy forbids.
   /** @type {RequestInit} */
   const options = { cache: 'no-store', redirect: 'manual', signal: AbortSignal.timeout(5000) };
   try {

@@ -1,4 +1,4 @@
-// Finds the parts of a page; a mistake is told at once.
+// Finds the parts of a page, and reports a mistake at once.
 
 /**
  * The first element that matches, of a class such as `HTMLButtonElement`.

@@ -21,7 +21,7 @@ const url = new URL('/echo/', location.href);
 url.protocol = url.protocol.replace('http', 'ws');
 
 /**
- * The WebSocket of the moment; null while there is none.
+ * The current WebSocket; null while there is none.
  * @type {WebSocket | null}
  */
 let socket = null;
@@ -92,13 +92,13 @@ connect.addEventListener('click', () => {
   });
   mine.addEventListener('message', ({ data }) => list('received', data));
   mine.addEventListener('close', async (event) => {
-    // Once the page was left, this one is over for it.
+    // Once the page was left, it is done with this socket.
     if (socket !== mine) return;
     const text = await describeClose(wasOpen, event);
     if (socket !== mine) return;
     socket = null;
     show(event.code === 1006 ? 'away' : 'closed', text);
-    // The button that had the focus may be disabled now; whoever is typing goes on.
+    // The button with the focus may be disabled now; a user who is typing can go on.
     if (document.activeElement !== message) connect.focus();
   });
 });
@@ -117,7 +117,7 @@ form.addEventListener('submit', (event) => {
   message.focus();
 });
 
-// A browser may keep a page that was left, with its socket open, but without running its script.
+// A browser may keep a page that was left: with its socket open, but its script stopped.
 addEventListener('pagehide', () => {
   if (socket === null) return;
   socket.close();

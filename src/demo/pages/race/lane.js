@@ -1,4 +1,4 @@
-// One way in which updates come to the page: what it has cost, by the server's count, and what its picture shows.
+// One way to get updates to the page: what it has cost, as the server counts, and what its picture shows.
 import { find } from '../home/find.js';
 
 /** @typedef {'polling' | 'long-polling' | 'streaming' | 'websocket'} LaneName */
@@ -91,7 +91,7 @@ export class Lane {
   }
 
   /**
-   * An update has come.
+   * Notes an update that has arrived.
    * @param {{ at: number }} update
    */
   take({ at }) {

@@ -14,7 +14,7 @@ export function readColours() {
 }
 
 /**
- * Pixels for so many bytes: their area would be too large, their logarithm too much alike.
+ * Pixels for a number of bytes. Their area would be too large, and their logarithms too much alike.
  * @param {number} bytes
  */
 function thickness(bytes) {
@@ -24,7 +24,7 @@ function thickness(bytes) {
 /**
  * Draws a lane.
  * @param {Lane} lane
- * @param {number} time the one at the right edge
+ * @param {number} time at the right edge
  */
 export function draw(lane, time) {
   const { canvas, counts, requests, updates } = lane;
@@ -62,7 +62,7 @@ export function draw(lane, time) {
   while (requests.length > 0 && requests[0].end !== null && x(requests[0].end) < -20) requests.shift();
   while (updates.length > 0 && x(updates[0].arrived) < -20) updates.shift();
 
-  // While the line is open.
+  // The time in which the connection is open.
   context.globalAlpha = 0.12;
   context.fillStyle = colour;
   for (const { start, end, isHeld } of requests) {
@@ -72,7 +72,7 @@ export function draw(lane, time) {
   line(0, top, width, top, colours.line, 1);
   line(0, bottom, width, bottom, colours.line, 1);
 
-  // Requests go up, and replies without news come down. On a fast network both would be one line: they are drawn apart.
+  // Requests go up, and replies without news come down. On a fast network they would overlap, so they are drawn apart.
   const read = counts.requests === 0 ? 0 : counts.bytesRead / counts.requests;
   const up = thickness(read);
   const isPush = lane.id === 'streaming' || lane.id === 'websocket';

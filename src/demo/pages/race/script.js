@@ -1,4 +1,4 @@
-// Four lanes that get the same updates, each in its own way, and a picture of it.
+// Four lanes that get the same updates, each in its own way, and their pictures.
 import { askOverHttp } from '../home/ask-over-http.js';
 import { find } from '../home/find.js';
 import { Lane, now, number } from './lane.js';
@@ -11,7 +11,7 @@ const toggle = find(document, '#toggle', HTMLButtonElement);
 const state = find(document, '#state', HTMLElement);
 const verdict = find(document, '#verdict', HTMLElement);
 
-/** The close code of a race too many. */
+/** The close code for one race too many. */
 const TOO_MANY_RACES = 4013;
 
 const names = {
@@ -22,14 +22,14 @@ const motion = matchMedia('(prefers-reduced-motion: reduce)');
 const question = verdict.textContent;
 
 /**
- * The race of the moment; null while none is under way.
+ * The current race; null while there is none.
  * @type {Race | null}
  */
 let race = null;
 /** @type {Lane[]} */
 let lanes = [];
 
-/** Whether a race is to start as soon as the page is in sight. */
+/** Whether to start a race as soon as the page is visible. */
 let isResting = true;
 
 // ── The race ──
@@ -83,7 +83,7 @@ async function describeClose(code, wasOpen, url) {
 }
 
 /**
- * What the server tells on the control connection.
+ * Handles what the server says on the control connection.
  * @param {Race} race
  * @param {{ over?: true, race?: string, lanes?: Record<LaneName, Counts>, time?: number, now?: number }} message
  */
@@ -99,7 +99,7 @@ function receive(race, { over, race: name, lanes: counts, time = 0, now: serverT
     showCounts();
   } else {
     const received = now();
-    // The shortest of some round trips tells best by how much the server's clock is ahead.
+    // The shortest of several round trips tells best how far the server's clock is ahead.
     if ((received - time) / 2 < race.oneWay) {
       race.oneWay = (received - time) / 2;
       race.clockOffset = serverTime - (time + race.oneWay);
@@ -169,7 +169,7 @@ function drawAll(timestamp) {
   for (const lane of lanes) draw(lane, time);
 }
 
-// ── What a person does ──
+// ── What the user does ──
 
 controls.addEventListener('change', start);
 controls.addEventListener('submit', (event) => event.preventDefault());
@@ -183,7 +183,7 @@ toggle.addEventListener('click', () => {
 });
 
 /**
- * A page that nobody sees needs no updates, nor one that was left and that the browser keeps.
+ * A page that nobody sees needs no updates. Neither does one that was left and that the browser keeps.
  * @param {boolean} isLeft
  */
 function rest(isLeft) {
@@ -199,7 +199,7 @@ function wake() {
 
 document.addEventListener('visibilitychange', () => (document.hidden ? rest(false) : wake()));
 addEventListener('pagehide', () => rest(true));
-// The first time, too: not before it does the browser fill in the settings of an earlier visit.
+// On the first visit, too: the browser fills in the settings of an earlier visit only before this event.
 addEventListener('pageshow', wake);
 
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', readColours);

@@ -1,4 +1,4 @@
-// The four ways: each lets a lane take the same updates, until it is stopped.
+// The four transports: each brings a lane the same updates until it is stopped.
 /** @import { Lane, LaneName } from './lane.js' */
 
 /** @type {Readonly<Record<LaneName, (lane: Lane) => void>>} */
@@ -14,7 +14,7 @@ function startPolling(lane) {
   const controller = new AbortController();
   let isAsking = false;
   const ask = async () => {
-    // A slow server is not asked again before it has answered.
+    // Don't ask a slow server again before it has answered.
     if (isAsking) return;
     isAsking = true;
     await lane.fetch('polling', controller.signal, false).catch(() => {});
@@ -35,7 +35,7 @@ async function startLongPolling(lane) {
   try {
     while (!controller.signal.aborted) await lane.fetch('long-polling', controller.signal, true);
   } catch {
-    // The race is over, or its server away: the control connection tells.
+    // The race is over or its server is away; the control connection reports which.
   }
 }
 
@@ -51,7 +51,7 @@ function startStreaming(lane) {
 }
 
 /**
- * To close one that is not open yet is an error to the browser; but a page that was left can't wait until it is.
+ * Closes a socket. Closing one that is not open yet is an error to the browser, but a page that was left can't wait.
  * @param {WebSocket} socket
  * @param {boolean} isLeft
  * @returns {Promise<void>} when it was told to close
