@@ -229,6 +229,18 @@ typed('Ctrl-C closes with 1000 and removes the typed line; the second stops at o
   assert.is((await person.run.end()).code, 256 - 2);
 });
 
+typed('after one Ctrl-C, the answer of the server ends it', async () => {
+  await using scene = await open();
+  const { person, peer } = scene;
+  await person.sees('connected', '>');
+  person.type(CTRL_C);
+  assert.is((await peer.readFrame()).payload.toString('hex'), '03e8');
+  peer.write(Buffer.from('880203e8', 'hex'));
+  peer.socket.end();
+  assert.is((await person.run.end()).code, 0);
+  await person.sees('connected', 'closing; press Ctrl-C again to stop at o', 'nce', 'closed with 1000');
+});
+
 typed('when the server closes, the typed line goes and the exit code tells', async () => {
   await using scene = await open();
   const { person, peer } = scene;

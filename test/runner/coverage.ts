@@ -48,7 +48,8 @@ export function findGaps(folder: string, counts: string): string[] {
 function tellPlaces(path: string, missed: string): string[] {
   const map = existsSync(`${path}.map`) ? new SourceMap(JSON.parse(readFileSync(`${path}.map`, 'utf8'))) : null;
   return missed.split('\n').flatMap((line, index) => {
-    if (line.trim() === '') return [];
+    // An empty function has nothing to run.
+    if (line.replaceAll('() => { }', '').trim() === '') return [];
     const entry = map?.findEntry(index, line.search(/\S/));
     const isMapped = entry !== undefined && 'originalSource' in entry;
     const source = isMapped ? resolve(dirname(path), entry.originalSource) : path;
