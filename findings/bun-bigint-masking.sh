@@ -6,7 +6,7 @@
 #
 # Why nobody could have guessed: fewer and wider words are how masking is made fast, and the code that proves it on
 # Node.js runs unchanged on Bun, right to the last bit.
-# twobyte: masks in eight-byte words; on Bun that is a price to know when its numbers are read.
+# twobyte: masks with the SIMD of WebAssembly, sixteen bytes at a time, which is faster than either on both.
 #
 # seen: Node.js: less than 2 times as long. Bun: more than 15 times as long.
 set -euo pipefail
