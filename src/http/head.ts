@@ -15,11 +15,14 @@ const NOTHING = Buffer.alloc(0);
 
 /** What a `HeadParser` refuses to go beyond. */
 export interface HeadLimits {
-  /** The bytes of a head, empty lines around it included. Default 16,384, as `node:http` has it. */
+  /** The bytes of a head, empty lines around it included. */
   readonly maxHeadBytes?: number;
-  /** The header fields of a head. Default 128; browsers send about 15. */
+  /** The header fields of a head. */
   readonly maxHeaderFields?: number;
 }
+
+/** As many bytes as `node:http` takes; browsers send about 15 fields. */
+export const headDefaults: Required<HeadLimits> = { maxHeadBytes: 16_384, maxHeaderFields: 128 };
 
 /**
  * Finds and parses the heads that arrive on one connection, whatever the chunks they are cut into.
@@ -49,8 +52,9 @@ export class HeadParser<Head> {
   constructor(
     parse: (text: string) => Head,
     startLineBytes: Uint8Array | null,
-    { maxHeadBytes = 16_384, maxHeaderFields = 128 }: HeadLimits = {},
+    limits: HeadLimits = {},
   ) {
+    const { maxHeadBytes = headDefaults.maxHeadBytes, maxHeaderFields = headDefaults.maxHeaderFields } = limits;
     this.#parse = parse;
     this.#startLineBytes = startLineBytes;
     this.#maxHeadBytes = maxHeadBytes;
@@ -91,6 +95,16 @@ export class HeadParser<Head> {
     return null;
   }
 
+  /**
+   * How an error names a limit; for a kind of head whose limits someone can raise.
+   *
+   * @param _name of the limit
+   * @param text what it allows
+   */
+  protected describeLimit(_name: keyof HeadLimits, text: string): string {
+    return text;
+  }
+
   #expectHead(): void {
     this.#lineStart = 0;
     this.#lineCount = this.#startLineBytes === null ? 1 : 0;
@@ -128,8 +142,8 @@ export class HeadParser<Head> {
     if (isEmpty) return this.#lineCount > 0;
     this.#lineCount++;
     if (this.#lineCount - 1 > this.#maxHeaderFields) {
-      const message = `the head exceeds ${this.#maxHeaderFields} header fields; send fewer`;
-      throw new HttpError('TOO_MANY_HEADER_FIELDS', 431, message);
+      const limit = this.describeLimit('maxHeaderFields', `${this.#maxHeaderFields} header fields`);
+      throw new HttpError('TOO_MANY_HEADER_FIELDS', 431, `the head exceeds ${limit}; send fewer`);
     }
     return false;
   }
@@ -141,11 +155,11 @@ export class HeadParser<Head> {
   }
 
   #tooLarge(): HttpError {
-    const limit = `${this.#maxHeadBytes} bytes; shorten it`;
+    const limit = this.describeLimit('maxHeadBytes', `${this.#maxHeadBytes} bytes`);
     const isRequestLine = this.#lineCount === 0 && this.#lineStart < this.#maxHeadBytes;
     return isRequestLine
-      ? new HttpError('START_LINE_TOO_LONG', 414, `the first line exceeds ${limit}`)
-      : new HttpError('HEAD_TOO_LARGE', 431, `the head exceeds ${limit}`);
+      ? new HttpError('START_LINE_TOO_LONG', 414, `the first line exceeds ${limit}; shorten it`)
+      : new HttpError('HEAD_TOO_LARGE', 431, `the head exceeds ${limit}; shorten it`);
   }
 
   #store(bytes: Buffer): void {

@@ -37,6 +37,11 @@ export class RequestHeadParser extends HeadParser<RequestHead> {
     super(parseRequestHead, REQUEST_LINE_BYTES, limits);
   }
 
+  /** A server's options. */
+  protected override describeLimit(name: keyof HeadLimits, text: string): string {
+    return `${text} (${name})`;
+  }
+
   protected override explain(beginning: string): HttpError | null {
     if (beginning === PROXY_SIGNATURE) return proxyProtocol();
     const start = beginning.search(/[^\r\n]/);

@@ -4,6 +4,7 @@ import { setOwner, type StreamOwner } from '../stream/owner.js';
 import { HttpError } from '../errors.js';
 import { copyOf } from '../frame/allocate.js';
 import { hasToken } from '../http/fields.js';
+import type { HeadLimits } from '../http/head.js';
 import { RequestHeadParser, type RequestHead } from '../http/request-head.js';
 import { isUpgrade } from '../handshake/server.js';
 import { withoutKnownContent } from './condition.js';
@@ -28,7 +29,7 @@ const LINGER_TIME = 2000;
 const UNWATCHED = new AbortController();
 
 /** What the connections of a server share. */
-export interface HttpContext extends WebSocketContext {
+export interface HttpContext extends WebSocketContext, HeadLimits {
   readonly router: Router<Route>;
   readonly headTimeout: number;
   readonly bodyTimeout: number;
@@ -42,7 +43,7 @@ export interface HttpContext extends WebSocketContext {
 export class HttpConnection implements StreamOwner {
   readonly #socket: Socket;
   readonly #context: HttpContext;
-  readonly #parser = new RequestHeadParser();
+  readonly #parser: RequestHeadParser;
   readonly #remoteAddress: string;
   /** The request that is being served; `null` while a head is awaited. */
   #exchange: Exchange | null = null;
@@ -63,6 +64,7 @@ export class HttpConnection implements StreamOwner {
   constructor(socket: Socket, context: HttpContext) {
     this.#socket = socket;
     this.#context = context;
+    this.#parser = new RequestHeadParser(context);
     this.#remoteAddress = socket.remoteAddress ?? '';
     context.httpConnections.add(this);
     setOwner(socket, this);

@@ -1,4 +1,5 @@
 // The server: listens, gives each connection to HTTP, and closes all of them in an orderly way.
+import { constants } from 'node:buffer';
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Connection } from '../connection/connection.js';
@@ -9,6 +10,7 @@ import {
 import { checkNames, type OptionNames } from '../connection/options.js';
 import { HttpError, type Close } from '../errors.js';
 import { CloseCode, serializeClosePayload } from '../frame/close.js';
+import { headDefaults } from '../http/head.js';
 import { serializeResponseHead } from '../http/serialize.js';
 import { RunningHandlers } from './handlers.js';
 import { HttpConnection, type HttpContext } from './http-connection.js';
@@ -34,6 +36,13 @@ export interface ServerOptions extends ConnectionOptions {
   tls?: TlsOptions;
   /** TCP connections at a time; one more is answered with 503. Default: no limit but the operating system's. */
   maxConnections?: number;
+  /**
+   * The longest request head, in bytes; a longer one is answered with 431, or 414 if its request line alone is longer.
+   * Default 16 KiB, as Node.
+   */
+  maxHeadBytes?: number;
+  /** The header fields of a request; more are answered with 431. Default 128; browsers send about 15. */
+  maxHeaderFields?: number;
   /** The longest body that `request.body()` reads, in bytes; a longer one is answered with 413. Default 1 MiB. */
   maxBodyBytes?: number;
   /** Milliseconds for a request head, from the connection or its first byte on; then 408. Default 10,000. */
@@ -86,6 +95,7 @@ const serverOptions: OptionNames<ServerOptions> = {
   origins: true,
   tls: true,
   maxConnections: true,
+  ...headDefaults,
   maxBodyBytes: true,
   headTimeout: true,
   bodyTimeout: true,
@@ -151,6 +161,12 @@ export class Server {
       headTimeout: time('headTimeout', 10_000),
       bodyTimeout: time('bodyTimeout', 30_000),
       idleTimeout: time('idleTimeout', 5000),
+      maxHeadBytes: wholeNumber(
+        'maxHeadBytes', options.maxHeadBytes ?? headDefaults.maxHeadBytes, 0, constants.MAX_STRING_LENGTH,
+      ),
+      maxHeaderFields: wholeNumber(
+        'maxHeaderFields', options.maxHeaderFields ?? headDefaults.maxHeaderFields, 0, Number.MAX_SAFE_INTEGER,
+      ),
       maxBodyBytes: wholeNumber('maxBodyBytes', options.maxBodyBytes ?? 1 << 20, 0, Number.MAX_SAFE_INTEGER),
       handlers: this.#handlers,
       onError,

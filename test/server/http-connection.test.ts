@@ -604,6 +604,27 @@ badInputs('128 fields, and a head of 16,383 bytes, are served', async () => {
   assertResponse(await client.readResponse(), HELLO, 'hello');
 });
 
+badInputs('maxHeadBytes and maxHeaderFields are the server\'s to set, and the refusals name them', async () => {
+  await using served = await serve({}, { maxHeadBytes: 100, maxHeaderFields: 2 });
+  const longest = get('/', `A: ${'a'.repeat(100 - get('/', 'A: ').length)}`);
+  assert.is(longest.length, 100);
+  await using client = await RawClient.connect(served.port);
+  client.write(longest);
+  assertResponse(await client.readResponse(), HELLO, 'hello');
+  for (const [head, status, text] of [
+    [longest.replace('A: ', 'A: a'), 431, 'the head exceeds 100 bytes (maxHeadBytes); shorten it\n'],
+    [get(`/${'a'.repeat(100)}`), 414, 'the first line exceeds 100 bytes (maxHeadBytes); shorten it\n'],
+    [get('/', 'A:', 'B:'), 431, 'the head exceeds 2 header fields (maxHeaderFields); send fewer\n'],
+  ] as const) {
+    const { status: actual, body } = await httpRequest(served.port, head);
+    assert.equal([actual, body.toString()], [status, text]);
+  }
+  await using generous = await serve({}, { maxHeadBytes: 1 << 20, maxHeaderFields: 1000 });
+  await using other = await RawClient.connect(generous.port);
+  other.write(get('/', ...Array.from({ length: 999 }, () => `A: ${'b'.repeat(1000)}`)));
+  assertResponse(await other.readResponse(), HELLO, 'hello');
+});
+
 badInputs('behind a good request: that is answered first', async () => {
   const slow = gate();
   await using served = await serve({ '/slow': () => slow.promise.then(() => 'slow') });

@@ -26,6 +26,8 @@ const options = suite('server: options');
 
 const numbers: readonly [name: keyof ServerOptions, highest: number][] = [
   ['maxConnections', Number.MAX_SAFE_INTEGER],
+  ['maxHeadBytes', 1 << 20],
+  ['maxHeaderFields', Number.MAX_SAFE_INTEGER],
   ['maxBodyBytes', Number.MAX_SAFE_INTEGER],
   ['headTimeout', 2 ** 31 - 1],
   ['bodyTimeout', 2 ** 31 - 1],
