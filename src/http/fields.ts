@@ -18,7 +18,7 @@ export class HeaderFields {
   readonly #text: string;
   readonly #start: number;
   /**
-   * Each name in lower case, with its value behind it; `null` while only the text is kept. A list instead of a Map: the
+   * Each name in lower case, and its value after it; `null` while only the text is kept. A list instead of a Map: the
    * parser bounds its length, and no name is special to it.
    */
   #fields: string[] | null;

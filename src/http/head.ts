@@ -6,7 +6,7 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const DELETE = 0x7f;
 
-// 1 at each byte that may follow without a closer look, on either kind of line and behind a carriage return.
+// 1 at each byte that may follow without a closer look, on either kind of line and after a carriage return.
 export const REQUEST_LINE_BYTES = new Uint8Array(256).fill(1, 0x20, DELETE);
 export const FIELD_LINE_BYTES = new Uint8Array(256).fill(1, 0x20).fill(1, TAB, TAB + 1).fill(0, DELETE, DELETE + 1);
 const NO_BYTES = new Uint8Array(256);
@@ -63,7 +63,7 @@ export class HeadParser<Head> {
   }
 
   /**
-   * The bytes behind the head that `push` has just returned: its body, the next request, or the first frames. Empty
+   * The bytes after the head that `push` has just returned: its body, the next request, or the first frames. Empty
    * after a `push` that returned `null`. It is a view of the last chunk and belongs to the owner of that chunk: use or
    * copy it before that is overwritten.
    */
@@ -134,7 +134,7 @@ export class HeadParser<Head> {
     return -1;
   }
 
-  /** Counts the line whose line feed is the last byte before `end`; `true` if it is the empty line behind a head. */
+  /** Counts the line whose line feed is the last byte before `end`; `true` if it is the empty line after a head. */
   #endLine(end: number): boolean {
     const isEmpty = end - this.#lineStart === 2;
     this.#lineStart = end;

@@ -1,27 +1,39 @@
 // One request on its way to its reply: reads the body when it is asked for, and knows when the client has gone.
-import { setMaxListeners } from 'node:events';
+import type { Socket } from 'node:net';
 import { quiet } from '../connection/deferred.js';
-import { clientGone, HttpError } from '../errors.js';
+import { HttpError } from '../errors.js';
 import type { RequestHead } from '../http/request-head.js';
 import { BodyDecoder } from '../http/body.js';
-import type { Traffic } from './request.js';
-
-/** Bytes over a socket since it was opened, as `net.Socket` counts them. */
-type SocketBytes = Pick<Traffic, 'bytesRead' | 'bytesWritten'>;
+import { Request } from './request.js';
 
 /** What an exchange needs from the connection it runs on. */
-export interface ExchangeOptions {
+export interface ExchangeConnection {
   readonly remoteAddress: string;
-  readonly socket: SocketBytes & { readonly destroyed: boolean };
-  /** How many of the bytes that came over the socket belong to the requests before. */
+  readonly socket: CountingSocket;
+  /** How many of the bytes that came and went over the socket belong to the requests before. */
   readonly bytesReadBefore: number;
-  readonly maxBodyBytes: number;
-  /** Milliseconds for the whole body. */
-  readonly bodyTimeout: number;
+  readonly bytesWrittenBefore: number;
+  readonly context: {
+    readonly maxBodyBytes: number;
+    /** Milliseconds for the whole body. */
+    readonly bodyTimeout: number;
+  };
   /** Lets the body's bytes come: they are given to `receive`. */
   readBytes(): void;
   /** Tells a client that waits for it to send the body (RFC 9110 §10.1.1). */
   sendContinue(): void;
+  /** Hands the socket over; `null` if the client has gone. */
+  takeSocket(): TakenSocket | null;
+}
+
+/** Counts the bytes since it was opened. */
+export type CountingSocket = Pick<Socket, 'bytesRead' | 'bytesWritten' | 'destroyed'>;
+
+/** A socket that HTTP gives away. */
+export interface TakenSocket {
+  readonly socket: Socket;
+  /** What has arrived after the head. */
+  readonly firstBytes: Buffer;
 }
 
 interface BodyReader {
@@ -33,49 +45,28 @@ interface BodyReader {
 
 export class Exchange {
   readonly head: RequestHead;
-  #options: ExchangeOptions;
+  readonly connection: ExchangeConnection;
+  #request: Request<never> | null = null;
   #reader: BodyReader | null = null;
   #body: Promise<Buffer> | null = null;
   /** Whether all of the body has been read, so that what follows is the next request. */
   #isBodyComplete: boolean;
   #hasLeft = false;
-  readonly #bytesReadBefore: number;
-  readonly #bytesWrittenBefore: number;
-  /** What the socket had counted when the reply was written. */
-  #after: SocketBytes | null = null;
-  #abortController: AbortController | null = null;
 
-  constructor(head: RequestHead, options: ExchangeOptions) {
+  constructor(head: RequestHead, connection: ExchangeConnection) {
     this.head = head;
-    this.#options = options;
+    this.connection = connection;
     this.#isBodyComplete = head.bodyLength === 0;
-    this.#bytesReadBefore = options.bytesReadBefore;
-    this.#bytesWrittenBefore = options.socket.bytesWritten;
   }
 
-  get remoteAddress(): string {
-    return this.#options.remoteAddress;
+  /** The request as its handler sees it; `null` while it has no route. */
+  get request(): Request<never> | null {
+    return this.#request;
   }
 
-  /** What was sent and received for this request so far; see `Request.traffic`. */
-  get traffic(): Traffic {
-    const { bytesRead, bytesWritten } = this.#after ?? this.#options.socket;
-    return {
-      bytesRead: bytesRead - this.#bytesReadBefore,
-      bytesWritten: bytesWritten - this.#bytesWrittenBefore,
-      isFinal: this.#after !== null || this.#options.socket.destroyed,
-    };
-  }
-
-  /** Aborted when the client leaves before it has its reply. Made on demand: most handlers never look. */
-  get signal(): AbortSignal {
-    if (this.#abortController === null) {
-      this.#abortController = new AbortController();
-      // A handler may give it to any number of calls; Node warns of the eleventh as of a leak.
-      setMaxListeners(0, this.#abortController.signal);
-      if (this.#hasLeft && this.#after === null) this.#abortController.abort(clientGone());
-    }
-    return this.#abortController.signal;
+  /** A route was found. @param params what its `:names` and `*` stand for. */
+  begin(params: Readonly<Record<string, string>>): Request<never> {
+    return (this.#request = new Request<never>(this.head, params, this));
   }
 
   /** Whether the bytes that arrive now belong to the body. */
@@ -92,7 +83,7 @@ export class Exchange {
   get canSkipBody(): boolean {
     if (this.#isBodyComplete || this.#reader !== null) return true;
     if (this.#body !== null || this.#expectsContinue) return false;
-    return this.head.bodyLength === 'chunked' || this.head.bodyLength <= this.#options.maxBodyBytes;
+    return this.head.bodyLength === 'chunked' || this.head.bodyLength <= this.connection.context.maxBodyBytes;
   }
 
   /** The whole body; see `Request.body`. */
@@ -136,38 +127,31 @@ export class Exchange {
     }
   }
 
-  /** The reply was written: from now on the client may leave, and nobody is told. */
+  /** The reply was written. */
   answer(): void {
-    const { bytesRead, bytesWritten } = this.#options.socket;
-    this.#after = { bytesRead, bytesWritten };
-  }
-
-  /** The socket is a WebSocket's now, which may live for days: nothing of the HTTP connection is kept for it. */
-  upgrade(): void {
-    this.#options = { ...this.#options, readBytes: nothing, sendContinue: nothing };
+    this.#request?.answer();
   }
 
   /** The client has gone: nobody will send the rest of the body or read the reply. */
   leave(): void {
-    if (this.#hasLeft) return;
     this.#hasLeft = true;
     this.#stopReading()?.reject(new HttpError('BODY_INCOMPLETE', 400, 'the request ended before its body did'));
-    if (this.#after === null) this.#abortController?.abort(clientGone());
+    this.#request?.leave();
   }
 
   #startReading(isDiscarding: boolean): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       if (this.#hasLeft) throw new HttpError('BODY_INCOMPLETE', 400, 'the request ended before its body did');
-      const decoder = new BodyDecoder(this.head.bodyLength, this.#options.maxBodyBytes);
+      const { maxBodyBytes, bodyTimeout } = this.connection.context;
+      const decoder = new BodyDecoder(this.head.bodyLength, maxBodyBytes);
       if (isDiscarding) decoder.discard();
-      else if (this.#expectsContinue) this.#options.sendContinue();
-      const { bodyTimeout } = this.#options;
+      else if (this.#expectsContinue) this.connection.sendContinue();
       const timer = setTimeout(() => {
         this.#stopReading();
         reject(new HttpError('BODY_TIMEOUT', 408, `the body took longer than bodyTimeout (${bodyTimeout} ms)`));
       }, bodyTimeout);
       this.#reader = { decoder, timer, resolve, reject };
-      this.#options.readBytes();
+      this.connection.readBytes();
     });
   }
 
@@ -180,9 +164,6 @@ export class Exchange {
     return reader;
   }
 }
-
-/** A function that does nothing when it is called, as every engine has one. */
-const nothing = Function.prototype as () => void;
 
 function tooLate(): Promise<never> {
   return quiet(Promise.reject(new TypeError('the body was skipped; ask for it before the handler returns')));

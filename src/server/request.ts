@@ -1,7 +1,10 @@
 // What a handler is given: one HTTP request, and its WebSocket connection if it was upgraded.
+import { setMaxListeners } from 'node:events';
 import type { Connection, OpeningRequest } from '../connection/connection.js';
+import { clientGone } from '../errors.js';
 import type { HeaderFields } from '../http/fields.js';
 import type { RequestHead } from '../http/request-head.js';
+import type { CountingSocket, Exchange } from './exchange.js';
 
 /** Bytes that a request has moved so far, counted at the server's socket: heads, bodies and frames. */
 export interface Traffic {
@@ -11,17 +14,6 @@ export interface Traffic {
   readonly bytesWritten: number;
   /** Whether nothing more will be counted: the reply was written, or the connection has ended. */
   readonly isFinal: boolean;
-}
-
-/** What the server's side of an HTTP connection does for a request. */
-export interface Exchange {
-  readonly remoteAddress: string;
-  /** Aborted when the client has gone before the reply was sent. */
-  readonly signal: AbortSignal;
-  readBody(): Promise<Buffer>;
-  readonly traffic: Traffic;
-  /** The client has gone. */
-  leave(): void;
 }
 
 /** What `authorize` returns when it doesn't refuse. */
@@ -46,8 +38,18 @@ export class Request<Authorized = undefined> implements OpeningRequest {
   /** What the `:names` and the `*` of the route stood for, percent-decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly headers: HeaderFields;
+  /** The client's IP address; empty on a Unix socket. */
+  readonly remoteAddress: string;
 
-  readonly #exchange: Exchange;
+  /** `null` on a WebSocket, which may live for days: it keeps nothing of HTTP. */
+  #exchange: Exchange | null;
+  readonly #socket: CountingSocket;
+  readonly #bytesReadBefore: number;
+  readonly #bytesWrittenBefore: number;
+  /** Since the reply was written; `null` before. */
+  #final: Traffic | null = null;
+  #hasLeft = false;
+  #abortController: AbortController | null = null;
   readonly #queryText: string;
   #query: URLSearchParams | null = null;
   #webSocket: Connection | null = null;
@@ -61,6 +63,11 @@ export class Request<Authorized = undefined> implements OpeningRequest {
     this.params = params;
     this.headers = head.headers;
     this.#exchange = exchange;
+    const { connection } = exchange;
+    this.remoteAddress = connection.remoteAddress;
+    this.#socket = connection.socket;
+    this.#bytesReadBefore = connection.bytesReadBefore;
+    this.#bytesWrittenBefore = connection.bytesWrittenBefore;
     this.#queryText = head.query;
   }
 
@@ -69,17 +76,19 @@ export class Request<Authorized = undefined> implements OpeningRequest {
     return (this.#query ??= new URLSearchParams(this.#queryText));
   }
 
-  /** The client's IP address; empty on a Unix socket. */
-  get remoteAddress(): string {
-    return this.#exchange.remoteAddress;
-  }
-
   /**
    * Aborted when the client has gone before it had its reply, on a WebSocket when the connection has ended: pass it on
    * to whatever the reply or the next message waits for.
    */
   get signal(): AbortSignal {
-    return this.#exchange.signal;
+    // Made on demand: most handlers never look.
+    if (this.#abortController === null) {
+      this.#abortController = new AbortController();
+      // A handler may give it to any number of calls; Node warns of the eleventh as of a leak.
+      setMaxListeners(0, this.#abortController.signal);
+      if (this.#hasLeft) this.#abortController.abort(clientGone());
+    }
+    return this.#abortController.signal;
   }
 
   /** The connection, once the opening handshake is done; `null` on plain HTTP. */
@@ -92,7 +101,16 @@ export class Request<Authorized = undefined> implements OpeningRequest {
    * has grown. Over TLS it counts what is encrypted, not the records.
    */
   get traffic(): Traffic {
-    return this.#exchange.traffic;
+    return this.#final ?? this.#count(this.#socket.destroyed);
+  }
+
+  #count(isFinal: boolean): Traffic {
+    const { bytesRead, bytesWritten } = this.#socket;
+    return {
+      bytesRead: bytesRead - this.#bytesReadBefore,
+      bytesWritten: bytesWritten - this.#bytesWrittenBefore,
+      isFinal,
+    };
   }
 
   /** What the route's `authorize` has returned; `undefined` without one, and on plain HTTP. */
@@ -113,17 +131,26 @@ export class Request<Authorized = undefined> implements OpeningRequest {
    * longer than `bodyTimeout`. If the handler doesn't catch it, it becomes the reply.
    */
   body(): Promise<Buffer> {
-    return this.#exchange.readBody();
+    // An opening handshake has none.
+    return this.#exchange === null ? Promise.resolve(Buffer.alloc(0)) : this.#exchange.readBody();
   }
 
-  /** @internal The WebSocket connection has ended. */
+  /** @internal The reply was written: from now on the client may leave, and nobody is told. */
+  answer(): void {
+    this.#final = this.#count(true);
+  }
+
+  /** @internal The client has gone, or the WebSocket connection has ended. */
   leave(): void {
-    this.#exchange.leave();
+    if (this.#hasLeft || this.#final !== null) return;
+    this.#hasLeft = true;
+    this.#abortController?.abort(clientGone());
   }
 
   /** @internal */
   upgrade(webSocket: Connection, authorized: Granted<Authorized> | undefined): void {
     this.headers.compact();
+    this.#exchange = null;
     this.#webSocket = webSocket;
     this.#authorized = authorized;
   }

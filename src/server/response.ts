@@ -15,7 +15,7 @@ export interface ResponseOptions {
   readonly isHead: boolean;
   /** Whether the client understands chunks; else the end of the connection ends the body. */
   readonly isChunked: boolean;
-  /** Whether the connection ends behind this response. */
+  /** Whether the connection ends after this response. */
   readonly isLast: boolean;
   /** Milliseconds without the client reading on, after which it is cut off. */
   readonly stallTimeout: number;

@@ -1,21 +1,17 @@
 // The server: listens, gives each connection to HTTP, and closes all of them in an orderly way.
-import { constants } from 'node:buffer';
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Connection } from '../connection/connection.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
-import {
-  connectionDefaults, milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
-} from '../connection/limits.js';
+import { milliseconds, resolveLimits, wholeNumber, type ConnectionLimits } from '../connection/limits.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
-import { HttpError, type Close } from '../errors.js';
+import { HttpError } from '../errors.js';
 import { CloseCode, serializeClosePayload } from '../frame/close.js';
-import { headDefaults } from '../http/head.js';
 import { serializeResponseHead } from '../http/serialize.js';
 import { RunningHandlers } from './handlers.js';
 import { HttpConnection, type HttpContext } from './http-connection.js';
-import { unreadRequest, warnOfHandshakes, type RefusedRequest } from './refusal.js';
-import type { Request, WebSocketRequest } from './request.js';
+import { resolveServerOptions, type ServerOptions } from './options.js';
+import { unreadRequest } from './refusal.js';
 import { Router } from './router.js';
 import { spreadEvenly } from './spread.js';
 import { acceptWebSocket, WebSocketRoute, type Handler, type Route } from './websocket.js';
@@ -25,54 +21,6 @@ import { acceptWebSocket, WebSocketRoute, type Handler, type Route } from './web
  * that size is a write of its own.
  */
 const HIGH_WATER_MARK = 65_536;
-
-/** Options of a server. The limits of a connection hold for every route that doesn't set its own. */
-export interface ServerOptions extends ConnectionOptions {
-  /** Lets every route accept WebSocket, as if wrapped in `acceptWebSocket`. Default `false`. */
-  acceptAll?: boolean;
-  /** Further origins that may open a WebSocket, for routes without `origins` of their own; see `WebSocketOptions`. */
-  origins?: readonly string[] | '*';
-  /** Serves `https:` and `wss:` with these options of `tls.createServer`, such as `key` and `cert`. */
-  tls?: TlsOptions;
-  /** TCP connections at a time; one more is answered with 503. Default: no limit but the operating system's. */
-  maxConnections?: number;
-  /**
-   * The longest request head, in bytes; a longer one is answered with 431, or 414 if its request line alone is longer.
-   * Default 16 KiB, as Node.
-   */
-  maxHeadBytes?: number;
-  /** The header fields of a request; more are answered with 431. Default 128; browsers send about 15. */
-  maxHeaderFields?: number;
-  /** The longest body that `request.body()` reads, in bytes; a longer one is answered with 413. Default 1 MiB. */
-  maxBodyBytes?: number;
-  /** Milliseconds for a request head, from the connection or its first byte on; then 408. Default 10,000. */
-  headTimeout?: number;
-  /** Milliseconds for a request body, from when it is read on; then 408. Default 30,000. */
-  bodyTimeout?: number;
-  /** Milliseconds that a client may idle between requests, or not read on in a reply. Default 5,000, as Node. */
-  idleTimeout?: number;
-  /**
-   * Milliseconds after which a WebSocket is sent a ping at the latest: from the last byte of its peer on, and from the
-   * last that was sent to it. After twice that time without a byte, the peer counts as dead and TCP is cut. A queue
-   * that stays full six times as long, without a message being taken, closes the connection with 1008. Default 20,000,
-   * as proxies often cut after 50 or 60 s of silence in either direction. 0 watches nobody.
-   */
-  keepAliveInterval?: number;
-  /** Told what a handler throws, with its request; the client gets 500 or close code 1011. Default `console.error`. */
-  onError?: (error: unknown, request: Request<unknown>) => void;
-  /**
-   * Told of every request that is answered with an `HttpError`, be it the server's own or one that `authorize` or a
-   * handler has thrown, and of connections over `maxConnections`. By default `console.warn` gets a line for the first
-   * refused opening handshake of each `code`: browsers don't tell a page why its WebSocket was refused, so whoever
-   * forgets an origin must find it here, yet a stranger must not be able to fill the log. `() => {}` for silence.
-   */
-  onRefuse?: (error: HttpError, request: RefusedRequest) => void;
-  /**
-   * Told how each WebSocket ended, once its TCP connection has: `close.error` is a `ProtocolError` if the peer broke a
-   * rule, `PEER_NOT_READING` if it didn't read, a `TimeoutError` if it was silent. Default: nobody is told.
-   */
-  onClose?: (close: Close, request: WebSocketRequest<unknown>) => void;
-}
 
 /** How a server closes. */
 export interface CloseOptions {
@@ -88,23 +36,6 @@ export interface CloseOptions {
    */
   spread?: number;
 }
-
-const serverOptions: OptionNames<ServerOptions> = {
-  ...connectionDefaults,
-  acceptAll: true,
-  origins: true,
-  tls: true,
-  maxConnections: true,
-  ...headDefaults,
-  maxBodyBytes: true,
-  headTimeout: true,
-  bodyTimeout: true,
-  idleTimeout: true,
-  keepAliveInterval: true,
-  onError: true,
-  onRefuse: true,
-  onClose: true,
-};
 
 const closeOptions: OptionNames<CloseOptions> = { timeout: true, code: true, reason: true, spread: true };
 
@@ -139,39 +70,22 @@ export class Server {
 
   /** @internal */
   constructor(options: ServerOptions) {
-    checkNames('createServer', options, serverOptions);
-    const { maxConnections = Infinity, onError = (error) => console.error(error) } = options;
-    const { onRefuse = warnOfHandshakes(), onClose } = options;
-    type Time = 'headTimeout' | 'bodyTimeout' | 'idleTimeout' | 'keepAliveInterval';
-    const time = (name: Time, byDefault: number): number => milliseconds(name, options[name] ?? byDefault);
+    const { limits, maxConnections, keepAliveInterval, ...shared } = resolveServerOptions(options);
     this.#options = options;
-    this.#limits = resolveLimits(options);
+    this.#limits = limits;
     this.#maxConnections = maxConnections;
-    if (maxConnections !== Infinity) wholeNumber('maxConnections', maxConnections, 0, Number.MAX_SAFE_INTEGER);
     const server = this;
     const sockets = this.#sockets;
     this.#forget = function () {
       sockets.delete(this);
     };
     this.#context = {
+      ...shared,
       router: this.#router,
       connections: this.#connections,
       httpConnections: this.#httpConnections,
-      keepAlive: new SilenceTimer(time('keepAliveInterval', 20_000)),
-      headTimeout: time('headTimeout', 10_000),
-      bodyTimeout: time('bodyTimeout', 30_000),
-      idleTimeout: time('idleTimeout', 5000),
-      maxHeadBytes: wholeNumber(
-        'maxHeadBytes', options.maxHeadBytes ?? headDefaults.maxHeadBytes, 0, constants.MAX_STRING_LENGTH,
-      ),
-      maxHeaderFields: wholeNumber(
-        'maxHeaderFields', options.maxHeaderFields ?? headDefaults.maxHeaderFields, 0, Number.MAX_SAFE_INTEGER,
-      ),
-      maxBodyBytes: wholeNumber('maxBodyBytes', options.maxBodyBytes ?? 1 << 20, 0, Number.MAX_SAFE_INTEGER),
+      keepAlive: new SilenceTimer(keepAliveInterval),
       handlers: this.#handlers,
-      onError,
-      onRefuse,
-      onClose,
       get isClosing() {
         return server.#isClosing;
       },

@@ -1,15 +1,14 @@
 // Marks routes that speak WebSocket, and takes a request through the opening handshake to its handler (RFC 6455 §4.2).
-import type { Socket } from 'node:net';
 import { Connection } from '../connection/connection.js';
 import type { SilenceTimer } from '../stream/silence-timer.js';
 import { connectionDefaults, type ConnectionLimits, type ConnectionOptions } from '../connection/limits.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
 import { ConnectionClosed, HandshakeError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
-import type { RequestHead } from '../http/request-head.js';
 import { acceptDeflate } from '../handshake/deflate.js';
 import { resolveSubprotocols, selectSubprotocol } from '../handshake/subprotocols.js';
 import { checkOrigin, upgradeResponse, validateUpgrade, type UpgradeOffer } from '../handshake/server.js';
+import type { Exchange, TakenSocket } from './exchange.js';
 import type { RunningHandlers } from './handlers.js';
 import type { Reply } from './reply.js';
 import { isAbort, type Granted, type Request, type WebSocketRequest } from './request.js';
@@ -130,40 +129,30 @@ export interface WebSocketContext {
   readonly onClose: ((close: Close, request: WebSocketRequest<unknown>) => void) | undefined;
 }
 
-/** @internal A socket that HTTP gives away. */
-export interface TakenSocket {
-  readonly socket: Socket;
-  /** What has arrived behind the head. */
-  readonly firstBytes: Buffer;
-}
-
 /**
  * @internal
- * Takes a request through the opening handshake, and starts its handler on the connection.
- * @param takeSocket gives the socket; `null` if the client has gone meanwhile.
- * @returns a promise while it is asked who may connect, else `undefined`.
+ * Takes a request through the opening handshake, and starts its handler on the connection, unless the client has gone.
+ * @returns a promise while it is asked who may connect.
  * @throws HandshakeError, also as rejection, if the handshake is refused; nothing was written then.
  */
 export function openWebSocket(
   route: Route,
-  head: RequestHead,
   request: Request<never>,
+  { head, connection }: Exchange,
   context: WebSocketContext,
-  takeSocket: () => TakenSocket | null,
-): Promise<void> | undefined {
+): Promise<null> | null {
   if (route.webSocket === 'refused') {
     throw new HandshakeError('ROUTE_WITHOUT_WEBSOCKET', 400, 'this path has no WebSocket; use plain HTTP');
   }
   const offer = validateUpgrade(head);
   checkOrigin(head, route.origins);
-  const open = (authorized: Granted<never> | undefined): void => {
+  const open = (authorized: Granted<never> | undefined): null => {
     if (context.isClosing) throw new HandshakeError('SERVER_CLOSING', 503, 'the server is closing; try again later');
-    const taken = takeSocket();
+    const taken = connection.takeSocket();
     if (taken !== null) serve(route, request, accept(route, offer, request, context, taken), authorized, context);
+    return null;
   };
-  if (route.authorize !== undefined) return authorize(route.authorize, request).then(open);
-  open(undefined);
-  return undefined;
+  return route.authorize === undefined ? open(undefined) : authorize(route.authorize, request).then(open);
 }
 
 async function authorize(ask: Route['authorize'] & {}, request: Request<never>): Promise<Granted<never>> {

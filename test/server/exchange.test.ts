@@ -4,13 +4,7 @@ import * as assert from 'uvu/assert';
 import { RequestHeadParser } from '../../src/http/request-head.js';
 import { Exchange } from '../../src/server/exchange.js';
 import { suite } from '../runner/suite.js';
-import { warningsOf } from '../support/warnings.js';
 import { countTimers } from './harness.js';
-
-/** Has counted 100 bytes of requests before, 20 of this one's, and 300 of replies. */
-function socketOf(): { bytesRead: number; bytesWritten: number; destroyed: boolean } {
-  return { bytesRead: 120, bytesWritten: 300, destroyed: false };
-}
 
 /** An exchange and what it has asked of its connection. */
 interface Begun {
@@ -18,17 +12,18 @@ interface Begun {
   readonly asked: string[];
 }
 
-function begin(fields: string, { bodyTimeout = 60_000, version = '1.1', socket = socketOf() } = {}): Begun {
+function begin(fields: string, { bodyTimeout = 60_000, version = '1.1' } = {}): Begun {
   const head = new RequestHeadParser().push(Buffer.from(`POST / HTTP/${version}\r\nHost: a\r\n${fields}\r\n`))!;
   const asked: string[] = [];
   const exchange = new Exchange(head, {
     remoteAddress: '192.0.2.1',
-    socket,
-    bytesReadBefore: 100,
-    maxBodyBytes: 10,
-    bodyTimeout,
+    socket: { bytesRead: 0, bytesWritten: 0, destroyed: false },
+    bytesReadBefore: 0,
+    bytesWrittenBefore: 0,
+    context: { maxBodyBytes: 10, bodyTimeout },
     readBytes: () => void asked.push('read bytes'),
     sendContinue: () => void asked.push('send continue'),
+    takeSocket: () => null,
   });
   return { exchange, asked };
 }
@@ -42,7 +37,7 @@ const incomplete = { name: 'HttpError', code: 'BODY_INCOMPLETE', status: 400 };
 const reading = suite('exchange: reading the body');
 
 for (const [name, fields] of [['by length', LENGTH], ['chunked', CHUNKED]] as const) {
-  reading(`${name}: the bytes of the body are taken, those behind are left`, async () => {
+  reading(`${name}: the bytes of the body are taken, those after it are left`, async () => {
     const { exchange, asked } = begin(fields);
     assert.is(exchange.isReadingBody, false);
     const body = exchange.readBody();
@@ -89,7 +84,7 @@ for (const [name, text, code, status] of [
   ['broken', '5x\r\n', 'CHUNKED_INVALID', 400],
   ['over the limit', 'b\r\n', 'BODY_TOO_LARGE', 413],
 ] as const) {
-  reading(`a chunked body that is ${name} rejects, and no byte behind it is a request`, async () => {
+  reading(`a chunked body that is ${name} rejects, and no byte after it is a request`, async () => {
     const { exchange } = begin(CHUNKED);
     const body = exchange.readBody();
     assert.is(exchange.receive(Buffer.from(`${text}GET / HTTP/1.1`)), text.length + 14);
@@ -170,7 +165,7 @@ skipping('it can be while it is read, also if the client held it back', () => {
   assert.is(exchange.canSkipBody, true);
 });
 
-skipping('nothing is to be skipped without a body, or behind one that was read', async () => {
+skipping('nothing is to be skipped without a body, or after one that was read', async () => {
   assert.is(await begin('').exchange.skipBody(), true);
   const { exchange, asked } = begin(LENGTH);
   void exchange.readBody();
@@ -247,38 +242,32 @@ leaving('a body that has come stays', async () => {
   assert.is((await body).toString(), 'hello');
 });
 
-leaving('the signal is aborted, once, whether it was asked for before or after', () => {
+leaving('the request is told, if it had a route', () => {
   const { exchange } = begin('');
-  const { signal } = exchange;
-  let count = 0;
-  signal.addEventListener('abort', () => count++);
-  assert.is(signal.aborted, false);
+  assert.is(exchange.request, null);
+  const request = exchange.begin({ name: 'x' });
+  assert.is(exchange.request, request);
+  assert.equal(request.params, { name: 'x' });
+  assert.is(request.signal.aborted, false);
   exchange.leave();
-  exchange.leave();
-  assert.equal([signal.aborted, count], [true, 1]);
-  assert.is(exchange.signal, signal);
-  const late = begin('');
-  late.exchange.leave();
-  assert.is(late.exchange.signal.aborted, true);
+  assert.is(request.signal.aborted, true);
 });
 
-leaving('the signal may be given to any number of calls: Node warns of no leak of listeners', async () => {
-  const { signal } = begin('').exchange;
-  const warnings = await warningsOf(() => {
-    for (let count = 0; count < 100; count++) signal.addEventListener('abort', () => count);
-  });
-  assert.equal(warnings, []);
-});
-
-leaving('once the reply was written the signal is not aborted any more', async () => {
+leaving('once the reply was written the request is not told', async () => {
   const { exchange } = begin(LENGTH);
+  const { signal } = exchange.begin({});
   const body = exchange.readBody();
-  const { signal } = exchange;
   exchange.answer();
   exchange.leave();
   assert.is(signal.aborted, false);
-  assert.is(exchange.signal.aborted, false);
   await rejects(body, incomplete);
+});
+
+leaving('a request without a route is answered, and left, as any other', () => {
+  const { exchange } = begin('');
+  exchange.answer();
+  exchange.leave();
+  assert.is(exchange.request, null);
 });
 
 leaving('a body that nobody waits for rejects without being reported', () => {
@@ -289,31 +278,3 @@ leaving('a body that nobody waits for rejects without being reported', () => {
 });
 
 leaving.run();
-
-const traffic = suite('exchange: bytes');
-
-traffic('its bytes are those since the requests before, until the reply is written', () => {
-  const socket = socketOf();
-  const { exchange } = begin(LENGTH, { socket });
-  assert.equal(exchange.traffic, { bytesRead: 20, bytesWritten: 0, isFinal: false });
-  socket.bytesRead += 5;
-  socket.bytesWritten += 44;
-  assert.equal(exchange.traffic, { bytesRead: 25, bytesWritten: 44, isFinal: false });
-  exchange.answer();
-  assert.equal(exchange.traffic, { bytesRead: 25, bytesWritten: 44, isFinal: true });
-  socket.bytesRead += 1000;
-  socket.bytesWritten += 1000;
-  assert.equal(exchange.traffic, { bytesRead: 25, bytesWritten: 44, isFinal: true });
-});
-
-traffic('they are final as well when the socket is gone', () => {
-  const socket = socketOf();
-  const { exchange } = begin('', { socket });
-  exchange.leave();
-  socket.bytesWritten += 7;
-  assert.equal(exchange.traffic, { bytesRead: 20, bytesWritten: 7, isFinal: false });
-  socket.destroyed = true;
-  assert.equal(exchange.traffic, { bytesRead: 20, bytesWritten: 7, isFinal: true });
-});
-
-traffic.run();

@@ -1,5 +1,6 @@
 // What the server tests share: a server on a free port, its side of a socket, heads without date, waiting by turns.
-import { createServer, type Server, type ServerOptions } from '../../src/server/server.js';
+import type { ServerOptions } from '../../src/server/options.js';
+import { createServer, type Server } from '../../src/server/server.js';
 import type { Reply } from '../../src/server/reply.js';
 import type { Handler, WebSocketRoute } from '../../src/server/websocket.js';
 import { Server as NetServer, Socket, type AddressInfo } from 'node:net';

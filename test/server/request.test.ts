@@ -2,35 +2,55 @@
 import * as assert from 'uvu/assert';
 import type { Connection } from '../../src/connection/connection.js';
 import { RequestHeadParser, type RequestHead } from '../../src/http/request-head.js';
-import { Request, type Exchange, type WebSocketRequest } from '../../src/server/request.js';
+import { Exchange, type ExchangeConnection } from '../../src/server/exchange.js';
+import type { Request, WebSocketRequest } from '../../src/server/request.js';
 import { suite } from '../runner/suite.js';
+import { warningsOf } from '../support/warnings.js';
 
 const test = suite('request');
 
-const exchange: Exchange = {
-  remoteAddress: '192.0.2.1',
-  signal: new AbortController().signal,
-  readBody: () => Promise.resolve(Buffer.from('body')),
-  leave: () => {},
-  traffic: { bytesRead: 120, bytesWritten: 65, isFinal: true },
-};
-
 function headOf(target: string, method = 'GET'): RequestHead {
-  const text = `${method} ${target} HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nx-a: 2\r\n\r\n`;
+  const length = method === 'POST' ? 'Content-Length: 4\r\n' : '';
+  const text = `${method} ${target} HTTP/1.1\r\nHost: a\r\n${length}X-A: 1\r\nx-a: 2\r\n\r\n`;
   return new RequestHeadParser().push(Buffer.from(text))!;
 }
 
+/** Has counted 100 bytes of requests before, 20 of this one's, and 300 of replies. */
+function socketOf(): { bytesRead: number; bytesWritten: number; destroyed: boolean } {
+  return { bytesRead: 120, bytesWritten: 300, destroyed: false };
+}
+
+function exchangeOf(target = '/', method = 'GET', socket = socketOf()): Exchange {
+  const connection: ExchangeConnection = {
+    remoteAddress: '192.0.2.1',
+    socket,
+    bytesReadBefore: 100,
+    bytesWrittenBefore: 300,
+    context: { maxBodyBytes: 10, bodyTimeout: 60_000 },
+    readBytes: () => {},
+    sendContinue: () => {},
+    takeSocket: () => null,
+  };
+  return new Exchange(headOf(target, method), connection);
+}
+
+function requestOf(target = '/', socket = socketOf()): Request<never> {
+  return exchangeOf(target, 'GET', socket).begin({});
+}
+
 test('what was sent is passed on', async () => {
-  const request = new Request(headOf('/a%20b/?c', 'POST'), { name: 'x' }, exchange);
+  const exchange = exchangeOf('/a%20b/?c', 'POST');
+  const request = exchange.begin({ name: 'x' });
   assert.is(request.method, 'POST');
   assert.is(request.path, '/a%20b/');
+  assert.is(request.host, 'a');
   assert.equal(request.params, { name: 'x' });
   assert.is(request.headers.get('X-A'), '1, 2');
-  assert.is(request.headers.get('Content-Length'), null);
+  assert.is(request.headers.get('Content-Length'), '4');
   assert.is(request.remoteAddress, '192.0.2.1');
-  assert.is(request.signal, exchange.signal);
-  assert.equal(request.traffic, { bytesRead: 120, bytesWritten: 65, isFinal: true });
-  assert.is((await request.body()).toString(), 'body');
+  const body = request.body();
+  exchange.receive(Buffer.from('body'));
+  assert.is((await body).toString(), 'body');
 });
 
 const queries: readonly [target: string, entries: [string, string][]][] = [
@@ -47,19 +67,19 @@ const queries: readonly [target: string, entries: [string, string][]][] = [
 
 for (const [target, entries] of queries) {
   test(`the query of ${target}`, () => {
-    const { query } = new Request(headOf(target), {}, exchange);
+    const { query } = requestOf(target);
     assert.equal([...query], entries);
   });
 }
 
 test('the query is the same object each time', () => {
-  const request = new Request(headOf('/?a=1'), {}, exchange);
+  const request = requestOf('/?a=1');
   request.query.append('b', '2');
   assert.is(request.query.get('b'), '2');
 });
 
 test('plain HTTP has no WebSocket', () => {
-  const request = new Request(headOf('/'), {}, exchange);
+  const request = requestOf();
   assert.is(request.isWebSocket(), false);
   assert.is(request.webSocket, null);
   assert.is(request.authorized, undefined);
@@ -69,9 +89,8 @@ test('an upgraded request has its connection and what authorize has returned, an
   interface User {
     readonly name: string;
   }
-  let hasLeft = false;
-  const leave = (): void => void (hasLeft = true);
-  const request = new Request<User | null>(headOf('/'), {}, { ...exchange, leave });
+  const request = exchangeOf().begin({}) as Request<User | null>;
+  const { signal } = request;
   const connection = { subprotocol: 'chat' } as Connection;
   request.upgrade(connection, { name: 'Ada' });
   assert.ok(request.isWebSocket());
@@ -81,9 +100,82 @@ test('an upgraded request has its connection and what authorize has returned, an
   assert.is(webSocket, connection);
   assert.equal(authorized, { name: 'Ada' });
   assert.is(upgraded.authorized.name, 'Ada');
-  assert.is(hasLeft, false);
+  assert.is(signal.aborted, false);
   request.leave();
-  assert.is(hasLeft, true);
+  assert.is(signal.aborted, true);
+});
+
+test('an upgraded request has no body', async () => {
+  const request = requestOf();
+  request.upgrade({} as Connection, undefined);
+  assert.is((await request.body()).length, 0);
 });
 
 test.run();
+
+const leaving = suite('request: the client leaves');
+
+leaving('the signal is aborted, once, whether it was asked for before or after', () => {
+  const request = requestOf();
+  const { signal } = request;
+  let count = 0;
+  signal.addEventListener('abort', () => count++);
+  assert.is(signal.aborted, false);
+  request.leave();
+  request.leave();
+  assert.equal([signal.aborted, count], [true, 1]);
+  assert.is(request.signal, signal);
+  const late = requestOf();
+  late.leave();
+  assert.is(late.signal.aborted, true);
+});
+
+leaving('the signal may be given to any number of calls: Node warns of no leak of listeners', async () => {
+  const { signal } = requestOf();
+  const warnings = await warningsOf(() => {
+    for (let count = 0; count < 100; count++) signal.addEventListener('abort', () => count);
+  });
+  assert.equal(warnings, []);
+});
+
+leaving('once the reply was written the signal is not aborted any more', () => {
+  const request = requestOf();
+  const { signal } = request;
+  request.answer();
+  request.leave();
+  assert.is(signal.aborted, false);
+  const late = requestOf();
+  late.answer();
+  late.leave();
+  assert.is(late.signal.aborted, false);
+});
+
+leaving.run();
+
+const traffic = suite('request: bytes');
+
+traffic('its bytes are those since the requests before, until the reply is written', () => {
+  const socket = socketOf();
+  const request = requestOf('/', socket);
+  assert.equal(request.traffic, { bytesRead: 20, bytesWritten: 0, isFinal: false });
+  socket.bytesRead += 5;
+  socket.bytesWritten += 44;
+  assert.equal(request.traffic, { bytesRead: 25, bytesWritten: 44, isFinal: false });
+  request.answer();
+  assert.equal(request.traffic, { bytesRead: 25, bytesWritten: 44, isFinal: true });
+  socket.bytesRead += 1000;
+  socket.bytesWritten += 1000;
+  assert.equal(request.traffic, { bytesRead: 25, bytesWritten: 44, isFinal: true });
+});
+
+traffic('they are final as well when the socket is gone', () => {
+  const socket = socketOf();
+  const request = requestOf('/', socket);
+  request.leave();
+  socket.bytesWritten += 7;
+  assert.equal(request.traffic, { bytesRead: 20, bytesWritten: 7, isFinal: false });
+  socket.destroyed = true;
+  assert.equal(request.traffic, { bytesRead: 20, bytesWritten: 7, isFinal: true });
+});
+
+traffic.run();

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { HandshakeError, type Close, type ConnectionClosed } from '../../src/errors.js';
 import { acceptWebSocket, requireWebSocket, type WebSocketHandler } from '../../src/server/websocket.js';
 import type { Request, WebSocketRequest } from '../../src/server/request.js';
-import type { ServerOptions } from '../../src/server/server.js';
+import type { ServerOptions } from '../../src/server/options.js';
 import { hex } from '../support/codec/cuts.js';
 import { httpRequest, RawClient, SAMPLE_KEY, upgradeRequest, type FieldChanges } from '../support/peers/raw-client.js';
 import { suite } from '../runner/suite.js';
