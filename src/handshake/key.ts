@@ -1,5 +1,5 @@
 // The key of an opening handshake and the answer that proves it was understood (RFC 6455 §1.3).
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 // RFC 6455 §1.3: the globally unique identifier that no server without WebSocket would append.
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -19,7 +19,7 @@ export function isKey(value: string): boolean {
 
 /** The value of `Sec-WebSocket-Accept` that answers `key` (RFC 6455 §4.2.2 item 5.4). */
 export function acceptKey(key: string): string {
-  return createHash('sha1').update(key + GUID).digest('base64');
+  return hash('sha1', key + GUID, 'base64');
 }
 
 /** A key for a handshake: 16 random bytes in base64 (RFC 6455 §4.1 item 7). */

@@ -3,15 +3,17 @@ import { HandshakeError } from '../errors.js';
 import { acceptKey, isKey } from './key.js';
 import { parseExtensions, type Extension } from './extensions.js';
 import {
-  hasToken, isToken, listElements, parseTokenList, quote, singleValue, type HeaderFields,
+  hasToken, isToken, listElements, parseTokenList, quote, serializeFields, singleValue, type HeaderFields,
 } from '../http/fields.js';
-import { serializeResponseHead } from '../http/serialize.js';
 
 const VERSION = '13';
 
 // RFC 9110 §15.5.22: "The server MUST send an Upgrade header field in a 426 response to indicate the required
 // protocol(s)", and §7.8: "A sender of Upgrade MUST also send an 'Upgrade' connection option".
 const UPGRADE_REQUIRED = { Upgrade: 'websocket', Connection: 'Upgrade' } as const;
+
+const SWITCHING_PROTOCOLS =
+  'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n';
 
 /** What a valid upgrade request asks for. */
 export interface UpgradeOffer {
@@ -114,10 +116,11 @@ function parseKey({ headers }: OpeningHead): string {
 // §4.1 item 10: the elements "MUST be non-empty strings [...] and MUST all be unique strings"
 function parseSubprotocols({ headers }: OpeningHead): string[] {
   const values = headers.getAll('sec-websocket-protocol');
+  if (values.length === 0) return [];
   // RFC 9110 §5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list elements"
   const subprotocols = listElements(values).filter((element) => element !== '');
   const wrong = subprotocols.find((subprotocol) => !isToken(subprotocol));
-  if (wrong !== undefined || (values.length > 0 && subprotocols.length === 0)) {
+  if (wrong !== undefined || subprotocols.length === 0) {
     const message = `Sec-WebSocket-Protocol offers ${quote(wrong ?? '')}; send tokens separated by commas`;
     throw new HandshakeError('SUBPROTOCOL_INVALID', 400, message);
   }
@@ -177,12 +180,8 @@ function withoutPort(authority: string, port: string): string {
  * @param extensions the value of `Sec-WebSocket-Extensions`; empty for none
  */
 export function upgradeResponse(key: string, subprotocol: string | null, extensions: string): string {
-  const headers: [string, string][] = [
-    ['Upgrade', 'websocket'],
-    ['Connection', 'Upgrade'],
-    ['Sec-WebSocket-Accept', acceptKey(key)],
-  ];
-  if (subprotocol !== null) headers.push(['Sec-WebSocket-Protocol', subprotocol]);
-  if (extensions !== '') headers.push(['Sec-WebSocket-Extensions', extensions]);
-  return serializeResponseHead(101, headers);
+  const chosen: [string, string][] = [];
+  if (subprotocol !== null) chosen.push(['Sec-WebSocket-Protocol', subprotocol]);
+  if (extensions !== '') chosen.push(['Sec-WebSocket-Extensions', extensions]);
+  return `${SWITCHING_PROTOCOLS}Sec-WebSocket-Accept: ${acceptKey(key)}\r\n${serializeFields(chosen)}\r\n`;
 }

@@ -50,7 +50,7 @@ export class HeaderFields {
   /** The value of the field; values of several lines are joined with `, ` (RFC 9110 §5.3). `null` if there is none. */
   get(name: string): string | null {
     const values = this.getAll(name);
-    return values.length === 0 ? null : values.join(', ');
+    return values.length > 1 ? values.join(', ') : (values[0] ?? null);
   }
 
   /** The value of each line of that name, in order of arrival; empty if there is none. */
@@ -182,7 +182,11 @@ export function parseTokenList(values: readonly string[]): string[] {
 
 /** Whether a list names a token, in any letter case; other elements may be anything. */
 export function hasToken(values: readonly string[], token: string): boolean {
-  return listElements(values).some((element) => element.toLowerCase() === token);
+  return values.some((value) => {
+    // Mostly the token is the whole value, and nothing shorter can hold it.
+    if (value.length <= token.length) return value.toLowerCase() === token;
+    return listElements([value]).some((element) => element.toLowerCase() === token);
+  });
 }
 
 /**

@@ -22,7 +22,8 @@ const PARAMETER = /^:[A-Za-z_]\w*$/;
 
 /** Routes by path. Exact paths win; among patterns the one added first. */
 export class Router<T> {
-  readonly #paths = new Set<string>();
+  /** What each path stands for that is found as it is; `null` for those that patterns tell. */
+  readonly #paths = new Map<string, Match<T> | null>();
   /** The exact ones before the others; each part in the order of addition. */
   readonly #patterns: Pattern<T>[] = [];
   #exactCount = 0;
@@ -40,8 +41,8 @@ export class Router<T> {
         throw new TypeError(`in ${path}, "${segment}" must be ":" and a name of letters, digits and "_"`);
       }
     }
-    this.#paths.add(path);
     const isExact = !hasRest && !segments.some(isParameter);
+    this.#paths.set(path, isExact && !path.includes('%') ? { target, params: NO_PARAMETERS } : null);
     const place = isExact ? this.#exactCount++ : this.#patterns.length;
     this.#patterns.splice(place, 0, { segments, hasRest, isExact, target });
   }
@@ -51,6 +52,8 @@ export class Router<T> {
    * @throws HttpError 400 if its percent-encoding is broken.
    */
   match(path: string): Match<T> | null {
+    const found = this.#paths.get(path);
+    if (found) return found;
     const segments = path.split('/').map(decode);
     for (const pattern of this.#patterns) {
       const params = matchPattern(pattern, segments);

@@ -64,6 +64,7 @@ const cases: readonly [paths: string[], path: string, target: string | null, par
   [['/rooms/:room'], '/rooms/%2500', '/rooms/:room', { room: '%00' }],
   [['/files/*'], '/files/a%2Fb/c%20d', '/files/*', { '*': 'a/b/c d' }],
   [['/a/b'], '/a%2Fb', null],
+  [['/a%20b'], '/a%20b', null],
   [['/a/b'], '/%61/b', '/a/b'],
   [['/你好/'], '/%E4%BD%A0%E5%A5%BD/', '/你好/'],
   [['/*'], '/%3Aa', '/*', { '*': ':a' }],
