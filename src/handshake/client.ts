@@ -57,7 +57,7 @@ export function verifyUpgrade(head: ResponseHead, { key, subprotocols, deflate }
   if (!hasToken(headers.getAll('connection'), 'upgrade')) {
     throw mismatch('CONNECTION_NOT_UPGRADE', 'the answer lacks "Connection: Upgrade"', head);
   }
-  // Item 4: whoever can't make this from the key does not speak WebSocket
+  // Item 4: a server that can't make this from the key does not speak WebSocket
   if (headers.get('sec-websocket-accept') !== acceptKey(key)) {
     throw mismatch('ACCEPT_INVALID', 'Sec-WebSocket-Accept does not answer the key; is a cache in between?', head);
   }

@@ -1,4 +1,4 @@
-// The negotiation of permessage-deflate: offers, answers, and what is agreed on by them (RFC 7692 §5, §7.1).
+// The negotiation of permessage-deflate: offers, answers, and what they agree on (RFC 7692 §5, §7.1).
 import type { Extension } from './extensions.js';
 
 export const EXTENSION = 'permessage-deflate';

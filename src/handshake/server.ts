@@ -25,7 +25,7 @@ export interface UpgradeOffer {
   readonly extensions: readonly Extension[];
 }
 
-/** What the checks need of a request, whoever has parsed it; a `RequestHead` has it all. */
+/** What the checks need of a request; a `RequestHead` has it all. */
 export interface OpeningHead {
   readonly method: string;
   /** Such as `1.1`. */
@@ -37,7 +37,7 @@ export interface OpeningHead {
   readonly bodyLength: number | 'chunked';
 }
 
-/** Whether the request asks for a WebSocket, be it validly or not: `Upgrade` names `websocket`, in any letter case. */
+/** Whether the request asks for a WebSocket, validly or not: `Upgrade` names `websocket`, in any letter case. */
 export function isUpgrade({ headers }: Pick<OpeningHead, 'headers'>): boolean {
   return hasToken(headers.getAll('upgrade'), 'websocket');
 }
@@ -47,7 +47,7 @@ export function isUpgrade({ headers }: Pick<OpeningHead, 'headers'>): boolean {
  * ask for a WebSocket gets 426, whatever its method and version.
  *
  * @throws HandshakeError 426, 405, 505 or 400, with the headers that the status asks for; HttpError 400 for a field
- *   that is wrong in any request: one that may not repeat does, or `Connection` is no list of tokens
+ *   that is wrong in any request: one that may not repeat does, or `Connection` is not a list of tokens
  */
 export function validateUpgrade(head: OpeningHead): UpgradeOffer {
   checkUpgrade(head);
@@ -140,7 +140,7 @@ function parseOfferedExtensions({ headers }: OpeningHead): Extension[] {
 
 /**
  * Refuses a WebSocket that a page of another site has asked for (RFC 6455 §10.2): browsers let any page connect to
- * any host, with the cookies of that host. A request without `Origin` is none of a browser's and passes.
+ * any host, with the cookies of that host. A request without `Origin` is not a browser's, and passes.
  *
  * @param origins further origins to let pass, each as it is sent (`https://example.com`, `null`) in any letter case;
  *   `'*'` lets every origin pass

@@ -36,7 +36,7 @@ export class HeaderFields {
   /**
    * @internal The fields of a head that someone else has parsed, such as the `rawHeaders` of `node:http`.
    * @param lines each as `[name, value]`, in order of arrival
-   * @throws HttpError 400 for a name that is no token, and a value that no head can hold.
+   * @throws HttpError 400 for a name that is not a token, and a value that no head can hold.
    */
   static from(lines: Iterable<readonly [name: string, value: string]>): HeaderFields {
     let text = '';
@@ -75,7 +75,7 @@ export class HeaderFields {
     for (let position = 0; position < fields.length; position += 2) yield [fields[position], fields[position + 1]];
   }
 
-  /** @internal Keeps only the text, to be parsed again when somebody asks: of a WebSocket that may be never. */
+  /** @internal Keeps only the text and parses it again on demand: for a WebSocket that may be never. */
   compact(): void {
     this.#fields = null;
   }
@@ -123,7 +123,7 @@ export function singleValue(headers: HeaderFields, name: string, duplicateCode: 
 
 /** Fields as an object, names in lower case; values of several lines are joined. */
 export function toRecord(headers: HeaderFields): Record<string, string> {
-  // A name such as __proto__ is none of the object's own.
+  // Without a prototype, a name such as __proto__ is like any other.
   const record: Record<string, string> = Object.create(null);
   for (const [name] of headers) record[name] = headers.get(name)!;
   return record;

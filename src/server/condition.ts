@@ -1,4 +1,4 @@
-// Spares a client the reply that it has already: `ETag`, `If-None-Match` and 304 (RFC 9110 §13.1.2, §15.4.5).
+// Spares a client the reply that it already has: `ETag`, `If-None-Match` and 304 (RFC 9110 §13.1.2, §15.4.5).
 import type { RequestHead } from '../http/request-head.js';
 import type { Response } from './reply.js';
 import { endBody } from './response.js';
@@ -9,7 +9,7 @@ import { endBody } from './response.js';
  */
 const LEFT_OUT = ['content-type', 'content-encoding', 'content-language', 'content-range', 'last-modified'];
 
-/** An entity-tag (RFC 9110 §8.8.3) without the `W/` of a weak one: §13.1.2 has them compared weakly. */
+/** An entity-tag (RFC 9110 §8.8.3) without the `W/` of a weak one: §13.1.2 compares them weakly. */
 const ENTITY_TAG = /"[\x21\x23-\x7e\x80-\xff]*"/g;
 
 /** The response, or 304 if it has an `ETag` that the request's `If-None-Match` names. */

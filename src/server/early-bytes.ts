@@ -14,7 +14,7 @@ export class EarlyBytes {
   }
 
   /**
-   * Copies the bytes once only: thousands of pipelined requests would take three times as long (31 µs each, not 9).
+   * Copies no byte twice: each of thousands of pipelined requests would copy all that follow it.
    * @param isShared whether the memory of the bytes may be read into again.
    */
   hold(bytes: Buffer, isShared: boolean): void {

@@ -17,7 +17,7 @@ export class RunningHandlers {
     return this.#count === 0 ? Promise.resolve() : new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Nobody who waits now does so any longer. */
+  /** Ends every wait. */
   release(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }

@@ -16,7 +16,7 @@ import { writeResponse } from './response.js';
 /** Milliseconds that a client has to end its side once the last reply has left: closing earlier could lose it. */
 const LINGER_TIME = 2000;
 
-/** For what is written at once: nothing of it would be stopped if the client left. */
+/** For what is written at once: there is nothing to stop if the client leaves. */
 const UNWATCHED = new AbortController();
 
 /** What the connections of a server share. */
@@ -109,7 +109,7 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
 
   readBytes(): void {
     this.socket.resume();
-    // In one piece: an upgrade within takes what is after it along.
+    // In one piece: an upgrade takes along what follows it.
     const early = this.#early.take();
     if (early.length > 0) this.#take(early, false);
     if (this.#early.isEnded) this.receiveEnd();
@@ -127,7 +127,7 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
     if (this.#exchange === null) this.#finish();
   }
 
-  /** Whoever writes a body waits for it on the socket. */
+  /** What writes a body waits for this on the socket. */
   drain(): void {}
 
   /** A reset must never crash the process, and is followed by the end. */
@@ -220,7 +220,7 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
     this.#timer = setTimeout(onTimeout, milliseconds);
   }
 
-  /** Ends this side, and gives the client time to read what was sent, then to end its own. */
+  /** Ends this side, and gives the client time to read what was sent and to end its own. */
   #finish(): void {
     if (this.socket.destroyed) return;
     this.#isLingering = true;

@@ -45,8 +45,8 @@ export interface ServerOptions extends ConnectionOptions {
   /** Told what a handler throws, with its request; the client gets 500 or close code 1011. Default `console.error`. */
   onError?: (error: unknown, request: Request<unknown>) => void;
   /**
-   * Told of every request that is answered with an `HttpError`, be it the server's own or one that `authorize` or a
-   * handler has thrown, and of connections over `maxConnections`. By default `console.warn` gets a line for the first
+   * Told of every request that is answered with an `HttpError`, whether the server's own or one that `authorize` or
+   * a handler has thrown, and of connections over `maxConnections`. By default `console.warn` gets a line for the first
    * refused opening handshake of each `code`: browsers don't tell a page why its WebSocket was refused, so whoever
    * forgets an origin must find it here, yet a stranger must not be able to fill the log. `() => {}` for silence.
    */

@@ -2,7 +2,7 @@
 import type { HttpError } from '../errors.js';
 import { HeaderFields, quote } from '../http/fields.js';
 
-/** A request that was refused, as far as it is known: of a head that can't be read, only from where it came. */
+/** What is known of a request that was refused: if its head can't be read, only where it came from. */
 export interface RefusedRequest {
   /** The client's IP address; empty on a Unix socket. */
   readonly remoteAddress: string;

@@ -19,7 +19,7 @@ export type Reply = string | Uint8Array | ReplyParts | null | undefined | void;
 export interface Response {
   readonly status: number;
   readonly headers: [name: string, value: string][];
-  /** `null` if there is none, be it that the status has none. */
+  /** `null` if there is none, or the status allows none. */
   readonly body: Uint8Array | AsyncIterable<string | Uint8Array> | null;
 }
 
@@ -28,7 +28,7 @@ const FRAMING = ['content-length', 'transfer-encoding'];
 /** What becomes of the connection, and what time it is, is not for a handler to say either. */
 const RESERVED = [...FRAMING, 'connection', 'upgrade', 'date'];
 
-/** @throws TypeError or RangeError for what is no reply; the message says what was wrong. */
+/** @throws TypeError or RangeError for anything other than a reply; the message says what was wrong. */
 export function toResponse(reply: Reply): Response {
   if (reply === undefined || reply === null) return { status: 204, headers: [], body: null };
   if (typeof reply === 'string' || reply instanceof Uint8Array) reply = { body: reply };
@@ -41,7 +41,7 @@ export function toResponse(reply: Reply): Response {
 
 /**
  * The one place where an `HttpError` becomes an HTTP response.
- * @throws TypeError or RangeError if a handler has made it of what is no reply.
+ * @throws TypeError or RangeError if a handler has made it with a status or fields that no reply may have.
  */
 export function toRefusal({ status, headers, body }: HttpError): Response {
   checkStatus(status);

@@ -84,7 +84,7 @@ export class Request<Authorized = undefined> implements OpeningRequest {
     // Made on demand: most handlers never look.
     if (this.#abortController === null) {
       this.#abortController = new AbortController();
-      // A handler may give it to any number of calls; Node warns of the eleventh as of a leak.
+      // A handler may give it to any number of calls; at the eleventh, Node warns of a leak.
       setMaxListeners(0, this.#abortController.signal);
       if (this.#hasLeft) this.#abortController.abort(clientGone());
     }
@@ -98,7 +98,7 @@ export class Request<Authorized = undefined> implements OpeningRequest {
 
   /**
    * What the request has cost so far, for quotas and logs; asked again while a reply streams or a WebSocket is open, it
-   * has grown. Over TLS it counts what is encrypted, not the records.
+   * has grown. Over TLS it counts the bytes before encryption.
    */
   get traffic(): Traffic {
     return this.#final ?? this.#count(this.#socket.destroyed);

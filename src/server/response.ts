@@ -5,7 +5,7 @@ import { whenAborted } from '../connection/wait-limits.js';
 import { serializeResponseHead } from '../http/serialize.js';
 import type { Response } from './reply.js';
 
-/** How far a client has read within one write cannot be seen: of a long one it would seem to have stopped reading. */
+/** Progress within a write can't be seen: during a long one, a client would seem to have stopped reading. */
 const PIECE_BYTES = 65_536;
 
 const NOTHING = Buffer.alloc(0);
@@ -26,7 +26,7 @@ export interface ResponseOptions {
 /**
  * Writes all of the response.
  * @returns when the client has read it, but for what fits into the socket's buffer, or has gone.
- * @throws what the body's iterator throws, unless the client has gone, or TypeError if it yields anything else than
+ * @throws what the body's iterator throws, unless the client has gone, or TypeError if it yields anything other than
  *   text or bytes.
  */
 export async function writeResponse(socket: Socket, response: Response, options: ResponseOptions): Promise<void> {
@@ -57,7 +57,7 @@ async function writeStream(
 ): Promise<void> {
   const gone = client.signal;
   const iterator = body[Symbol.asyncIterator]();
-  // A body that nobody reads would otherwise hold on to what it has opened.
+  // Otherwise a body that nobody reads would keep open what it has opened.
   const stop = (): void => endBody(body, iterator);
   if (isHead || gone.aborted) {
     stop();
@@ -86,7 +86,7 @@ async function writeStream(
 
 /** Ends a streamed body that nobody reads any more. */
 export function endBody(body: AsyncIterable<unknown>, iterator = body[Symbol.asyncIterator]()): void {
-  // The iterator of a Readable ends it only when the chunk that was asked for has come.
+  // A Readable's iterator ends it only once the chunk that was asked for has come.
   if (body instanceof Readable) body.destroy();
   else void Promise.resolve(iterator.return?.()).catch(() => {});
 }
@@ -120,8 +120,8 @@ async function write(
 }
 
 /**
- * Waits until the socket takes more, or is closed; a client that stops reading meanwhile is cut off. By a timer of our
- * own: on Bun that of a socket stands still while bytes wait in it.
+ * Waits until the socket takes more, or is closed; a client that stops reading meanwhile is cut off. The timer is
+ * our own: on Bun, a socket's stands still while bytes wait in it.
  */
 async function drained(socket: Socket, stallTimeout: number): Promise<void> {
   if (!socket.writableNeedDrain) return;

@@ -120,7 +120,7 @@ export class Server {
 
   /**
    * Starts to listen.
-   * @param port a TCP port, as number or digits, 0 for any that is free; or the path of a Unix socket.
+   * @param port a TCP port, as number or digits, 0 for any that is free, or the path of a Unix socket.
    * @param host the address to listen on; all of the machine's if absent.
    * @returns when it listens; rejects with Node's own error, such as `EADDRINUSE`.
    */
@@ -145,7 +145,7 @@ export class Server {
   /**
    * Closes in an orderly way: no new connections, requests under way get their reply, WebSockets are closed, and their
    * handlers finish what waits in the queue. What is left after `timeout` is cut; handlers that still run then are told
-   * by `request.signal`, and not waited for: one that hangs must not keep the process.
+   * by `request.signal` and not awaited: one that hangs must not keep the process alive.
    * @returns when the last connection has ended and the last handler has returned, so a handler must not await it.
    * Calling it again waits too, with its own options: the shorter timeout counts.
    * @throws RangeError, TypeError (as rejection) for a time out of range, or a code or reason that may not be sent;

@@ -45,7 +45,7 @@ const webSocketOptions: OptionNames<WebSocketOptions> = {
   authorize: true,
 };
 
-/** In an overload of its own, so that with `authorize` the type it gives is `any` where TypeScript doesn't find it. */
+/** An overload of its own: with `authorize`, the type it returns is `any` where TypeScript can't infer it. */
 type WithoutAuthorize = WebSocketOptions & { authorize?: never };
 
 /** A handler that `acceptWebSocket` or `requireWebSocket` has marked; for `server.route`. */
@@ -157,7 +157,7 @@ export function openWebSocket(
 
 async function authorize(ask: Route['authorize'] & {}, request: Request<never>): Promise<Granted<never>> {
   const authorized = await ask(request);
-  // Whoever returns the result of a look-up that found nothing must not let the client in by it.
+  // A handler that returns what a look-up found must not let the client in if it found nothing.
   if (authorized === undefined || authorized === null || authorized === false) {
     throw new HandshakeError('NOT_AUTHORIZED', 403, 'you are not authorized to connect here');
   }
@@ -202,7 +202,7 @@ function serve(
     context.handlers.leave();
   };
   const fail = (error: unknown): void => {
-    // That the peer has gone while the handler was sending or waiting is no fault of the handler's.
+    // If the peer leaves while the handler sends or waits, that is not the handler's fault.
     const isConsequence = error instanceof ConnectionClosed ? connection.isClosed() : isAbort(error, request.signal);
     void connection.close(CloseCode.INTERNAL_ERROR);
     context.handlers.leave();
@@ -214,7 +214,7 @@ function serve(
     void connection.closed.then((close) => onClose(close, request as WebSocketRequest<unknown>));
   }
   context.handlers.enter();
-  // An async function around the handler would live as long as the connection, and cost each 200 bytes more.
+  // An async function around the handler would live as long as the connection, and be larger (bench memory).
   call(handler, request).then(finish, fail);
 }
 
