@@ -214,6 +214,7 @@ async function open(
       deflate,
       limits,
       keepAlive,
+      isSocket: true,
       firstBytes: received.rest,
     });
   } catch (error) {

@@ -30,6 +30,8 @@ export interface ConnectionInit {
   readonly deflate: DeflateAgreement | null;
   readonly limits: ConnectionLimits;
   readonly keepAlive: SilenceTimer;
+  /** Whether the stream is one of `node:net` or `node:tls`, which read and write by the system. */
+  readonly isSocket: boolean;
   /** Bytes that arrived after the head: the first frames. */
   readonly firstBytes: Buffer;
   /** The open connections of a server, to which each adds and from which it removes itself. */
@@ -66,7 +68,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.#limits = limits;
     this.queue = new WaitQueue(limits);
     this.protocol = new Protocol(this, { role, limits, deflate });
-    this.writer = new Writer(stream, this.protocol, this, limits.maxBufferedBytes);
+    this.writer = new Writer(stream, this.protocol, this, limits.maxBufferedBytes, init.isSocket);
     this.#connections = init.connections ?? null;
     this.#connections?.add(connection);
     this.#keepAlive = init.keepAlive;

@@ -3,7 +3,7 @@ import { encodeAlone, firstByte, lengthOf, writeFrame, type Frame } from '../fra
 import { headerLengthFor, writeHeader } from '../frame/header.js';
 import { createMaskingKey } from '../frame/mask.js';
 import type { Role } from '../frame/opcode.js';
-import { allot, MAX_SLAB_FRAME_BYTES, slab } from '../frame/slab.js';
+import { MAX_SLAB_FRAME_BYTES, ownFrames } from '../frame/slab.js';
 
 /**
  * An unmasked binary payload of at least this many bytes is sent from where it lies. A smaller one is copied: its bytes
@@ -109,8 +109,9 @@ export class Output {
   }
 
   /**
-   * The oldest bytes that no other call has taken, up to the first gap, and about 1 MiB at most; they are the caller's,
-   * and never written again. An empty chunk is a payload whose memory was detached or has shrunk since.
+   * The oldest bytes that no other call has taken, up to the first gap, and about 1 MiB at most. They are the caller's,
+   * and not written again before it releases them (`ownFrames`). An empty chunk is a payload whose memory was detached
+   * or has shrunk since.
    */
   take(): Uint8Array[] {
     this.#endRun();
@@ -148,10 +149,10 @@ export class Output {
 
   /** Extends the run by `length` bytes, beginning a new one where it must. Returns where they start in `#run`. */
   #claim(length: number): number {
-    const start = allot(length);
-    if (this.#run !== slab || this.#runEnd !== start) {
+    const start = ownFrames.allot(length);
+    if (this.#run !== ownFrames.bytes || this.#runEnd !== start) {
       this.#endRun();
-      this.#run = slab;
+      this.#run = ownFrames.bytes;
       this.#runStart = start;
     }
     this.#runEnd = start + length;
@@ -170,8 +171,8 @@ export class Output {
 }
 
 /** The view made last, and of what: in a broadcast all connections write the same bytes. */
-let lastView: Buffer = slab.subarray(0, 0);
-let lastBytes: Buffer = slab;
+let lastView: Buffer = ownFrames.bytes.subarray(0, 0);
+let lastBytes: Buffer = ownFrames.bytes;
 let lastStart = 0;
 let lastEnd = 0;
 

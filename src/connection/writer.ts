@@ -1,6 +1,7 @@
 // The way out of a connection: gives its output to the stream, and tells those who wait for room or for the end of it.
 import { finished, type Duplex } from 'node:stream';
 import { ConnectionClosed, WebSocketError } from '../errors.js';
+import { ownFrames } from '../frame/slab.js';
 import { flushSoon, type Flushable } from '../stream/flush.js';
 import type { Channel } from './channel.js';
 import { defer, quiet, type Deferred } from './deferred.js';
@@ -25,6 +26,7 @@ export class Writer implements Flushable {
   readonly #protocol: Protocol;
   readonly #channel: Channel;
   readonly #maxBufferedBytes: number;
+  readonly #isSocket: boolean;
   #isFlushScheduled = false;
   /** Settles when there is room again; present while a `send` waits for that. */
   #room: Deferred<void> | null = null;
@@ -35,11 +37,13 @@ export class Writer implements Flushable {
   /** Whether the stream is to end once it was given all output. */
   #isEnding = false;
 
-  constructor(stream: Duplex, protocol: Protocol, channel: Channel, maxBufferedBytes: number) {
+  /** @param isSocket whether the stream is done with a chunk when it has written it: one in memory may hand it on. */
+  constructor(stream: Duplex, protocol: Protocol, channel: Channel, maxBufferedBytes: number, isSocket: boolean) {
     this.#stream = stream;
     this.#protocol = protocol;
     this.#channel = channel;
     this.#maxBufferedBytes = maxBufferedBytes;
+    this.#isSocket = isSocket;
   }
 
   /** Bytes that were sent but not yet handed to the operating system. */
@@ -152,6 +156,7 @@ export class Writer implements Flushable {
     }
     if (chunks.length > 1) stream.uncork();
     if (!isWhole) return this.#losePayload();
+    if (this.#isSocket && stream.writableLength === 0) for (const chunk of chunks) ownFrames.release(chunk);
     if (stream.writableNeedDrain) this.#protocol.saturate();
     else if (this.#protocol.output.byteLength > 0) this.schedule();
   }

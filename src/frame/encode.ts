@@ -1,7 +1,7 @@
 // One message or control frame in, the bytes of one unfragmented frame out (RFC 6455 §5.2).
 import { FIN, headerLengthFor, RSV1, writeHeader } from './header.js';
 import { copyMasked, createMaskingKey } from './mask.js';
-import { allot, MAX_SLAB_FRAME_BYTES, slab } from './slab.js';
+import { MAX_SLAB_FRAME_BYTES, sharedFrames } from './slab.js';
 
 /** Up to here two loops beat two calls into Node: 28 ns for 8 bytes, 64 for 20, 100 for 32; the calls 75 for each. */
 const SHORT_BYTES = 24;
@@ -49,8 +49,8 @@ export function encodeShared(opcode: number, payload: Uint8Array, isCompressed: 
   const headerLength = headerLengthFor(payload.length, false);
   const length = headerLength + payload.length;
   const isSmall = length <= MAX_SLAB_FRAME_BYTES;
-  const start = isSmall ? allot(length) : 0;
-  const bytes = isSmall ? slab : Buffer.allocUnsafeSlow(length);
+  const start = isSmall ? sharedFrames.allot(length) : 0;
+  const bytes = isSmall ? sharedFrames.bytes : Buffer.allocUnsafeSlow(length);
   writeFrame(bytes, start, firstByte(opcode, isCompressed), payload, payload.length, null);
   return { bytes, start, payloadStart: start + headerLength, end: start + length };
 }

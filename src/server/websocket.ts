@@ -184,6 +184,7 @@ function accept(
     deflate: accepted && accepted.agreement,
     limits,
     keepAlive,
+    isSocket: true,
     firstBytes,
     connections,
   });

@@ -80,6 +80,7 @@ export class Opened {
       deflate,
       limits: resolveLimits({ deflate: deflate !== null && { threshold: 100 }, ...limits }),
       keepAlive,
+      isSocket: false,
       firstBytes,
     });
     connections.add(this.connection);

@@ -1,7 +1,10 @@
 // What a promise of `send` and of `flushed` stands for, and what becomes of bytes that change or go away.
+import type { AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
 import { ConnectionClosed, WebSocketError } from '../../src/errors.js';
+import { connect, createServer, requireWebSocket, type Connection } from '../../src/index.js';
 import { suite } from '../runner/suite.js';
+import { certificate, privateKey } from '../support/certificate.js';
 import { createFakePair } from '../support/peers/fake-stream.js';
 import {
   ABNORMAL, assertClosed, CLOSE_1000, collect, isPending, nextTurn, open, rejectionOf, smallStream, terminateAll,
@@ -255,6 +258,53 @@ function detach(bytes: Uint8Array): void {
     await opened.receive('81 04 61616161');
     assert.is(opened.connection.isClosed(), true);
   });
+
+  test.run();
+}
+
+{
+  const test = suite('send, on sockets');
+
+  /** A message that no other is like. */
+  const numbered = (name: string, number: number): Buffer => Buffer.alloc(16_384, `${name} ${number}, `);
+
+  for (const scheme of ['ws', 'wss']) {
+    test(`${scheme}: what waits for a peer that doesn't read is not written over by what others are sent`, async () => {
+      const isSecure = scheme === 'wss';
+      const server = createServer({ ...(isSecure && { tls: { key: privateKey, cert: certificate } }) });
+      let count = 0;
+      server.route('/unread', requireWebSocket(async ({ webSocket }) => {
+        // More than the system's buffers take.
+        while (webSocket.bufferedAmount < 1 << 20) {
+          for (let frames = 0; frames < 8; frames++) void webSocket.send(numbered('unread', count++));
+          await nextTurn();
+        }
+        await webSocket.wait();
+      }));
+      server.route('/read', requireWebSocket(async ({ webSocket }) => {
+        for await (const _ of webSocket) {
+          for (let frames = 0; frames < 8; frames++) await webSocket.send(numbered('read', frames));
+        }
+      }));
+      await server.listen(0, '127.0.0.1');
+      const { port } = server.address() as AddressInfo;
+      const open = (path: string): Promise<Connection> => connect(`${scheme}://127.0.0.1:${port}${path}`, {
+        maxQueuedMessages: 1, deflate: false, ...(isSecure && { tls: { ca: certificate } }),
+      });
+      await using unread = await open('/unread');
+      await using read = await open('/read');
+      for (let rounds = 0; rounds < 50; rounds++) {
+        void read.send('more');
+        for (let frames = 0; frames < 8; frames++) {
+          assert.ok(numbered('read', frames).equals((await read.wait()) as Buffer), `${rounds} ${frames}`);
+        }
+      }
+      for (let number = 0; number < count; number++) {
+        assert.ok(numbered('unread', number).equals((await unread.wait()) as Buffer), `${number} of ${count}`);
+      }
+      void server.close({ timeout: 0 });
+    });
+  }
 
   test.run();
 }
