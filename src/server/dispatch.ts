@@ -38,7 +38,7 @@ export function dispatch(exchange: Exchange, context: DispatchContext): Response
     if (match === null) throw new HttpError('NOT_FOUND', 404, 'there is nothing at this path');
     const { target: route, params } = match;
     const request = exchange.begin(params);
-    isHandshake = isOpening(route, head);
+    isHandshake = isOpening(route, head, isHandshake);
     const answer = isHandshake ? openWebSocket(route, request, exchange, context) : respond(route, request, head);
     return answer && answer.catch(fail);
   } catch (error) {
@@ -54,9 +54,8 @@ async function respond({ handler }: Route, request: Request<never>, head: Reques
  * Whether the request is taken for an opening handshake. RFC 9110 §7.8: "A server MUST ignore an Upgrade header field
  * that is received in an HTTP/1.0 request"; a route with WebSocket refuses it instead, as RFC 6455 §4.2.1 asks for.
  */
-function isOpening(route: Route, head: RequestHead): boolean {
-  if (route.webSocket === 'required') return true;
-  return isUpgrade(head) && (route.webSocket === 'accepted' || head.httpVersion !== '1.0');
+function isOpening({ webSocket }: Route, { httpVersion }: RequestHead, hasUpgrade: boolean): boolean {
+  return webSocket === 'required' || (hasUpgrade && (webSocket === 'accepted' || httpVersion !== '1.0'));
 }
 
 function checkSupport(head: RequestHead): void {
