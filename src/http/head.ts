@@ -6,9 +6,11 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const DELETE = 0x7f;
 
-// 1 at each byte that may follow without a closer look, on either kind of line and after a carriage return.
-export const REQUEST_LINE_BYTES = new Uint8Array(256).fill(1, 0x20, DELETE);
-export const FIELD_LINE_BYTES = new Uint8Array(256).fill(1, 0x20).fill(1, TAB, TAB + 1).fill(0, DELETE, DELETE + 1);
+// 1 at each byte that may follow without a closer look, on either kind of line and after a carriage return. Their types
+// are written out for TypeScript 5.4, to which `Uint8Array` is not generic.
+export const REQUEST_LINE_BYTES: Uint8Array = new Uint8Array(256).fill(1, 0x20, DELETE);
+export const FIELD_LINE_BYTES: Uint8Array =
+  new Uint8Array(256).fill(1, 0x20).fill(1, TAB, TAB + 1).fill(0, DELETE, DELETE + 1);
 const NO_BYTES = new Uint8Array(256);
 
 const NOTHING = Buffer.alloc(0);
