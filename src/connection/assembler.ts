@@ -23,12 +23,17 @@ const TRUSTED_BYTES = 65_536;
 /** Then at most this many times what has arrived, header included: a read of 64 KiB may announce 1 MiB. */
 const TRUST_FACTOR = 16;
 
+/** Less than this is better read into the shared memory, with what follows it. */
+const MIN_VACANCY_BYTES = 131_072;
+
 /** Shared: each empty buffer would be another `ArrayBuffer`. */
 const NOTHING = Buffer.alloc(0);
 
 export class MessageAssembler implements DataReceiver {
   /** Messages that were put together so far. */
   messageCount = 0;
+  /** Where the next bytes of a large payload belong: what is read there need not be copied. */
+  vacancy: Buffer | null = null;
   readonly #receiver: MessageReceiver;
   readonly #maxMessageBytes: number;
   /** `null` unless permessage-deflate was agreed on. */
@@ -70,6 +75,7 @@ export class MessageAssembler implements DataReceiver {
   receivePayload(chunk: Buffer, start: number, end: number, maskingKey: number, remaining: number): boolean {
     if (remaining > 0 || this.#byteLength > 0 || this.#isFragmented || this.#isCompressed) {
       this.#append(chunk, start, end, maskingKey, remaining);
+      this.vacancy = remaining >= MIN_VACANCY_BYTES ? this.#findVacancy(remaining) : null;
       return remaining > 0 || !this.#isFinal || this.#finish();
     }
     // Nearly all messages: one frame, whole in the chunk.
@@ -86,11 +92,23 @@ export class MessageAssembler implements DataReceiver {
     const from = this.#byteLength;
     this.#reserve(end - start, remaining);
     this.#byteLength += end - start;
-    copyMasked(chunk, start, this.#buffer, from, end - start, maskingKey);
+    if (maskingKey !== 0 || !this.#isInPlace(chunk, start, from)) {
+      copyMasked(chunk, start, this.#buffer, from, end - start, maskingKey);
+    }
     if (!this.#isText || this.#isCompressed) return;
     this.#validator ??= new Utf8Validator();
     // §8.1: text that can't become UTF-8 any more fails the connection, however much of it is still to come.
     if (!this.#validator.push(this.#buffer, from, this.#byteLength)) throw invalidUtf8();
+  }
+
+  #isInPlace(chunk: Buffer, start: number, from: number): boolean {
+    return chunk.buffer === this.#buffer.buffer && chunk.byteOffset + start === this.#buffer.byteOffset + from;
+  }
+
+  #findVacancy(remaining: number): Buffer | null {
+    const start = this.#byteLength;
+    const end = Math.min(this.#buffer.length, start + remaining);
+    return end - start < MIN_VACANCY_BYTES ? null : this.#buffer.subarray(start, end);
   }
 
   /**

@@ -5,6 +5,7 @@ import { CloseCode } from '../frame/close.js';
 import type { Role } from '../frame/opcode.js';
 import type { DeflateAgreement } from '../handshake/deflate.js';
 import { setOwner, type StreamOwner } from '../stream/owner.js';
+import { readNextInto } from '../stream/read-buffer.js';
 import { CHECKS_PER_INTERVAL, type SilenceTimer, type Watched } from '../stream/silence-timer.js';
 import type { Message } from './assembler.js';
 import type { Connection, OpeningRequest } from './connection.js';
@@ -136,6 +137,8 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.#silentChecks = 0;
     this.protocol.receive(chunk);
     this.#afterReceive();
+    const { vacancy } = this.protocol;
+    if (vacancy !== null) readNextInto(vacancy);
   }
 
   #afterReceive(): void {

@@ -114,6 +114,11 @@ export class Protocol implements ControlReceiver {
     if (this.#assembler.messageCount === messagesBefore || !this.isOpen) this.finish();
   }
 
+  /** As `MessageAssembler.vacancy`. */
+  get vacancy(): Buffer | null {
+    return this.#assembler.vacancy;
+  }
+
   /** Whether bytes are held; until `receiveHeld` has taken them all, `receive` must not be called. */
   get isHolding(): boolean {
     return this.#held !== null;

@@ -12,9 +12,10 @@ interface Handle {
   onread?(memory: ArrayBuffer | undefined): unknown;
 }
 
-/** Where sockets keep what `net.connect` takes as `onread`. */
+/** Where sockets keep what `net.connect` takes as `onread`: memory, or a function that gives it; and a callback. */
 interface OnRead {
   readonly buffer: symbol;
+  readonly generator: symbol;
   readonly callback: symbol;
 }
 let onRead: OnRead | null = null;
@@ -69,7 +70,7 @@ function tryOut(socket: InnerSocket, handle: Handle, { buffer, callback }: OnRea
     kinds.set(kind, true);
     handle.onread = onread;
     socket[callback] = emitChunk;
-    emitChunk.call(socket, length);
+    emitChunk.call(socket, length, readBuffer);
   };
   handle.useUserBuffer!(readBuffer);
 }
@@ -77,15 +78,38 @@ function tryOut(socket: InnerSocket, handle: Handle, { buffer, callback }: OnRea
 /** The chunk that was read last: reads are often of the same length, and a view costs more than to compare it. */
 let chunk: Buffer = readBuffer;
 
-/** Node calls it as a method of the socket that has read. */
-function emitChunk(this: Duplex, length: number): void {
+/** Memory for the next read of the socket whose chunk is being heard; none if it stays the same. */
+let nextMemory: Buffer | undefined;
+
+/** Node calls it as a method of the socket that has read, and asks for the next memory right after. */
+function emitChunk(this: InnerSocket, length: number, memory: Buffer): void {
+  if (memory !== readBuffer) {
+    nextMemory = readBuffer;
+    this.emit('data', memory.subarray(0, length));
+    return;
+  }
+  nextMemory = undefined;
   if (length !== chunk.length) chunk = readBuffer.subarray(0, length);
   this.emit('data', chunk);
+  if (nextMemory !== undefined) this[onRead!.generator] = takeNextMemory;
+}
+
+function takeNextMemory(): Buffer | undefined {
+  return nextMemory;
+}
+
+/**
+ * Makes the next read of a socket fill `memory` instead of the shared one, if it shares that: what is read then need
+ * not be copied. To be called while a chunk of the socket is heard; it is for one read.
+ */
+export function readNextInto(memory: Buffer): void {
+  nextMemory = memory;
 }
 
 function findOnRead(socket: Duplex): OnRead | null {
   const symbols = Object.getOwnPropertySymbols(socket);
-  const [buffer, callback] = ['kBuffer', 'kBufferCb'].map((name) => symbols.find((each) => each.description === name));
+  const find = (name: string): symbol | undefined => symbols.find(({ description }) => description === name);
+  const [buffer, generator, callback] = ['kBuffer', 'kBufferGen', 'kBufferCb'].map(find);
   /* c8 ignore next -- likewise */
-  return buffer && callback ? { buffer, callback } : null;
+  return buffer && generator && callback ? { buffer, generator, callback } : null;
 }

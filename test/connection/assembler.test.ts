@@ -17,6 +17,9 @@ const MIB = 1024 * KIB;
 /** What else the process may come to hold while a test measures: compiled code, its own variables. */
 const SLACK = 2 * MIB;
 
+/** Ten bytes; cut into fragments of one byte, most characters are cut. */
+const PATTERN = 'aä你👋';
+
 const FIN = 0x80;
 const CONTINUATION = 0x0;
 const TEXT = 0x1;
@@ -113,6 +116,55 @@ test('a frame that comes in pieces takes just the memory of its message', () => 
   }
 });
 
+test('a large payload has a place to be read into: the rest of its memory, where it need not be copied', () => {
+  const payload = Buffer.alloc(MIB, PATTERN);
+  for (const [key, masked] of [[0, payload], [0x3d21fa37, mask(payload, MASKING_KEY)]] as const) {
+    const { assembler, messages } = assemble();
+    assembler.beginFrame(FIN | BINARY, MIB);
+    assert.is(assembler.vacancy, null);
+    // What has come by then is a reason for memory for all of it.
+    assembler.receivePayload(masked, 0, 128 * KIB, key, 896 * KIB);
+    const first = assembler.vacancy!;
+    assert.is(first.length, 896 * KIB);
+    masked.copy(first, 0, 128 * KIB, 724 * KIB);
+    const allocated = countAllocatedBytes(() => assembler.receivePayload(first, 0, 596 * KIB, key, 300 * KIB));
+    assert.is(allocated, 0);
+    const second = assembler.vacancy!;
+    assert.equal([second.buffer, second.byteOffset, second.length], [first.buffer, 724 * KIB, 300 * KIB]);
+    masked.copy(second, 0, 724 * KIB, 924 * KIB);
+    assembler.receivePayload(second, 0, 200 * KIB, key, 100 * KIB);
+    // The rest comes with what follows it.
+    assert.is(assembler.vacancy, null);
+    assembler.receivePayload(masked, 924 * KIB, MIB, key, 0);
+    assert.is(assembler.vacancy, null);
+    assert.ok(payload.equals(messages[0] as Buffer));
+    assert.is((messages[0] as Buffer).buffer, first.buffer);
+  }
+});
+
+test('a piece that is read elsewhere in spite of that is copied', () => {
+  const { assembler, messages } = assemble();
+  const payload = Buffer.alloc(MIB, PATTERN);
+  assembler.beginFrame(FIN | BINARY, MIB);
+  for (let start = 0; start < MIB; start += 128 * KIB) {
+    assembler.receivePayload(payload, start, start + 128 * KIB, 0, MIB - start - 128 * KIB);
+  }
+  assert.ok(payload.equals(messages[0] as Buffer));
+});
+
+test('a message has no place to be read into once it was handed out, nor a small payload one', () => {
+  const { assembler } = assemble();
+  const payload = Buffer.alloc(512 * KIB);
+  assembler.beginFrame(BINARY, 512 * KIB);
+  assembler.receivePayload(payload, 0, 128 * KIB, 0, 384 * KIB);
+  assert.is.not(assembler.vacancy, null);
+  assembler.receivePayload(payload, 128 * KIB, 512 * KIB, 0, 0);
+  assert.is(assembler.vacancy, null);
+  assembler.beginFrame(FIN | CONTINUATION, 100 * KIB);
+  assembler.receivePayload(payload, 0, 10, 0, 100 * KIB - 10);
+  assert.is(assembler.vacancy, null);
+});
+
 test('a 16 MiB frame in pieces of 64 KiB is copied less than twice', () => {
   const { decoder, messages } = collect();
   const piece = Buffer.alloc(64 * KIB, 0x61);
@@ -155,9 +207,6 @@ for (const [name, first, sent, most] of UNSENT) {
     assert.ok(allocated >= 20 * sent, 'nothing was counted');
   });
 }
-
-/** Ten bytes; cut into fragments of one byte, most characters are cut. */
-const PATTERN = 'aä你👋';
 
 for (const [name, opcode, expected] of [
   ['text', TEXT, PATTERN.repeat(100_000)],

@@ -1,9 +1,11 @@
 // Sockets that share one read buffer: where their bytes lie, what still works on them, and which are left alone.
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import * as assert from 'uvu/assert';
-import { shareReadBuffer } from '../../src/stream/read-buffer.js';
+import { connect as connectWebSocket, createServer, requireWebSocket, type Message } from '../../src/index.js';
+import { readNextInto, shareReadBuffer } from '../../src/stream/read-buffer.js';
 import { suite } from '../runner/suite.js';
+import { certificate, privateKey } from '../support/certificate.js';
 import { FakeStream } from '../support/peers/fake-stream.js';
 
 const test = suite('the shared read buffer');
@@ -15,7 +17,7 @@ interface Pair extends AsyncDisposable {
 }
 
 async function open(prepare: (socket: Socket) => unknown = shareReadBuffer): Promise<Pair> {
-  const server = createServer({ allowHalfOpen: true });
+  const server = createTcpServer({ allowHalfOpen: true });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const accepted = new Promise<Socket>((resolve) => {
@@ -43,6 +45,12 @@ async function nextChunk(socket: Socket): Promise<[text: string, memory: ArrayBu
   return [chunk.toString(), chunk.buffer];
 }
 
+/** What the client sends, as the socket hears it. */
+async function exchange({ client, socket }: Pair, text: string): Promise<[text: string, memory: ArrayBufferLike]> {
+  client.write(text);
+  return await nextChunk(socket);
+}
+
 test('chunks of all sockets, whichever side they are, lie in the same memory', async () => {
   await using one = await open();
   await using other = await open();
@@ -66,6 +74,46 @@ test('many bytes come in several chunks of different lengths', async () => {
   await once(pair.socket, 'end');
   assert.ok(received.length > 1);
   assert.ok(Buffer.concat(received).equals(sent));
+});
+
+test('the next read of a socket fills the memory that it was given, and the one after the shared memory', async () => {
+  await using one = await open();
+  await using other = await open();
+  const [, shared] = await exchange(one, 'first');
+  await exchange(other, 'first');
+  const memory = Buffer.alloc(6, '.');
+  one.socket.once('data', () => readNextInto(memory));
+  assert.is((await exchange(one, 'second'))[1], shared);
+  // Another socket reads where it always does.
+  assert.equal(await exchange(other, 'between'), ['between', shared]);
+  assert.equal(await exchange(one, 'third'), ['third', memory.buffer]);
+  assert.is(memory.toString(), 'third.');
+  assert.equal(await exchange(one, 'fourth'), ['fourth', shared]);
+  assert.is(memory.toString(), 'third.');
+});
+
+test('no more is read into that memory than it holds; several in a row are filled one after the other', async () => {
+  await using pair = await open();
+  const memories = [Buffer.alloc(3), Buffer.alloc(2)];
+  const chunks: string[] = [];
+  let given = 0;
+  pair.socket.on('data', (chunk: Buffer) => {
+    chunks.push(chunk.toString());
+    if (given < memories.length) readNextInto(memories[given++]!);
+  });
+  await exchange(pair, 'x');
+  pair.client.write('abcdefg');
+  while (chunks.join('').length < 8) await once(pair.socket, 'data');
+  assert.equal(chunks, ['x', 'abc', 'de', 'fg']);
+  assert.equal(memories.map(String), ['abc', 'de']);
+});
+
+test('asked for while no chunk is heard, it changes nothing', async () => {
+  await using pair = await open();
+  const [, shared] = await exchange(pair, 'first');
+  readNextInto(Buffer.alloc(10));
+  assert.equal(await exchange(pair, 'second'), ['second', shared]);
+  assert.equal(await exchange(pair, 'third'), ['third', shared]);
 });
 
 test('a paused socket reads nothing until it is resumed', async () => {
@@ -187,5 +235,36 @@ test('a stream that is no socket is left alone', async () => {
   stream.receive(Buffer.from('abc'));
   assert.is(((await once(stream, 'data')) as [Buffer])[0].toString(), 'abc');
 });
+
+/** Around the lengths from which on a payload has a place to be read into, and around a read's. */
+const SIZES = [3 << 20, 131_071, 1 << 20, (1 << 20) + 1, 262_144, 10, 400_000, 2 << 20];
+
+for (const scheme of ['ws', 'wss']) {
+  test(`${scheme}: large messages of several connections, both ways: each is whole, and stays as it is`, async () => {
+    const isSecure = scheme === 'wss';
+    const limits = { maxMessageBytes: 4 << 20, maxQueuedBytes: 4 << 20 };
+    const server = createServer({ ...limits, ...(isSecure && { tls: { key: privateKey, cert: certificate } }) });
+    // They are kept until all have come: memory that is read into again would show.
+    server.route('/', requireWebSocket(async ({ webSocket }) => {
+      const kept: Message[] = [];
+      while (kept.length < SIZES.length) kept.push((await webSocket.wait())!);
+      for (const message of kept) await webSocket.send(message);
+    }));
+    await server.listen(0, '127.0.0.1');
+    const { port } = server.address() as AddressInfo;
+    await Promise.all(Array.from({ length: 3 }, async (_, number) => {
+      const socket = await connectWebSocket(`${scheme}://127.0.0.1:${port}/`, {
+        ...limits, deflate: false, ...(isSecure && { tls: { ca: certificate } }),
+      });
+      const sent = SIZES.map((size, index) => Buffer.alloc(size, `${number} ${index} `));
+      for (const message of sent) await socket.send(message);
+      const received: Message[] = [];
+      for await (const message of socket) received.push(message);
+      assert.equal(received.map(({ length }) => length), SIZES);
+      for (const [index, message] of received.entries()) assert.ok(sent[index]!.equals(message as Buffer), `${index}`);
+    }));
+    await server.close({ timeout: 0 });
+  });
+}
 
 test.run();
