@@ -1,6 +1,6 @@
 // The inside of a connection: how its stream, its protocol and its queue act on one another.
 import type { Duplex } from 'node:stream';
-import { ConnectionClosed, TimeoutError, WebSocketError, type Close } from '../errors.js';
+import { TimeoutError, WebSocketError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import type { Role } from '../frame/opcode.js';
 import type { DeflateAgreement } from '../handshake/deflate.js';
@@ -222,15 +222,14 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
 
   /** The stream is gone: all that still waits is settled. */
   conclude(): void {
-    const close = this.protocol.conclude(this.ending.error);
+    const close = this.protocol.conclude(this.#ending?.error ?? null);
     this.close = close;
     this.#keepAlive.delete(this);
     this.#connections?.delete(this.#connection);
     this.queue.end();
-    const error = new ConnectionClosed(close);
-    this.writer.reject(error);
-    this.#pings?.reject(error);
-    this.ending.conclude(close);
+    this.writer.conclude(close);
+    this.#pings?.conclude(close);
+    this.#ending?.conclude(close);
     this.#connection.request.leave?.();
   }
 }

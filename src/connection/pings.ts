@@ -1,4 +1,5 @@
 // The pings that a caller waits for, and their pongs (RFC 6455 §5.5.2, §5.5.3).
+import { ConnectionClosed, type Close } from '../errors.js';
 import { defer, type Deferred } from './deferred.js';
 
 interface PendingPing extends Deferred<number> {
@@ -30,7 +31,7 @@ export class Pings {
   }
 
   /** No more pongs will come. */
-  reject(error: Error): void {
-    for (const ping of this.#pending) ping.reject(error);
+  conclude(close: Close): void {
+    for (const ping of this.#pending) ping.reject(new ConnectionClosed(close));
   }
 }

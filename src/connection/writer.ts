@@ -1,6 +1,6 @@
 // The way out of a connection: gives its output to the stream, and tells those who wait for room or for the end of it.
 import { finished, type Duplex } from 'node:stream';
-import { ConnectionClosed, WebSocketError } from '../errors.js';
+import { ConnectionClosed, WebSocketError, type Close } from '../errors.js';
 import { ownFrames } from '../frame/slab.js';
 import { flushSoon, type Flushable } from '../stream/flush.js';
 import type { Channel } from './channel.js';
@@ -194,9 +194,9 @@ export class Writer implements Flushable {
     if (this.#isEnding) this.end();
   }
 
-  /** The connection has ended: those who wait are told. */
-  reject(error: ConnectionClosed): void {
-    this.#room?.reject(error);
-    this.#flushed?.reject(error);
+  /** The connection has ended: what waits is rejected. */
+  conclude(close: Close): void {
+    this.#room?.reject(new ConnectionClosed(close));
+    this.#flushed?.reject(new ConnectionClosed(close));
   }
 }

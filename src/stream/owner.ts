@@ -51,5 +51,10 @@ function receiveError(this: OwnedStream, error: Error): void {
 }
 
 function conclude(this: OwnedStream): void {
-  this[OWNER]!.conclude();
+  const owner = this[OWNER]!;
+  // Node keeps a closed socket for a while, and with it all that it refers to.
+  this[OWNER] = nobody;
+  owner.conclude();
 }
+
+const nobody: StreamOwner = { receive() {}, receiveEnd() {}, drain() {}, receiveError() {}, conclude() {} };

@@ -1,5 +1,6 @@
 // Which pings a pong answers (RFC 6455 §5.5.3).
 import * as assert from 'uvu/assert';
+import { ConnectionClosed } from '../../src/errors.js';
 import { Pings } from '../../src/connection/pings.js';
 import { suite } from '../runner/suite.js';
 import { isPending, rejectionOf } from './harness.js';
@@ -30,9 +31,13 @@ test('payloads differ', () => {
 test('all that wait are told of the end', async () => {
   const pings = new Pings();
   const waits = [pings.send(Buffer.from('a')), pings.send(Buffer.from('b'))];
-  const end = new Error('over');
-  pings.reject(end);
-  for (const wait of waits) assert.is(await rejectionOf(wait), end);
+  const close = { code: 1001, reason: 'bye', wasClean: true };
+  pings.conclude(close);
+  for (const wait of waits) {
+    const error = await rejectionOf(wait);
+    assert.instance(error, ConnectionClosed);
+    assert.is((error as ConnectionClosed).close, close);
+  }
 });
 
 test.run();

@@ -1,6 +1,7 @@
 // The owner of a stream: told all that happens on it, until another takes over.
 import * as assert from 'uvu/assert';
 import { setOwner, type StreamOwner } from '../../src/stream/owner.js';
+import { countLiveBytes } from '../frame/memory.js';
 import { suite } from '../runner/suite.js';
 import { FakeStream } from '../support/peers/fake-stream.js';
 
@@ -42,6 +43,20 @@ test('the next owner takes the place of the one before', async () => {
   stream.destroy();
   await new Promise(setImmediate);
   assert.equal(events, ['one receives before', 'other receives behind', 'other concludes']);
+});
+
+test('a closed stream doesn\'t keep its owner', async () => {
+  const stream = new FakeStream();
+  let owner: StreamOwner | null = recorder('one', []);
+  const kept = new WeakRef(owner);
+  setOwner(stream, owner);
+  owner = null;
+  stream.destroy();
+  // A target stays until the turn is over in which its WeakRef was made.
+  await new Promise(setImmediate);
+  countLiveBytes();
+  assert.is(kept.deref(), undefined);
+  assert.is(stream.destroyed, true);
 });
 
 test.run();
