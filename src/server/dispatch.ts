@@ -2,7 +2,7 @@
 import { HttpError } from '../errors.js';
 import { isUpgrade } from '../handshake/server.js';
 import type { RequestHead } from '../http/request-head.js';
-import { withoutKnownContent } from './condition.js';
+import { withoutKnownContent } from './not-modified.js';
 import type { Exchange } from './exchange.js';
 import type { OnRefuse } from './refusal.js';
 import { toRefusal, toResponse, type Reply, type Response } from './reply.js';

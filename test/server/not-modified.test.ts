@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import * as assert from 'uvu/assert';
 import { RequestHeadParser, type RequestHead } from '../../src/http/request-head.js';
-import { withoutKnownContent } from '../../src/server/condition.js';
+import { withoutKnownContent } from '../../src/server/not-modified.js';
 import { toResponse, type Reply } from '../../src/server/reply.js';
 import { suite } from '../runner/suite.js';
 import { httpRequest } from '../support/peers/raw-client.js';
@@ -12,7 +12,7 @@ function headOf(method: string, ...fields: string[]): RequestHead {
   return new RequestHeadParser().push(Buffer.from(request(method, '/', ...fields), 'latin1'))!;
 }
 
-const tags = suite('condition: tags');
+const tags = suite('not-modified: tags');
 
 const cases: readonly [name: string, tag: string, fields: readonly string[], isKnown: boolean][] = [
   ['the same', '"1"', ['If-None-Match: "1"'], true],
@@ -48,7 +48,7 @@ for (const [name, tag, fields, isKnown] of cases) {
 
 tags.run();
 
-const replies = suite('condition: replies');
+const replies = suite('not-modified: replies');
 
 replies('§15.4.5: what describes the content is left out, the rest stays in its order', () => {
   const headers = {
