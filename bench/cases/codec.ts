@@ -2,8 +2,7 @@
 import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
 import { Output } from '../../src/connection/output.js';
-import { MessageAssembler } from '../../src/connection/assembler.js';
-import { FrameDecoder } from '../../src/frame/decode.js';
+import { Incoming } from '../../src/connection/incoming.js';
 import { copyMasked } from '../../src/frame/mask.js';
 import { BLOCK_BYTES } from '../../src/frame/mask-block.js';
 import { Opcode } from '../../src/frame/opcode.js';
@@ -93,8 +92,9 @@ function validate(character: string, size: number): Variants {
 
 function decodeFrame(payload: Buffer, opcode: number): Variants {
   const frame = encodeNaive({ opcode, payload, maskingKey: KEY_BYTES });
-  const assembler = new MessageAssembler({ put: () => {}, isFull: false }, 1 << 24, null);
-  const decoder = new FrameDecoder(assembler, { receiveControl: () => {} }, { role: 'server', isDeflating: false });
+  const incoming = new Incoming(null);
+  incoming.serve('server', { receiveControl: () => {} }, { put: () => {}, isFull: false }, 1 << 24);
+  const { decoder } = incoming;
   const wsReceiver = new WsReceiver({ isServer: true, maxPayload: 1 << 24 });
   wsReceiver.on('message', () => {});
   const wsFrame = Buffer.from(frame);

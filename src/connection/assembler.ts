@@ -34,10 +34,10 @@ export class MessageAssembler implements DataReceiver {
   messageCount = 0;
   /** Where the next bytes of a large payload belong: what is read there need not be copied. */
   vacancy: Buffer | null = null;
-  readonly #receiver: MessageReceiver;
-  readonly #maxMessageBytes: number;
   /** `null` unless permessage-deflate was agreed on. */
   readonly #inflater: Inflater | null;
+  #receiver: MessageReceiver | null = null;
+  #maxMessageBytes = 0;
 
   // The message of the latest frame.
   #isText = false;
@@ -51,10 +51,14 @@ export class MessageAssembler implements DataReceiver {
   /** Checks text that arrives in pieces. */
   #validator: Utf8Validator | null = null;
 
-  constructor(receiver: MessageReceiver, maxMessageBytes: number, inflater: Inflater | null) {
+  constructor(inflater: Inflater | null) {
+    this.#inflater = inflater;
+  }
+
+  /** To be called first, and between two messages for another connection. */
+  serve(receiver: MessageReceiver | null, maxMessageBytes: number): void {
     this.#receiver = receiver;
     this.#maxMessageBytes = maxMessageBytes;
-    this.#inflater = inflater;
   }
 
   /** @throws ProtocolError 1009 for a frame that makes the message longer than it may be. */
@@ -82,7 +86,7 @@ export class MessageAssembler implements DataReceiver {
     const message = this.#isText
       ? decodeText(chunk, start, end, maskingKey)
       : copyPayload(chunk, start, end, maskingKey);
-    this.#receiver.put(message, end - start);
+    this.#receiver!.put(message, end - start);
     this.messageCount++;
     return true;
   }
@@ -135,7 +139,7 @@ export class MessageAssembler implements DataReceiver {
     const validator = this.#validator;
     this.#validator = null;
     if (validator?.isComplete === false) throw invalidUtf8();
-    this.#receiver.put(this.#isText ? decodeUtf8(bytes) : bytes, byteLength);
+    this.#receiver!.put(this.#isText ? decodeUtf8(bytes) : bytes, byteLength);
     this.messageCount++;
     return true;
   }
@@ -143,9 +147,9 @@ export class MessageAssembler implements DataReceiver {
   #inflate(inflater: Inflater): boolean {
     this.#append(TAIL, 0, TAIL.length, 0, 0);
     const bytes = inflater.inflate(this.#takeBytes(), this.#maxMessageBytes);
-    this.#receiver.put(this.#isText ? toText(bytes) : bytes, bytes.length);
+    this.#receiver!.put(this.#isText ? toText(bytes) : bytes, bytes.length);
     this.messageCount++;
-    return !this.#receiver.isFull;
+    return !this.#receiver!.isFull;
   }
 
   /** Gives the whole payload away. */

@@ -2,13 +2,14 @@
 import { ProtocolError, WebSocketError, type Close } from '../errors.js';
 import { copyOf } from '../frame/allocate.js';
 import { CloseCode, parseClosePayload, serializeClosePayload } from '../frame/close.js';
-import { FrameDecoder, type ControlReceiver } from '../frame/decode.js';
+import type { ControlReceiver } from '../frame/decode.js';
 import { Deflater, OFF_LOOP_FROM_BYTES } from '../frame/deflater.js';
 import type { Frame } from '../frame/encode.js';
 import { Inflater } from '../frame/inflater.js';
 import { Opcode, type Role } from '../frame/opcode.js';
 import type { DeflateAgreement } from '../handshake/deflate.js';
-import { MessageAssembler, type MessageReceiver } from './assembler.js';
+import type { MessageReceiver } from './assembler.js';
+import { borrowIncoming, Incoming, returnIncoming } from './incoming.js';
 import type { ConnectionLimits } from './limits.js';
 import { Output } from './output.js';
 import type { PreparedMessage } from './prepared.js';
@@ -30,7 +31,7 @@ export interface ProtocolReceiver {
  */
 export type ConnectionState = 'open' | 'closing' | 'closed';
 
-/** Who has begun to close: this endpoint by its Close frame or by failing, or the peer by its Close frame. */
+/** Who has begun to close, by a Close frame or by failing. */
 type Closer = 'this endpoint' | 'the peer';
 
 export interface ProtocolOptions {
@@ -55,11 +56,13 @@ export class Protocol implements ControlReceiver {
   readonly #deflater: Deflater | null;
   /** Messages of fewer bytes are sent as they are. */
   readonly #deflateThreshold: number;
-  readonly #assembler: MessageAssembler;
+  readonly #maxMessageBytes: number;
   /** A violation, or the payload of a Close frame, that waits until the messages before it are answered. */
   #ending: Error | Buffer | null = null;
-  /** `null` once nothing more is to be decoded: after a Close frame, a failure, or the end of the stream. */
-  #decoder: FrameDecoder | null;
+  /** Whether bytes are decoded: until a Close frame, a failure, or the end of the stream. */
+  #isDecoding = true;
+  /** Present within a frame or a message, and always where messages may be compressed; else one is borrowed. */
+  #incoming: Incoming | null = null;
   /** Bytes that wait to be decoded until the queue has room. */
   #held: Buffer | null = null;
   #closeReceived: { code: number; reason: string } | null = null;
@@ -69,12 +72,13 @@ export class Protocol implements ControlReceiver {
     this.#role = role;
     this.#receiver = receiver;
     this.output = new Output(role);
+    this.#maxMessageBytes = limits.maxMessageBytes;
     const { threshold = 0, level = 0 } = limits.deflate ?? {};
     this.#deflateThreshold = threshold;
     this.#deflater = deflate && new Deflater(deflate.outgoing, level);
-    const inflater = deflate && new Inflater(deflate.incoming);
-    this.#assembler = new MessageAssembler(receiver.queue, limits.maxMessageBytes, inflater);
-    this.#decoder = new FrameDecoder(this.#assembler, this, { role, isDeflating: deflate !== null });
+    if (deflate === null) return;
+    this.#incoming = new Incoming(new Inflater(deflate.incoming));
+    this.#incoming.serve(role, this, receiver.queue, limits.maxMessageBytes);
   }
 
   /** Whether data may be sent. */
@@ -84,7 +88,7 @@ export class Protocol implements ControlReceiver {
 
   /** Whether messages may still arrive. */
   get isReceiving(): boolean {
-    return this.#decoder !== null || this.#ending !== null;
+    return this.#isDecoding || this.#ending !== null;
   }
 
   /** Whether it is for this endpoint to end TCP: the server does (§7.1.1), or the side that failed (§7.1.7). */
@@ -102,21 +106,24 @@ export class Protocol implements ControlReceiver {
    * if `mustFinish`.
    */
   receive(chunk: Buffer): void {
-    if (this.#decoder === null) return;
-    const messagesBefore = this.#assembler.messageCount;
+    if (!this.#isDecoding) return;
+    const incoming = this.#incoming ?? borrowIncoming(this.#role, this, this.#receiver.queue, this.#maxMessageBytes);
+    const { assembler, decoder } = incoming;
+    const messagesBefore = assembler.messageCount;
     try {
-      const taken = this.#decoder.decode(chunk);
+      const taken = decoder.decode(chunk);
       if (taken < chunk.length) this.#held = copyOf(chunk.subarray(taken));
+      this.#incoming = returnIncoming(incoming);
     } catch (error) {
-      this.#decoder = null;
+      this.#isDecoding = false;
       this.#ending = error as Error;
     }
-    if (this.#assembler.messageCount === messagesBefore || !this.isOpen) this.finish();
+    if (assembler.messageCount === messagesBefore || !this.isOpen) this.finish();
   }
 
   /** As `MessageAssembler.vacancy`. */
   get vacancy(): Buffer | null {
-    return this.#assembler.vacancy;
+    return this.#incoming === null ? null : this.#incoming.assembler.vacancy;
   }
 
   /** Whether bytes are held; until `receiveHeld` has taken them all, `receive` must not be called. */
@@ -166,7 +173,8 @@ export class Protocol implements ControlReceiver {
   stop(): void {
     this.finish();
     if (this.isOpen) this.state = 'closing';
-    this.#decoder = null;
+    this.#isDecoding = false;
+    this.#incoming = null;
     this.#held = null;
   }
 
@@ -278,7 +286,7 @@ export class Protocol implements ControlReceiver {
   #receiveClose(payload: Buffer): void {
     const { code, reason } = parseClosePayload(payload);
     this.#closeReceived = { code, reason };
-    this.#decoder = null;
+    this.#isDecoding = false;
     this.#ending = payload;
   }
 

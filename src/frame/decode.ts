@@ -33,22 +33,15 @@ export interface ControlReceiver {
   receiveControl(opcode: number, payload: Buffer): void;
 }
 
-export interface FrameDecoderOptions {
-  /** Which side receives: a server insists on masked frames, a client on unmasked ones (§5.1). */
-  readonly role: Role;
-  /** Whether permessage-deflate was agreed on: then RSV1 may be set. */
-  readonly isDeflating: boolean;
-}
-
 /**
- * Decodes the frames of one connection, however its bytes are cut into chunks. No view of a chunk is kept, so the
- * caller may reuse its memory. After a Close frame or a thrown error it must not be given more.
+ * Decodes the frames of a connection, however its bytes are cut into chunks. No view of a chunk is kept, so the caller
+ * may reuse its memory. After a Close frame or a thrown error it must not be given more of that connection.
  */
 export class FrameDecoder {
   readonly #data: DataReceiver;
-  readonly #control: ControlReceiver;
-  readonly #role: Role;
   readonly #isDeflating: boolean;
+  #role: Role = 'server';
+  #control: ControlReceiver | null = null;
   /** Whether the next data frame has to continue a message (§5.4). */
   #inMessage = false;
 
@@ -64,11 +57,24 @@ export class FrameDecoder {
   #partial: Buffer | null = null;
   #partialLength = 0;
 
-  constructor(data: DataReceiver, control: ControlReceiver, { role, isDeflating }: FrameDecoderOptions) {
+  /** @param isDeflating whether permessage-deflate was agreed on: then RSV1 may be set. */
+  constructor(data: DataReceiver, isDeflating: boolean) {
     this.#data = data;
-    this.#control = control;
-    this.#role = role;
     this.#isDeflating = isDeflating;
+  }
+
+  /**
+   * To be called first, and again for another connection while `isIdle`.
+   * @param role which side receives: a server insists on masked frames, a client on unmasked ones (§5.1).
+   */
+  serve(role: Role, control: ControlReceiver | null): void {
+    this.#role = role;
+    this.#control = control;
+  }
+
+  /** Whether the next byte begins a frame and, if it is a data frame, a message. */
+  get isIdle(): boolean {
+    return !this.#inPayload && !this.#inMessage && this.#partialLength === 0;
   }
 
   /**
@@ -155,7 +161,7 @@ export class FrameDecoder {
   /** Hands a control frame on; returns where in the chunk the next frame starts: after a Close, none does. */
   #finishControl(bytes: Buffer, payloadStart: number, chunk: Buffer, frameEnd: number): number {
     const payload = copyPayload(bytes, payloadStart, payloadStart + this.#remaining, this.#maskingKey);
-    this.#control.receiveControl(this.#opcode, payload);
+    this.#control!.receiveControl(this.#opcode, payload);
     return this.#opcode === Opcode.CLOSE ? chunk.length : frameEnd;
   }
 }

@@ -304,14 +304,18 @@ function assemble(maxMessageBytes = 2 ** 31): {
     },
     isFull: false,
   };
-  return { assembler: new MessageAssembler(queue, maxMessageBytes, null), messages, byteLengths };
+  const assembler = new MessageAssembler(null);
+  assembler.serve(queue, maxMessageBytes);
+  return { assembler, messages, byteLengths };
 }
 
 /** The same, given frames by a server's decoder. */
 function collect(): { decoder: FrameDecoder; messages: Message[] } {
   const { assembler, messages } = assemble();
   const control = { receiveControl: (): void => assert.unreachable('there is no control frame') };
-  return { decoder: new FrameDecoder(assembler, control, { role: 'server', isDeflating: false }), messages };
+  const decoder = new FrameDecoder(assembler, false);
+  decoder.serve('server', control);
+  return { decoder, messages };
 }
 
 /** @param first FIN and the opcode. */

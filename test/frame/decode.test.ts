@@ -1,7 +1,8 @@
 // The frame decoder: the RFC's examples, every rule at the byte where it is broken, and all of it however it is cut.
 import { isDeepStrictEqual, inspect } from 'node:util';
 import * as assert from 'uvu/assert';
-import { MessageAssembler, type Message } from '../../src/connection/assembler.js';
+import type { Message } from '../../src/connection/assembler.js';
+import { Incoming } from '../../src/connection/incoming.js';
 import type { ProtocolError } from '../../src/errors.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
 import { Inflater } from '../../src/frame/inflater.js';
@@ -217,7 +218,8 @@ test('§5.3 the chunk is left as it was', () => {
 /** What the decoder throws at these bytes. */
 function violationOf(role: Role, ...chunks: Buffer[]): ProtocolError {
   const data = { beginFrame(): void {}, receivePayload: (): boolean => true };
-  const decoder = new FrameDecoder(data, { receiveControl(): void {} }, { role, isDeflating: false });
+  const decoder = new FrameDecoder(data, false);
+  decoder.serve(role, { receiveControl(): void {} });
   try {
     for (const chunk of chunks) decoder.decode(chunk);
   } catch (error) {
@@ -665,8 +667,9 @@ test('RFC 7692 after a compressed message the decoder stops if the receiver has 
       return messages.length >= limit;
     },
   };
-  const assembler = new MessageAssembler(queue, 100, new Inflater({ windowBits: 15, contextTakeover: true }));
-  const decoder = new FrameDecoder(assembler, { receiveControl: () => {} }, { role: 'client', isDeflating: true });
+  const incoming = new Incoming(new Inflater({ windowBits: 15, contextTakeover: true }));
+  incoming.serve('client', { receiveControl: () => {} }, queue, 100);
+  const { decoder } = incoming;
   // Whole, in fragments, whole with a reference to the one before; then one that is not compressed, and one that is.
   const fragments = '41 03 f248cd 80 04 c9c90700';
   const bytes = hex(`c1 07 f248cdc9c90700 ${fragments} c1 05 f200110000 81 01 61 c1 05 f200110000 81 01 62`);

@@ -1,7 +1,7 @@
 // Runs frame decoder and message assembler over chunks, and writes down what comes out, to compare with a table.
-import { MessageAssembler, type Message } from '../../src/connection/assembler.js';
+import type { Message } from '../../src/connection/assembler.js';
+import { Incoming } from '../../src/connection/incoming.js';
 import { ProtocolError } from '../../src/errors.js';
-import { FrameDecoder } from '../../src/frame/decode.js';
 import { Inflater } from '../../src/frame/inflater.js';
 import type { Role } from '../../src/frame/opcode.js';
 import { hex } from '../support/codec/cuts.js';
@@ -61,8 +61,9 @@ export function decodeFrames(chunks: Iterable<Buffer>, options: DecodeOptions): 
     },
   };
   const inflater = deflate ? new Inflater({ windowBits: 15, contextTakeover: true }) : null;
-  const assembler = new MessageAssembler(queue, maxMessageBytes, inflater);
-  const decoder = new FrameDecoder(assembler, control, { role, isDeflating: deflate });
+  const incoming = new Incoming(inflater);
+  incoming.serve(role, control, queue, maxMessageBytes);
+  const { decoder } = incoming;
   for (const chunk of chunks) {
     try {
       decoder.decode(chunk);

@@ -7,9 +7,10 @@
 // - they are what the plainest decoder reads, and zlib of all compressed messages as one stream, up to the error;
 // - the buffers made are at most 64 KiB, which a header is trusted with, and 32 times the bytes that arrived; where
 //   messages may be compressed also what these inflate to, and the pieces that each final block begins.
-import { MessageAssembler, type Message } from '../../src/connection/assembler.js';
+import type { Message } from '../../src/connection/assembler.js';
+import { Incoming } from '../../src/connection/incoming.js';
 import { parseClosePayload } from '../../src/frame/close.js';
-import { FrameDecoder } from '../../src/frame/decode.js';
+import type { FrameDecoder } from '../../src/frame/decode.js';
 import { Inflater } from '../../src/frame/inflater.js';
 import type { DeflateContext } from '../../src/handshake/deflate.js';
 import type { Role } from '../../src/frame/opcode.js';
@@ -54,8 +55,9 @@ export class Reading {
     this.#mode = mode;
     const { role, maxMessageBytes, deflate } = mode;
     const inflater = deflate && new Inflater(deflate);
-    const assembler = new MessageAssembler(this, maxMessageBytes, inflater);
-    this.#decoder = new FrameDecoder(assembler, this, { role, isDeflating: deflate !== null });
+    const incoming = new Incoming(inflater);
+    incoming.serve(role, this, this, maxMessageBytes);
+    this.#decoder = incoming.decoder;
   }
 
   put(message: Message, byteLength: number): void {
