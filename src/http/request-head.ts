@@ -55,8 +55,26 @@ function parseRequestHead(text: string): RequestHead {
   while (text.startsWith('\r\n', start)) start += 2;
   const end = text.indexOf('\r\n', start);
   const { method, target, httpVersion } = parseRequestLine(text.slice(start, end));
+  return toHead(method, target, httpVersion, new HeaderFields(text, end + 2));
+}
+
+/**
+ * The head of a request that someone else has parsed, such as `node:http`.
+ *
+ * @param fields each as `[name, value]`, in order of arrival
+ * @throws HttpError as for a request that was parsed here
+ */
+export function toRequestHead(
+  method: string,
+  target: string,
+  httpVersion: '1.0' | '1.1',
+  fields: Iterable<readonly [name: string, value: string]>,
+): RequestHead {
+  return toHead(method, target, httpVersion, HeaderFields.from(fields));
+}
+
+function toHead(method: string, target: string, httpVersion: '1.0' | '1.1', headers: HeaderFields): RequestHead {
   const { path, query, authority } = parseTarget(method, target);
-  const headers = new HeaderFields(text, end + 2);
   // Host is checked even if the target replaces it (RFC 9112 §3.2.2): two views of one request are how it is smuggled.
   const hostField = parseHost(headers, httpVersion);
   const bodyLength = requestBodyLength(headers, httpVersion);

@@ -29,6 +29,14 @@ export interface HttpContext extends DispatchContext, HeadLimits {
   readonly httpConnections: Set<HttpConnection>;
 }
 
+/** A request that another server has read, whose socket it gives away. */
+export interface GivenRequest {
+  /** @throws HttpError for one that is invalid here. */
+  parse(): RequestHead;
+  /** What has arrived after the head. */
+  readonly firstBytes: Buffer;
+}
+
 export class HttpConnection implements StreamOwner, ExchangeConnection {
   readonly socket: Socket;
   readonly context: HttpContext;
@@ -42,19 +50,36 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
   readonly #early = new EarlyBytes();
   #timer: NodeJS.Timeout | undefined;
   #isIdle = false;
+  readonly #isGiven: boolean;
   /** Whether the client has ended its side, or was told that the connection ends. */
   #isLast = false;
   /** Whether what still arrives is ignored: after a refused head, and after the last reply. */
   #isLingering = false;
 
-  constructor(socket: Socket, context: HttpContext) {
+  /** @param given the first request, and the last; `null` if requests are to be read from the socket. */
+  constructor(socket: Socket, context: HttpContext, given: GivenRequest | null = null) {
     this.socket = socket;
     this.context = context;
     this.remoteAddress = socket.remoteAddress ?? '';
     this.#parser = new RequestHeadParser(context);
+    this.#isGiven = given !== null;
     context.httpConnections.add(this);
     setOwner(socket, this);
-    this.#expectHead();
+    if (given === null) this.#expectHead();
+    else this.#continue(given);
+  }
+
+  /** Serves the one request. */
+  #continue({ parse, firstBytes }: GivenRequest): void {
+    this.bytesReadBefore = this.socket.bytesRead - firstBytes.length;
+    this.bytesWrittenBefore = this.socket.bytesWritten;
+    if (firstBytes.length > 0) this.#hold(firstBytes, false);
+    this.socket.resume();
+    try {
+      this.#begin(parse());
+    } catch (error) {
+      void this.#refuse(error as HttpError);
+    }
   }
 
   /** The server is closing: ends the connection unless a request is being served. */
@@ -89,6 +114,10 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
     if (head === null) return;
     clearTimeout(this.#timer);
     if (this.#parser.rest.length > 0) this.#hold(this.#parser.rest, isShared);
+    this.#begin(head);
+  }
+
+  #begin(head: RequestHead): void {
     this.#exchange = new Exchange(head, this);
     this.#serve(this.#exchange);
   }
@@ -154,7 +183,7 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
 
   async #reply(exchange: Exchange, response: Response): Promise<void> {
     const { head, request } = exchange;
-    this.#isLast ||= isLast(head) || this.context.isClosing || !exchange.canSkipBody;
+    this.#isLast ||= this.#isGiven || isLast(head) || this.context.isClosing || !exchange.canSkipBody;
     // A body that was asked for is read in any case: someone may wait for it when the handler has returned.
     const isSkipping = !this.#isLast || exchange.isReadingBody;
     const skipped = isSkipping ? exchange.skipBody() : Promise.resolve(false);

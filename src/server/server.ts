@@ -8,6 +8,7 @@ import { checkNames, type OptionNames } from '../connection/options.js';
 import { HttpError } from '../errors.js';
 import { CloseCode, serializeClosePayload } from '../frame/close.js';
 import { serializeResponseHead } from '../http/serialize.js';
+import { attachTo, type UpgradingServer } from './attach.js';
 import { RunningHandlers } from './handlers.js';
 import { HttpConnection, type HttpContext } from './http-connection.js';
 import { resolveServerOptions, type ServerOptions } from './options.js';
@@ -63,6 +64,8 @@ export class Server {
   readonly #connections = new Set<Connection>();
   readonly #httpConnections = new Set<HttpConnection>();
   readonly #handlers = new RunningHandlers();
+  /** The servers of others whose upgrades it takes, with what ends that. */
+  readonly #attached = new Map<UpgradingServer, () => void>();
   /** Listens to all sockets, which saves each a closure. */
   readonly #forget: (this: Socket) => void;
   #isClosing = false;
@@ -137,6 +140,29 @@ export class Server {
     });
   }
 
+  /**
+   * Serves the WebSockets of a server of `node:http` or `node:https`, with all routes and options of this one except
+   * `maxConnections` and those of plain HTTP. An upgrade to a path without a route is left to other listeners of
+   * `'upgrade'`; without any, it gets 404. `close` drains these connections too, and leaves that server listening.
+   * Attaching twice changes nothing.
+   *
+   * ```ts
+   * const httpServer = http.createServer(app).listen(8000);
+   * server.attach(httpServer);
+   * ```
+   */
+  attach(httpServer: UpgradingServer): void {
+    if (this.#attached.has(httpServer)) return;
+    this.#attached.set(httpServer, attachTo(httpServer, this.#context));
+    this.#isClosing = false;
+  }
+
+  /** Takes no more upgrades from that server; the connections that came from it stay open. */
+  detach(httpServer: UpgradingServer): void {
+    this.#attached.get(httpServer)?.();
+    this.#attached.delete(httpServer);
+  }
+
   /** Where the server listens: an address, or the path of a Unix socket; `null` while it doesn't. */
   address(): AddressInfo | string | null {
     return this.#netServer.address();
@@ -158,10 +184,13 @@ export class Server {
     wholeNumber('spread', spread, 0, timeout);
     serializeClosePayload(code, reason);
     this.#isClosing = true;
+    for (const httpServer of [...this.#attached.keys()]) this.detach(httpServer);
     const closed = new Promise<void>((resolve) => this.#netServer.close(() => resolve()));
     const returned = this.#handlers.returned();
     const timer = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
+      for (const { socket } of this.#httpConnections) socket.destroy();
+      for (const connection of this.#connections) connection.terminate();
       this.#handlers.release();
     }, timeout);
     for (const connection of this.#httpConnections) connection.close();

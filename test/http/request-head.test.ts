@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { HttpError } from '../../src/errors.js';
 import type { HeadLimits } from '../../src/http/head.js';
-import { RequestHeadParser, type RequestHead } from '../../src/http/request-head.js';
+import { RequestHeadParser, toRequestHead, type RequestHead } from '../../src/http/request-head.js';
 import { assertEveryCut } from '../support/codec/cuts.js';
 import { suite } from '../runner/suite.js';
 import { assertRefused, parseHead } from '../handshake/refusal.js';
@@ -538,6 +538,23 @@ test('a million spaces, colons or empty lines are read in linear time', () => {
 
 test('host is the Host header, letter case kept', () => {
   assert.is(parseHead('GET / HTTP/1.1', 'hOsT: Example.COM:80').host, 'Example.COM:80');
+});
+
+test('a head that someone else has parsed is the same, and held to the same rules', () => {
+  const fields = [['Host', 'a.example'], ['X', ' \xe4 '], ['x', '2']] as const;
+  const { headers, ...head } = toRequestHead('GET', 'http://b.example/path?a=b', '1.1', fields);
+  assert.equal(head, {
+    method: 'GET', target: 'http://b.example/path?a=b', path: '/path', query: 'a=b', httpVersion: '1.1',
+    host: 'b.example', bodyLength: 0,
+  });
+  assert.equal([...headers], [['host', 'a.example'], ['x', '\xe4'], ['x', '2']]);
+  const parse = (target: string, ...lines: [string, string][]) => () => toRequestHead('GET', target, '1.1', lines);
+  assertRefused(parse('/'), 'HOST_MISSING', 400);
+  assertRefused(parse('/', ['Host', 'a b']), 'HOST_INVALID', 400);
+  assertRefused(parse('/#', ['Host', 'a']), 'TARGET_INVALID', 400);
+  assertRefused(parse('', ['Host', 'a']), 'TARGET_INVALID', 400);
+  assertRefused(parse('/', ['Host', 'a'], ['X', 'a\r\nb: c']), 'HEADER_INVALID', 400);
+  assertRefused(parse('/', ['Host', 'a'], ['Content-Length', '-1']), 'CONTENT_LENGTH_INVALID', 400);
 });
 
 test.run();

@@ -1,0 +1,83 @@
+// Takes upgrades from a server of `node:http` or `node:https`, and leaves everything else to it.
+import type { Socket } from 'node:net';
+import { isUpgrade } from '../handshake/server.js';
+import { hasToken } from '../http/fields.js';
+import { toRequestHead, type RequestHead } from '../http/request-head.js';
+import { HttpConnection, type HttpContext } from './http-connection.js';
+
+/** What `node:http` has parsed of a request. */
+interface ParsedRequest {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly httpVersion: string;
+  /** Names and values in turn. */
+  readonly rawHeaders: readonly string[];
+}
+
+/** @param firstBytes what has arrived after the head. */
+type UpgradeListener = (request: ParsedRequest, socket: Socket, firstBytes: Buffer) => void;
+
+/** A server of `node:http` or `node:https`, or one like it. */
+export interface UpgradingServer {
+  on(event: 'upgrade', listener: (...parameters: any[]) => void): unknown;
+  off(event: 'upgrade', listener: (...parameters: any[]) => void): unknown;
+  listenerCount(event: 'upgrade'): number;
+  /** In newer versions of Node: whether a request that has `Upgrade` is one, or is answered as any other. */
+  shouldUpgradeCallback?: (request: any) => boolean;
+}
+
+/** @internal @returns a function that ends it; connections that were taken stay open. */
+export function attachTo(server: UpgradingServer, context: HttpContext): () => void {
+  const isAlone = (): boolean => server.listenerCount('upgrade') === 1;
+  const listener: UpgradeListener = (request, socket, firstBytes) => {
+    let head: RequestHead | null = null;
+    const parse = (): RequestHead => (head ??= parseHead(request));
+    // Another library on the same server has its own paths; whoever is alone must answer, or nobody does.
+    if (!isAlone() && !isOurs(parse, context)) return;
+    prepare(socket);
+    new HttpConnection(socket, context, { parse, firstBytes });
+  };
+  server.on('upgrade', listener);
+  const stopSparing = sparePlainRequests(server, isAlone);
+  return () => {
+    server.off('upgrade', listener);
+    stopSparing();
+  };
+}
+
+/** Whether the request asks for a WebSocket at a path that is routed. A broken one is left to others. */
+function isOurs(parse: () => RequestHead, { router }: HttpContext): boolean {
+  try {
+    const head = parse();
+    return isUpgrade(head) && router.match(head.path) !== null;
+  } catch {
+    return false;
+  }
+}
+
+/** @throws HttpError as for a request on a connection of our own. */
+function parseHead({ method = '', url = '', httpVersion, rawHeaders }: ParsedRequest): RequestHead {
+  const fields: [name: string, value: string][] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) fields.push([rawHeaders[index]!, rawHeaders[index + 1]!]);
+  return toRequestHead(method, url, httpVersion === '1.0' ? '1.0' : '1.1', fields);
+}
+
+/** The socket as one of ours is. */
+function prepare(socket: Socket): void {
+  socket.setTimeout(0);
+  socket.setNoDelay(true);
+  socket.allowHalfOpen = true;
+}
+
+/** As long as nobody else takes upgrades, a request for another protocol than WebSocket stays a plain one. */
+function sparePlainRequests(server: UpgradingServer, isAlone: () => boolean): () => void {
+  const { shouldUpgradeCallback: before } = server;
+  if (before === undefined) return () => {};
+  const decide = (request: { readonly headers: { readonly upgrade?: string } }): boolean => (
+    before.call(server, request) && (!isAlone() || hasToken([request.headers.upgrade ?? ''], 'websocket'))
+  );
+  server.shouldUpgradeCallback = decide;
+  return () => {
+    if (server.shouldUpgradeCallback === decide) server.shouldUpgradeCallback = before;
+  };
+}

@@ -1,0 +1,287 @@
+// WebSockets on a server of node:http: ours and everyone else's requests side by side, refusals, draining.
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import * as assert from 'uvu/assert';
+import { acceptWebSocket, connect, createServer, HandshakeError, requireWebSocket, type Server, type ServerOptions }
+  from '../../src/index.js';
+import { suite } from '../runner/suite.js';
+import { certificate, privateKey } from '../support/certificate.js';
+import { httpRequest, RawClient, SAMPLE_ACCEPT, upgradeRequest } from '../support/peers/raw-client.js';
+import { assertRefusal, gate, get, PLAIN_REFUSAL, until } from './harness.js';
+
+const test = suite('attach');
+
+const echo = requireWebSocket(async ({ webSocket }) => {
+  for await (const message of webSocket) await webSocket.send(message);
+});
+
+/** A server of node:http that answers `app` to everything, with ours attached. */
+class Attached implements AsyncDisposable {
+  readonly httpServer: HttpServer;
+  readonly server: Server;
+
+  private constructor(httpServer: HttpServer, server: Server) {
+    this.httpServer = httpServer;
+    this.server = server;
+  }
+
+  static async open(options: ServerOptions = {}, httpServer = createHttpServer()): Promise<Attached> {
+    const server = createServer({ onRefuse: () => {}, ...options });
+    httpServer.on('request', (_request, response) => void response.end('app'));
+    server.attach(httpServer);
+    await new Promise<void>((resolve) => httpServer.listen(0, '127.0.0.1', resolve));
+    return new Attached(httpServer, server);
+  }
+
+  get port(): number {
+    return (this.httpServer.address() as AddressInfo).port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server.close({ timeout: 0 });
+    this.httpServer.closeAllConnections();
+    await new Promise<unknown>((resolve) => this.httpServer.close(resolve));
+  }
+}
+
+test('a WebSocket at a route, and the app for everything else', async () => {
+  await using attached = await Attached.open();
+  attached.server.route('/rooms/:room', requireWebSocket(async ({ webSocket, params, query, remoteAddress, headers }) => {
+    await webSocket.send(JSON.stringify([params.room, query.get('a'), remoteAddress, headers.get('user-agent')]));
+    for await (const message of webSocket) await webSocket.send(message);
+  }));
+  await using client = await RawClient.connect(attached.port);
+  const { status, headers } = await client.upgrade('/rooms/1?a=b', { 'User-Agent': 'test' });
+  assert.equal([status, headers.get('sec-websocket-accept')], [101, SAMPLE_ACCEPT]);
+  assert.is((await client.readFrame()).payload.toString(), '["1","b","127.0.0.1","test"]');
+  client.sendFrame(1, 'hello');
+  assert.is((await client.readFrame()).payload.toString(), 'hello');
+  assert.is(attached.server.connections.size, 1);
+  for (const path of ['/', '/rooms/1']) {
+    assert.is((await httpRequest(attached.port, get(path))).body.toString(), 'app', path);
+  }
+});
+
+test('what comes with the head are the first frames', async () => {
+  await using attached = await Attached.open();
+  attached.server.route('/', echo);
+  await using client = await RawClient.connect(attached.port);
+  // Two texts, "a" and "b", masked with a key of zeros, and the half of a third.
+  client.write(Buffer.concat([
+    Buffer.from(upgradeRequest('/')), Buffer.from('8181000000006181810000000062 8181'.replace(' ', ''), 'hex'),
+  ]));
+  assert.is((await client.readResponse()).status, 101);
+  client.write(Buffer.from('0000000063', 'hex'));
+  const texts = [await client.readFrame(), await client.readFrame(), await client.readFrame()];
+  assert.equal(texts.map(({ payload }) => payload.toString()), ['a', 'b', 'c']);
+});
+
+test('frames that come while authorize is asked wait for it', async () => {
+  const asked = gate<string>();
+  let isAsked = false;
+  await using attached = await Attached.open();
+  attached.server.route('/', requireWebSocket(async ({ webSocket, authorized }) => {
+    await webSocket.send(`${authorized} ${await webSocket.wait()}`);
+  }, {
+    authorize: () => {
+      isAsked = true;
+      return asked.promise;
+    },
+  }));
+  await using client = await RawClient.connect(attached.port);
+  client.write(upgradeRequest('/'));
+  client.sendFrame(1, 'early');
+  await until('it is asked', () => isAsked);
+  asked.open('somebody');
+  assert.is((await client.readResponse()).status, 101);
+  assert.is((await client.readFrame()).payload.toString(), 'somebody early');
+});
+
+test('refusals have their status, fields and text, and reach onRefuse', async () => {
+  const refused: string[] = [];
+  await using attached = await Attached.open({
+    onRefuse: ({ code }, { path, isHandshake }) => void refused.push(`${code} ${path} ${isHandshake}`),
+  });
+  attached.server.route('/', echo);
+  attached.server.route('/secret', requireWebSocket(() => {}, {
+    authorize: () => {
+      throw new HandshakeError('NO_TICKET', 402, 'buy a ticket', { headers: { 'X-Price': '1' } });
+    },
+  }));
+  const ask = (path: string, changes = {}) => httpRequest(attached.port, upgradeRequest(path, changes));
+  assertRefusal(await ask('/', { Origin: 'https://other.example' }), '403 Forbidden', ...PLAIN_REFUSAL,
+    'Connection: close');
+  const { status, headers } = await ask('/', { 'Sec-WebSocket-Version': '12' });
+  assert.equal([status, headers.get('upgrade'), headers.get('sec-websocket-version')], [426, 'websocket', '13']);
+  const ticket = await ask('/secret');
+  assert.equal([ticket.status, ticket.headers.get('x-price'), ticket.body.toString()], [402, '1', 'buy a ticket\n']);
+  assert.is((await ask('/nowhere')).status, 404);
+  assert.is((await ask('/#fragment')).status, 400);
+  assert.equal(refused, [
+    'ORIGIN_REFUSED / true', 'VERSION_UNSUPPORTED / true', 'NO_TICKET /secret true', 'NOT_FOUND /nowhere true',
+    'TARGET_INVALID  false',
+  ]);
+});
+
+test('paths without a route, and other protocols, are left to others that listen', async () => {
+  await using attached = await Attached.open();
+  attached.server.route('/ours', echo);
+  const other = createServer();
+  other.route('/theirs', echo);
+  other.attach(attached.httpServer);
+  attached.httpServer.on('upgrade', (request, socket: Socket) => {
+    if (request.url === '/raw' || request.headers.upgrade === 'raw') socket.end('HTTP/1.1 101 Raw\r\n\r\n');
+  });
+  for (const path of ['/ours', '/theirs']) {
+    const socket = await connect(`ws://127.0.0.1:${attached.port}${path}`);
+    await socket.send(path);
+    assert.is(await socket.wait(), path);
+    await socket.close();
+  }
+  assert.is((await httpRequest(attached.port, upgradeRequest('/raw'))).reason, 'Raw');
+  assert.is((await httpRequest(attached.port, upgradeRequest('/ours', { Upgrade: 'raw' }))).reason, 'Raw');
+  await other.close();
+});
+
+test('attached twice it serves once; detached it serves no more, but what is open', async () => {
+  await using attached = await Attached.open();
+  attached.server.route('/', echo);
+  attached.server.attach(attached.httpServer);
+  assert.is(attached.httpServer.listenerCount('upgrade'), 1);
+  await using client = await RawClient.connect(attached.port);
+  await client.upgrade('/');
+  attached.server.detach(attached.httpServer);
+  attached.server.detach(attached.httpServer);
+  assert.is(attached.httpServer.listenerCount('upgrade'), 0);
+  assert.is((await httpRequest(attached.port, upgradeRequest('/'))).body.toString(), 'app');
+  client.sendFrame(1, 'still open');
+  assert.is((await client.readFrame()).payload.toString(), 'still open');
+});
+
+test('it serves several servers, and its own port, with the same connections', async () => {
+  await using one = await Attached.open();
+  await using two = await Attached.open();
+  one.server.route('/', echo);
+  one.server.attach(two.httpServer);
+  two.server.detach(two.httpServer);
+  await one.server.listen(0, '127.0.0.1');
+  const ports = [one.port, two.port, (one.server.address() as AddressInfo).port];
+  const sockets = await Promise.all(ports.map((port) => connect(`ws://127.0.0.1:${port}/`)));
+  assert.is(one.server.connections.size, 3);
+  for (const socket of sockets) await socket.close();
+  await until('they have gone', () => one.server.connections.size === 0);
+});
+
+test('closing drains what came through it, and leaves the other server listening', async () => {
+  const asked = gate<string>();
+  await using attached = await Attached.open();
+  attached.server.route('/', echo);
+  let isAsked = false;
+  attached.server.route('/asks', requireWebSocket(() => {}, {
+    authorize: () => {
+      isAsked = true;
+      return asked.promise;
+    },
+  }));
+  await using open = await RawClient.connect(attached.port);
+  await open.upgrade('/');
+  await using asking = await RawClient.connect(attached.port);
+  asking.write(upgradeRequest('/asks'));
+  await until('it is asked', () => isAsked);
+  const closed = attached.server.close();
+  asked.open('too late');
+  assert.is((await asking.readResponse()).status, 503);
+  const { opcode, payload } = await open.readFrame();
+  assert.equal([opcode, payload.readUInt16BE()], [8, 1001]);
+  open.sendFrame(8, payload);
+  open.socket.end();
+  await closed;
+  assert.is((await httpRequest(attached.port, get('/'))).body.toString(), 'app');
+  attached.server.attach(attached.httpServer);
+  await using again = await RawClient.connect(attached.port);
+  assert.is((await again.upgrade('/')).status, 101);
+});
+
+test('what is left when closing takes too long is cut', async () => {
+  await using attached = await Attached.open();
+  attached.server.route('/', echo);
+  let isAsked = false;
+  attached.server.route('/asks', requireWebSocket(() => {}, {
+    authorize: () => {
+      isAsked = true;
+      return new Promise<string>(() => {});
+    },
+  }));
+  await using open = await RawClient.connect(attached.port);
+  await open.upgrade('/');
+  await using asking = await RawClient.connect(attached.port);
+  asking.write(upgradeRequest('/asks'));
+  await until('it is asked', () => isAsked);
+  await attached.server.close({ timeout: 1 });
+  assert.is((await asking.readToEnd()).length, 0);
+  assert.is(attached.server.connections.size, 0);
+});
+
+test('a client that leaves while authorize is asked is told to its signal', async () => {
+  let signal: AbortSignal | null = null;
+  await using attached = await Attached.open();
+  attached.server.route('/', requireWebSocket(() => {}, {
+    authorize: (request) => {
+      ({ signal } = request);
+      return new Promise<string>(() => {});
+    },
+  }));
+  const client = await RawClient.connect(attached.port);
+  client.write(upgradeRequest('/'));
+  await until('it was asked', () => signal !== null);
+  client.socket.resetAndDestroy();
+  await until('it is told', () => signal!.aborted);
+});
+
+test('a route for both answers the WebSocket only: plain HTTP is the app\'s', async () => {
+  await using attached = await Attached.open();
+  attached.server.route('/', acceptWebSocket((request) => (
+    request.isWebSocket() ? request.webSocket.send('hello').then(() => '') : 'never'
+  )));
+  assert.is((await httpRequest(attached.port, get('/'))).body.toString(), 'app');
+  await using client = await RawClient.connect(attached.port);
+  await client.upgrade('/');
+  assert.is((await client.readFrame()).payload.toString(), 'hello');
+});
+
+test('where the server can be told so, a request for another protocol stays a plain one', async () => {
+  await using attached = await Attached.open();
+  attached.server.route('/', echo);
+  const { shouldUpgradeCallback } = attached.httpServer as { shouldUpgradeCallback?: unknown };
+  const h2c = upgradeRequest('/', { Upgrade: 'h2c' });
+  const response = await httpRequest(attached.port, h2c);
+  if (shouldUpgradeCallback === undefined) assert.is(response.status, 426);
+  else assert.equal([response.status, response.body.toString()], [200, 'app']);
+  attached.server.detach(attached.httpServer);
+  assert.is((await httpRequest(attached.port, h2c)).body.toString(), 'app');
+});
+
+test('https: TLS, half-closes, and large messages', async () => {
+  const options = { key: privateKey, cert: certificate };
+  await using attached = await Attached.open({}, createHttpsServer(options) as HttpServer);
+  attached.server.route('/', echo);
+  const socket = await connect(`wss://127.0.0.1:${attached.port}/`, { tls: { ca: certificate } });
+  const message = Buffer.alloc(1 << 20, 'large ');
+  await socket.send(message);
+  assert.ok(message.equals((await socket.wait()) as Buffer));
+  assert.equal(await socket.close(), { code: 1000, reason: '', wasClean: true });
+});
+
+test('no timer of node:http cuts an idle WebSocket', async () => {
+  await using attached = await Attached.open();
+  attached.httpServer.setTimeout(60_000);
+  let socket: Socket | null = null;
+  attached.httpServer.once('connection', (accepted: Socket) => (socket = accepted));
+  attached.server.route('/', echo);
+  await using client = await RawClient.connect(attached.port);
+  await client.upgrade('/');
+  assert.is(socket!.timeout, 0);
+});
+
+test.run();
