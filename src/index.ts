@@ -24,6 +24,7 @@ export { createFeed } from './feed/feed.js';
 export type { Feed, FeedOptions, Update } from './feed/feed.js';
 export { eventStream } from './feed/event-stream.js';
 export type { ServerSentEvent } from './feed/event-stream.js';
+export { upgrade } from './server/upgrade.js';
 export { acceptWebSocket, requireWebSocket } from './server/websocket.js';
 export type { Handler, WebSocketHandler, WebSocketOptions, WebSocketRoute } from './server/websocket.js';
 export { connect } from './client/connect.js';

@@ -26,6 +26,7 @@ const publicValues: readonly string[] = [
   'prepare',
   'reconnect',
   'requireWebSocket',
+  'upgrade',
 ];
 const publicTypes: readonly string[] = [
   'BroadcastOptions',

@@ -1,12 +1,13 @@
 // Takes upgrades from a server of `node:http` or `node:https`, and leaves everything else to it.
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { isUpgrade } from '../handshake/server.js';
 import { hasToken } from '../http/fields.js';
 import { toRequestHead, type RequestHead } from '../http/request-head.js';
 import { HttpConnection, type HttpContext } from './http-connection.js';
 
 /** What `node:http` has parsed of a request. */
-interface ParsedRequest {
+export interface ParsedRequest {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
   readonly httpVersion: string;
@@ -15,7 +16,7 @@ interface ParsedRequest {
 }
 
 /** @param firstBytes what has arrived after the head. */
-type UpgradeListener = (request: ParsedRequest, socket: Socket, firstBytes: Buffer) => void;
+type UpgradeListener = (request: ParsedRequest, socket: Duplex, firstBytes: Buffer) => void;
 
 /** A server of `node:http` or `node:https`, or one like it. */
 export interface UpgradingServer {
@@ -30,12 +31,8 @@ export interface UpgradingServer {
 export function attachTo(server: UpgradingServer, context: HttpContext): () => void {
   const isAlone = (): boolean => server.listenerCount('upgrade') === 1;
   const listener: UpgradeListener = (request, socket, firstBytes) => {
-    let head: RequestHead | null = null;
-    const parse = (): RequestHead => (head ??= parseHead(request));
-    // Another library on the same server has its own paths; whoever is alone must answer, or nobody does.
-    if (!isAlone() && !isOurs(parse, context)) return;
-    prepare(socket);
-    new HttpConnection(socket, context, { parse, firstBytes });
+    // Another library on the same server has its own paths; a listener that is alone must answer, or nobody does.
+    if (isAlone() || isOurs(request, context)) giveRequest(request, socket, firstBytes, context);
   };
   server.on('upgrade', listener);
   const stopSparing = sparePlainRequests(server, isAlone);
@@ -46,9 +43,9 @@ export function attachTo(server: UpgradingServer, context: HttpContext): () => v
 }
 
 /** Whether the request asks for a WebSocket at a path that is routed. A broken one is left to others. */
-function isOurs(parse: () => RequestHead, { router }: HttpContext): boolean {
+function isOurs(request: ParsedRequest, { router }: HttpContext): boolean {
   try {
-    const head = parse();
+    const head = parseHead(request);
     return isUpgrade(head) && router.match(head.path) !== null;
   } catch {
     return false;
@@ -62,11 +59,14 @@ function parseHead({ method = '', url = '', httpVersion, rawHeaders }: ParsedReq
   return toRequestHead(method, url, httpVersion === '1.0' ? '1.0' : '1.1', fields);
 }
 
-/** The socket as one of ours is. */
-function prepare(socket: Socket): void {
+/** @internal Serves a request whose server gives the socket away. */
+export function giveRequest(request: ParsedRequest, stream: Duplex, firstBytes: Buffer, context: HttpContext): void {
+  const socket = stream as Socket;
+  // As those are that we accept ourselves.
   socket.setTimeout(0);
   socket.setNoDelay(true);
   socket.allowHalfOpen = true;
+  new HttpConnection(socket, context, { parse: () => parseHead(request), firstBytes });
 }
 
 /** As long as nobody else takes upgrades, a request for another protocol than WebSocket stays a plain one. */

@@ -18,7 +18,7 @@ const ALLOWED: Response = { status: 204, headers: [['Allow', METHODS.join(', ')]
 
 /** What the requests of a server share. */
 export interface DispatchContext extends WebSocketContext {
-  readonly router: Router<Route>;
+  readonly router: Pick<Router<Route>, 'match'>;
   readonly onRefuse: OnRefuse;
 }
 

@@ -1,4 +1,5 @@
 // Marks routes that speak WebSocket, and takes a request through the opening handshake to its handler (RFC 6455 §4.2).
+import { Socket } from 'node:net';
 import { Connection } from '../connection/connection.js';
 import type { SilenceTimer } from '../stream/silence-timer.js';
 import { connectionDefaults, type ConnectionLimits, type ConnectionOptions } from '../connection/limits.js';
@@ -184,7 +185,7 @@ function accept(
     deflate: accepted && accepted.agreement,
     limits,
     keepAlive,
-    isSocket: true,
+    isSocket: socket instanceof Socket,
     firstBytes,
     connections,
   });

@@ -47,7 +47,8 @@ class Attached implements AsyncDisposable {
 
 test('a WebSocket at a route, and the app for everything else', async () => {
   await using attached = await Attached.open();
-  attached.server.route('/rooms/:room', requireWebSocket(async ({ webSocket, params, query, remoteAddress, headers }) => {
+  attached.server.route('/rooms/:room', requireWebSocket(async ({ webSocket }) => {
+    const { params, query, remoteAddress, headers } = webSocket.request;
     await webSocket.send(JSON.stringify([params.room, query.get('a'), remoteAddress, headers.get('user-agent')]));
     for await (const message of webSocket) await webSocket.send(message);
   }));

@@ -1,0 +1,64 @@
+// Takes one upgrade from a server that has read its request, for those who route themselves.
+import type { Duplex } from 'node:stream';
+import type { Connection } from '../connection/connection.js';
+import { defer } from '../connection/deferred.js';
+import { resolveLimits } from '../connection/limits.js';
+import { SilenceTimer } from '../stream/silence-timer.js';
+import { giveRequest, type ParsedRequest } from './attach.js';
+import { RunningHandlers } from './handlers.js';
+import { resolveServerOptions } from './options.js';
+import type { WebSocketRequest } from './request.js';
+import { requireWebSocket, type WebSocketOptions } from './websocket.js';
+
+const serverOptions = resolveServerOptions({});
+const keepAlive = new SilenceTimer(serverOptions.keepAliveInterval);
+
+/**
+ * Answers an upgrade that a server of `node:http` or `node:https` has emitted. `server.attach` does that for paths that
+ * are known before, and drains them.
+ *
+ * ```ts
+ * httpServer.on('upgrade', async (request, socket, head) => {
+ *   const connection = await upgrade(request, socket, head, { origins: ['https://example.com'] });
+ *   for await (const message of connection ?? []) await connection.send(message);
+ * });
+ * ```
+ * @param head what has arrived after the request: the first frames.
+ * @param options as for `requireWebSocket`.
+ * @returns the connection; `null` if the request was refused, which is logged as by a server, or the client has gone.
+ * @throws TypeError, RangeError at once for a wrong option.
+ */
+export function upgrade(
+  request: ParsedRequest,
+  socket: Duplex,
+  head: Buffer,
+  options: WebSocketOptions<any> = {},
+): Promise<Connection | null> {
+  const { promise, resolve } = defer<Connection | null>();
+  const refuse = (): void => resolve(null);
+  const marked = requireWebSocket(({ webSocket }: WebSocketRequest) => {
+    socket.off('close', refuse);
+    resolve(webSocket);
+    return webSocket.closed;
+  }, options);
+  const route = marked.resolve({ origins: [], limits: resolveLimits });
+  socket.once('close', refuse);
+  giveRequest(request, socket, head, {
+    ...serverOptions,
+    router: { match: () => ({ target: route, params: {} }) },
+    connections: new Set(),
+    httpConnections: new Set(),
+    keepAlive,
+    handlers: new RunningHandlers(),
+    isClosing: false,
+    onRefuse(error, refused) {
+      refuse();
+      serverOptions.onRefuse(error, refused);
+    },
+    onError(error, failed) {
+      refuse();
+      serverOptions.onError(error, failed);
+    },
+  });
+  return promise;
+}

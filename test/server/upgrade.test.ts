@@ -1,0 +1,120 @@
+// One upgrade of a server of node:http, answered by who has routed it.
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import * as assert from 'uvu/assert';
+import { upgrade, type Connection, type WebSocketOptions } from '../../src/index.js';
+import { suite } from '../runner/suite.js';
+import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
+import { gate, until } from './harness.js';
+
+const test = suite('upgrade');
+
+/** A server that upgrades whatever comes, and what became of it. */
+async function open(options: WebSocketOptions<any> = {}) {
+  const results: (Connection | null)[] = [];
+  const httpServer = createHttpServer();
+  httpServer.on('upgrade', async (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    results.push(await upgrade(request, socket, head, options));
+  });
+  await new Promise<void>((resolve) => httpServer.listen(0, '127.0.0.1', resolve));
+  const { port } = httpServer.address() as AddressInfo;
+  return {
+    port, results,
+    async [Symbol.asyncDispose](): Promise<void> {
+      for (const connection of results) connection?.terminate();
+      await new Promise<unknown>((resolve) => httpServer.close(resolve));
+    },
+  };
+}
+
+/** Runs with `console.warn` silent; what it was told. */
+async function warned(run: () => Promise<void>): Promise<string[]> {
+  const { warn } = console;
+  const lines: string[] = [];
+  console.warn = (line: string) => void lines.push(line);
+  try {
+    await run();
+  } finally {
+    console.warn = warn;
+  }
+  return lines;
+}
+
+test('it gives the connection, with the first frames in its queue', async () => {
+  await using opened = await open({ subprotocols: 'chat', maxMessageBytes: 5 });
+  await using client = await RawClient.connect(opened.port);
+  client.write(Buffer.concat([
+    Buffer.from(upgradeRequest('/any?a=b', { 'Sec-WebSocket-Protocol': 'chat' })), Buffer.from('81810000000061', 'hex'),
+  ]));
+  assert.is((await client.readResponse()).headers.get('sec-websocket-protocol'), 'chat');
+  await until('it is there', () => opened.results.length === 1);
+  const connection = opened.results[0]!;
+  assert.equal([connection.request.path, connection.request.query.get('a')], ['/any', 'b']);
+  assert.is(await connection.wait(), 'a');
+  await connection.send('b');
+  assert.is((await client.readFrame()).payload.toString(), 'b');
+  client.sendFrame(2, '123456');
+  assert.is((await client.readFrame()).payload.readUInt16BE(), 1009);
+});
+
+test('it stays open until one side closes it', async () => {
+  await using opened = await open();
+  await using client = await RawClient.connect(opened.port);
+  await client.upgrade('/');
+  await until('it is there', () => opened.results.length === 1);
+  const closed = opened.results[0]!.close(1000, 'done');
+  const { payload } = await client.readFrame();
+  assert.is(payload.subarray(2).toString(), 'done');
+  client.sendFrame(8, payload);
+  client.socket.end();
+  assert.equal(await closed, { code: 1000, reason: 'done', wasClean: true });
+});
+
+test('a refused request is answered, logged once for each code, and null', async () => {
+  await using opened = await open({ origins: ['https://a.example'] });
+  const lines = await warned(async () => {
+    const foreign = upgradeRequest('/', { Origin: 'https://b.example' });
+    for (const text of [foreign, upgradeRequest('/', { 'Sec-WebSocket-Key': 'x' }), foreign]) {
+      const { status } = await httpRequest(opened.port, text);
+      assert.is(status, text === foreign ? 403 : 400);
+    }
+  });
+  assert.equal(opened.results, [null, null, null]);
+  assert.is(lines.length, 2);
+  assert.match(lines[0]!, 'ORIGIN_REFUSED');
+});
+
+test('null if the client goes while authorize is asked', async () => {
+  const asked = gate<string>();
+  let isAsked = false;
+  await using opened = await open({
+    authorize: () => {
+      isAsked = true;
+      return asked.promise;
+    },
+  });
+  const client = await RawClient.connect(opened.port);
+  client.write(upgradeRequest('/'));
+  await until('it is asked', () => isAsked);
+  client.socket.resetAndDestroy();
+  await until('it is told', () => opened.results.length === 1);
+  asked.open('too late');
+  assert.equal(opened.results, [null]);
+});
+
+test('a wrong option is refused at once', () => {
+  const request = { method: 'GET', url: '/', httpVersion: '1.1', rawHeaders: [] };
+  const socket = null as unknown as Duplex;
+  for (const options of [{ maxMessageBytes: -1 }, { orgins: '*' } as WebSocketOptions]) {
+    let error: unknown = null;
+    try {
+      void upgrade(request, socket, Buffer.alloc(0), options);
+    } catch (thrown) {
+      error = thrown;
+    }
+    assert.match((error as Error).message, /maxMessageBytes|orgins/);
+  }
+});
+
+test.run();
