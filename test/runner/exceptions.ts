@@ -59,6 +59,10 @@ const exceptions: Readonly<Record<string, readonly Exception[]>> = {
       reason: 'one read brings up to 512 KiB, also just after pause(), and the test expects 64',
     },
     {
+      tests: ['attach: what node:http lets through'],
+      reason: 'a fragment is cut from the target before',
+    },
+    {
       tests: ["stream owner: a closed stream doesn't keep its owner"],
       reason: 'its collector leaves what the stack only seems to refer to',
     },

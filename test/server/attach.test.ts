@@ -1,10 +1,12 @@
 // WebSockets on a server of node:http: ours and everyone else's requests side by side, refusals, draining.
+import { EventEmitter } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import * as assert from 'uvu/assert';
 import { acceptWebSocket, connect, createServer, HandshakeError, requireWebSocket, type Server, type ServerOptions }
   from '../../src/index.js';
+import type { UpgradingServer } from '../../src/server/attach.js';
 import { suite } from '../runner/suite.js';
 import { certificate, privateKey } from '../support/certificate.js';
 import { httpRequest, RawClient, SAMPLE_ACCEPT, upgradeRequest } from '../support/peers/raw-client.js';
@@ -118,11 +120,21 @@ test('refusals have their status, fields and text, and reach onRefuse', async ()
   const ticket = await ask('/secret');
   assert.equal([ticket.status, ticket.headers.get('x-price'), ticket.body.toString()], [402, '1', 'buy a ticket\n']);
   assert.is((await ask('/nowhere')).status, 404);
-  assert.is((await ask('/#fragment')).status, 400);
+  assert.is((await httpRequest(attached.port, upgradeRequest('/').replace('HTTP/1.1', 'HTTP/1.0'))).status, 505);
   assert.equal(refused, [
     'ORIGIN_REFUSED / true', 'VERSION_UNSUPPORTED / true', 'NO_TICKET /secret true', 'NOT_FOUND /nowhere true',
-    'TARGET_INVALID  false',
+    'UPGRADE_NEEDS_HTTP_1_1 / true',
   ]);
+});
+
+test('what node:http lets through is held to our rules', async () => {
+  const refused: string[] = [];
+  await using attached = await Attached.open({
+    onRefuse: ({ code }, { path, isHandshake }) => void refused.push(`${code} ${path} ${isHandshake}`),
+  });
+  attached.server.route('/', echo);
+  assert.is((await httpRequest(attached.port, upgradeRequest('/#fragment'))).status, 400);
+  assert.equal(refused, ['TARGET_INVALID  false']);
 });
 
 test('paths without a route, and other protocols, are left to others that listen', async () => {
@@ -142,6 +154,8 @@ test('paths without a route, and other protocols, are left to others that listen
   }
   assert.is((await httpRequest(attached.port, upgradeRequest('/raw'))).reason, 'Raw');
   assert.is((await httpRequest(attached.port, upgradeRequest('/ours', { Upgrade: 'raw' }))).reason, 'Raw');
+  // One that is broken is nobody's in particular.
+  assert.is((await httpRequest(attached.port, upgradeRequest('/ours#a', { Upgrade: 'raw' }))).reason, 'Raw');
   await other.close();
 });
 
@@ -261,6 +275,33 @@ test('where the server can be told so, a request for another protocol stays a pl
   else assert.equal([response.status, response.body.toString()], [200, 'app']);
   attached.server.detach(attached.httpServer);
   assert.is((await httpRequest(attached.port, h2c)).body.toString(), 'app');
+});
+
+test('that is asked of the server\'s own callback, and only while nobody else takes upgrades', () => {
+  const answers: boolean[] = [];
+  const before = (): boolean => answers.shift() ?? true;
+  const httpServer: UpgradingServer & EventEmitter = Object.assign(new EventEmitter(), {
+    shouldUpgradeCallback: before,
+  });
+  const server = createServer();
+  server.attach(httpServer);
+  const decide = (upgrade?: string): boolean => httpServer.shouldUpgradeCallback!({ headers: { upgrade } });
+  assert.equal([decide('WebSocket'), decide('h2c'), decide('h2c, websocket'), decide()], [true, false, true, false]);
+  answers.push(false);
+  assert.is(decide('websocket'), false);
+  httpServer.on('upgrade', () => {});
+  assert.is(decide('h2c'), true);
+  const ours = httpServer.shouldUpgradeCallback;
+  // What was put over ours stays when it leaves.
+  const after = (): boolean => true;
+  httpServer.shouldUpgradeCallback = after;
+  server.detach(httpServer);
+  assert.is(httpServer.shouldUpgradeCallback, after);
+  httpServer.shouldUpgradeCallback = before;
+  server.attach(httpServer);
+  assert.is.not(httpServer.shouldUpgradeCallback, ours);
+  server.detach(httpServer);
+  assert.is(httpServer.shouldUpgradeCallback, before);
 });
 
 test('https: TLS, half-closes, and large messages', async () => {

@@ -85,6 +85,24 @@ test('a refused request is answered, logged once for each code, and null', async
   assert.match(lines[0]!, 'ORIGIN_REFUSED');
 });
 
+test('what authorize throws by mistake is logged, answered with 500, and null', async () => {
+  const { error } = console;
+  const logged: unknown[] = [];
+  console.error = (mistake: unknown) => void logged.push(mistake);
+  try {
+    await using opened = await open({
+      authorize: () => {
+        throw new TypeError('a mistake');
+      },
+    });
+    assert.is((await httpRequest(opened.port, upgradeRequest('/'))).status, 500);
+    assert.equal(opened.results, [null]);
+  } finally {
+    console.error = error;
+  }
+  assert.equal(logged.map(String), ['TypeError: a mistake']);
+});
+
 test('null if the client goes while authorize is asked', async () => {
   const asked = gate<string>();
   let isAsked = false;
