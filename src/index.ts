@@ -9,6 +9,7 @@ export type { PreparedMessage } from './connection/prepared.js';
 export type { HeaderFields } from './http/fields.js';
 export { broadcast, prepare } from './connection/broadcast.js';
 export type { BroadcastOptions, BroadcastResult } from './connection/broadcast.js';
+export { connectionPair } from './connection/pair.js';
 export type { Connection, OpeningRequest, SendOptions } from './connection/connection.js';
 export type { ConnectionState } from './connection/protocol.js';
 export type { Sendable } from './connection/sendable.js';

@@ -19,6 +19,7 @@ const publicValues: readonly string[] = [
   'acceptWebSocket',
   'broadcast',
   'connect',
+  'connectionPair',
   'createFeed',
   'createServer',
   'eventStream',
