@@ -196,9 +196,10 @@ export class Server {
     for (const connection of this.#httpConnections) connection.close();
     const stop = spreadEvenly([...this.#connections], spread, (connection) => void connection.close(code, reason));
     await closed;
-    stop();
-    // `node:net` counts a socket as closed a moment before the connection on it learns of that.
+    // Our listener counts no sockets of attached servers, and its own no longer than until the moment before the
+    // connections on them learn that they have closed.
     await Promise.all(Array.from(this.#connections, (connection) => connection.closed));
+    stop();
     await returned;
     clearTimeout(timer);
   }
