@@ -42,6 +42,8 @@ export function upgrade(
     return webSocket.closed;
   }, options);
   const route = marked.resolve({ origins: [], limits: resolveLimits });
+  // The client may have gone while the caller made up its mind.
+  if (socket.closed) return Promise.resolve(null);
   socket.once('close', refuse);
   giveRequest(request, socket, head, {
     ...serverOptions,

@@ -1,6 +1,6 @@
 // One upgrade of a server of node:http, answered by who has routed it.
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Socket, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as assert from 'uvu/assert';
 import { upgrade, type Connection, type WebSocketOptions } from '../../src/index.js';
@@ -119,6 +119,14 @@ test('null if the client goes while authorize is asked', async () => {
   await until('it is told', () => opened.results.length === 1);
   asked.open('too late');
   assert.equal(opened.results, [null]);
+});
+
+test('null for a client that has gone before', async () => {
+  const request = { method: 'GET', url: '/', httpVersion: '1.1', rawHeaders: [] };
+  const socket = new Socket();
+  socket.destroy();
+  await until('it is closed', () => socket.closed);
+  assert.is(await upgrade(request, socket, Buffer.alloc(0)), null);
 });
 
 test('a wrong option is refused at once', () => {
