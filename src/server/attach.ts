@@ -61,12 +61,13 @@ function parseHead({ method = '', url = '', httpVersion, rawHeaders }: ParsedReq
 
 /** @internal Serves a request whose server gives the socket away. */
 export function giveRequest(request: ParsedRequest, stream: Duplex, firstBytes: Buffer, context: HttpContext): void {
-  const socket = stream as Socket;
+  // Node 26 gives a plain stream where the request has a body that is still to come.
+  const { setTimeout, setNoDelay }: Partial<Socket> = stream as Socket;
   // As those are that we accept ourselves.
-  socket.setTimeout(0);
-  socket.setNoDelay(true);
-  socket.allowHalfOpen = true;
-  new HttpConnection(socket, context, { parse: () => parseHead(request), firstBytes });
+  setTimeout?.call(stream, 0);
+  setNoDelay?.call(stream, true);
+  stream.allowHalfOpen = true;
+  new HttpConnection(stream as Socket, context, { parse: () => parseHead(request), firstBytes });
 }
 
 /** As long as nobody else takes upgrades, a request for another protocol than WebSocket stays a plain one. */

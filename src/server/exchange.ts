@@ -26,8 +26,8 @@ export interface ExchangeConnection {
   takeSocket(): TakenSocket | null;
 }
 
-/** Counts the bytes since it was opened. */
-export type CountingSocket = Pick<Socket, 'bytesRead' | 'bytesWritten' | 'destroyed'>;
+/** Counts the bytes since it was opened; not where a server of `node:http` was given another stream than a socket. */
+export type CountingSocket = Pick<Socket, 'destroyed'> & Partial<Pick<Socket, 'bytesRead' | 'bytesWritten'>>;
 
 /** A socket that HTTP gives away. */
 export interface TakenSocket {

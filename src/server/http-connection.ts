@@ -8,7 +8,7 @@ import type { HeadLimits } from '../http/head.js';
 import { RequestHeadParser, type RequestHead } from '../http/request-head.js';
 import { dispatch, type DispatchContext } from './dispatch.js';
 import { EarlyBytes } from './early-bytes.js';
-import { Exchange, type ExchangeConnection, type TakenSocket } from './exchange.js';
+import { Exchange, type CountingSocket, type ExchangeConnection, type TakenSocket } from './exchange.js';
 import { toRefusal, type Response } from './reply.js';
 import { unreadRequest } from './refusal.js';
 import { writeResponse } from './response.js';
@@ -71,8 +71,9 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
 
   /** Serves the one request. */
   #continue({ parse, firstBytes }: GivenRequest): void {
-    this.bytesReadBefore = this.socket.bytesRead - firstBytes.length;
-    this.bytesWrittenBefore = this.socket.bytesWritten;
+    const { bytesRead = 0, bytesWritten = 0 }: CountingSocket = this.socket;
+    this.bytesReadBefore = bytesRead - firstBytes.length;
+    this.bytesWrittenBefore = bytesWritten;
     if (firstBytes.length > 0) this.#hold(firstBytes, false);
     this.socket.resume();
     try {
@@ -213,7 +214,7 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
     clearTimeout(this.#timer);
     this.#isLingering = true;
     // Browsers connect in advance: where nothing was asked, nothing is refused.
-    if (this.socket.bytesRead > 0) this.context.onRefuse(error, unreadRequest(this.remoteAddress));
+    if (this.#isGiven || this.socket.bytesRead > 0) this.context.onRefuse(error, unreadRequest(this.remoteAddress));
     await writeResponse(this.socket, toRefusal(error), {
       isHead: false,
       isChunked: true,

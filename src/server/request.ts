@@ -105,7 +105,7 @@ export class Request<Authorized = undefined> implements OpeningRequest {
   }
 
   #count(isFinal: boolean): Traffic {
-    const { bytesRead, bytesWritten } = this.#socket;
+    const { bytesRead = 0, bytesWritten = 0 } = this.#socket;
     return {
       bytesRead: bytesRead - this.#bytesReadBefore,
       bytesWritten: bytesWritten - this.#bytesWrittenBefore,

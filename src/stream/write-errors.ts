@@ -16,10 +16,11 @@ interface Methods {
 /**
  * Makes the stream read on after a write that failed because the peer has gone: until the end of what it has sent, 2 s
  * at most. Node destroys it at once: a peer that takes half of a message, says in a Close frame why not the rest, and
- * ends, would not be heard.
+ * ends, would not be heard. A stream that was made with methods of its own, not of its class, is left as it is.
  */
 export function holdWriteErrors(stream: Duplex): void {
   const methods = stream as Duplex & Methods;
+  if (Object.hasOwn(methods, '_write') || Object.hasOwn(methods, '_writev')) return;
   if (methods._writev) methods._writev = writev;
   methods._write = write;
 }

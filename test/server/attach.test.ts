@@ -3,9 +3,12 @@ import { EventEmitter } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import * as assert from 'uvu/assert';
-import { acceptWebSocket, connect, createServer, HandshakeError, requireWebSocket, type Server, type ServerOptions }
-  from '../../src/index.js';
+import {
+  acceptWebSocket, connect, createServer, HandshakeError, requireWebSocket, type Server, type ServerOptions,
+  type WebSocketRequest,
+} from '../../src/index.js';
 import type { UpgradingServer } from '../../src/server/attach.js';
 import { suite } from '../runner/suite.js';
 import { certificate, privateKey } from '../support/certificate.js';
@@ -127,6 +130,49 @@ test('refusals have their status, fields and text, and reach onRefuse', async ()
   ]);
 });
 
+test('a body that is still to come when the request is given is refused, and harms nobody', async () => {
+  await using attached = await Attached.open();
+  attached.server.route('/', echo);
+  await using client = await RawClient.connect(attached.port);
+  client.write(upgradeRequest('/', { 'Content-Length': '5' }));
+  const response = client.readResponse();
+  await new Promise((resolve) => setImmediate(resolve));
+  client.write('hello');
+  assert.is((await response).status, 400);
+  await using other = await RawClient.connect(attached.port);
+  assert.is((await other.upgrade('/')).status, 101);
+});
+
+test('any stream that node:http serves can become a WebSocket', async () => {
+  const server = createServer();
+  const httpServer = new EventEmitter();
+  server.attach(httpServer as EventEmitter & UpgradingServer);
+  let request: WebSocketRequest | null = null;
+  server.route('/', requireWebSocket(async (asked) => {
+    request = asked;
+    for await (const message of asked.webSocket) await asked.webSocket.send(message);
+  }));
+  const written: Buffer[] = [];
+  const stream = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      written.push(chunk);
+      done();
+    },
+  });
+  const rawHeaders = upgradeRequest('/').trim().split('\r\n').slice(1).flatMap((line) => line.split(': '));
+  httpServer.emit('upgrade', { method: 'GET', url: '/', httpVersion: '1.1', rawHeaders }, stream, Buffer.alloc(0));
+  // A text, "a", masked with a key of zeros.
+  stream.push(Buffer.from('81810000000061', 'hex'));
+  await until('it is answered', () => written.length === 2);
+  assert.match(written[0]!.toString(), SAMPLE_ACCEPT);
+  assert.is(written[1]!.toString('hex'), '810161');
+  // It doesn't count its bytes.
+  assert.equal(request!.traffic, { bytesRead: 0, bytesWritten: 0, isFinal: false });
+  stream.push(null);
+  await server.close({ timeout: 0 });
+});
+
 test('what node:http lets through is held to our rules', async () => {
   const refused: string[] = [];
   await using attached = await Attached.open({
@@ -216,6 +262,22 @@ test('closing drains what came through it, and leaves the other server listening
   attached.server.attach(attached.httpServer);
   await using again = await RawClient.connect(attached.port);
   assert.is((await again.upgrade('/')).status, 101);
+});
+
+test('connections are closed spread over a time, although nothing listens', async () => {
+  await using attached = await Attached.open();
+  attached.server.route('/', echo);
+  const clients = [await RawClient.connect(attached.port), await RawClient.connect(attached.port)];
+  for (const client of clients) await client.upgrade('/');
+  const closed = attached.server.close({ timeout: 60_000, spread: 20 });
+  for (const client of clients) {
+    const { opcode, payload } = await client.readFrame();
+    assert.equal([opcode, payload.readUInt16BE()], [8, 1001]);
+    client.sendFrame(8, payload);
+    client.socket.end();
+  }
+  await closed;
+  for (const client of clients) await client[Symbol.asyncDispose]();
 });
 
 test('what is left when closing takes too long is cut', async () => {
