@@ -52,7 +52,7 @@ export class Output {
     this.byteLength += headerLength + payloadLength;
     const maskingKey = this.#isMasking ? createMaskingKey() : null;
     const first = firstByte(opcode, isCompressed);
-    if (typeof payload !== 'string' && maskingKey === null && payloadLength >= BY_REFERENCE_FROM_BYTES) {
+    if (typeof payload !== 'string' && maskingKey === null && canRefer(payload)) {
       const offset = this.#claim(headerLength);
       writeHeader(this.#run!, offset, first, payloadLength, null);
       this.#endRun();
@@ -168,6 +168,11 @@ export class Output {
     if (this.#run !== null) this.#push(view(this.#run, this.#runStart, this.#runEnd));
     this.#run = null;
   }
+}
+
+/** Frames that a stream in memory has handed on, as to a tunnel, are copied: `release` must not count them twice. */
+function canRefer(payload: Uint8Array): boolean {
+  return payload.length >= BY_REFERENCE_FROM_BYTES && payload.buffer !== ownFrames.bytes.buffer;
 }
 
 /** The view made last, and of what: in a broadcast all connections write the same bytes. */

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { Output } from '../../src/connection/output.js';
 import { encodeShared } from '../../src/frame/encode.js';
 import type { Role } from '../../src/frame/opcode.js';
+import { ownFrames } from '../../src/frame/slab.js';
 import { hex } from '../support/codec/cuts.js';
 import { decodeNaive, encodeNaive, mask } from '../support/codec/naive-codec.js';
 import { suite } from '../runner/suite.js';
@@ -523,5 +524,14 @@ test('shared frames among others, in any order', () => withRandom((random) => {
     assert.equal(frames.map(({ payload }) => payload), expected[which]);
   }
 }));
+
+test('a large payload that lies in the memory of frames, as through a tunnel, is copied', () => {
+  const output = new Output('server');
+  const payload = ownFrames.bytes.subarray(0, 65_536);
+  output.encode(BINARY, payload);
+  const chunks = output.take();
+  assert.ok(chunks.every((chunk) => chunk.length < payload.length || chunk.buffer !== payload.buffer));
+  for (const chunk of chunks) ownFrames.release(chunk);
+});
 
 test.run();
