@@ -138,7 +138,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.protocol.receive(chunk);
     this.#afterReceive();
     const { vacancy } = this.protocol;
-    if (vacancy !== null) readNextInto(vacancy);
+    if (vacancy !== null) readNextInto(this.#stream, vacancy);
   }
 
   #afterReceive(): void {

@@ -78,20 +78,25 @@ function tryOut(socket: InnerSocket, handle: Handle, { buffer, callback }: OnRea
 /** The chunk that was read last: reads are often of the same length, and a view costs more than to compare it. */
 let chunk: Buffer = readBuffer;
 
-/** Memory for the next read of the socket whose chunk is being heard; none if it stays the same. */
+/** Memory for the next read of the socket that asks for it; none if it stays the same. */
 let nextMemory: Buffer | undefined;
+
+/** What was last asked for, and for which stream. */
+let wanted: Buffer | null = null;
+let wantedFor: Duplex | null = null;
 
 /** Node calls it as a method of the socket that has read, and asks for the next memory right after. */
 function emitChunk(this: InnerSocket, length: number, memory: Buffer): void {
-  if (memory !== readBuffer) {
-    nextMemory = readBuffer;
-    this.emit('data', memory.subarray(0, length));
-    return;
+  const isShared = memory === readBuffer;
+  wanted = wantedFor = null;
+  if (isShared && length !== chunk.length) chunk = readBuffer.subarray(0, length);
+  this.emit('data', isShared ? chunk : memory.subarray(0, length));
+  if ((wantedFor as Duplex | null) === this) {
+    nextMemory = wanted!;
+    if (isShared) this[onRead!.generator] = takeNextMemory;
+  } else {
+    nextMemory = isShared ? undefined : readBuffer;
   }
-  nextMemory = undefined;
-  if (length !== chunk.length) chunk = readBuffer.subarray(0, length);
-  this.emit('data', chunk);
-  if (nextMemory !== undefined) this[onRead!.generator] = takeNextMemory;
 }
 
 function takeNextMemory(): Buffer | undefined {
@@ -99,11 +104,13 @@ function takeNextMemory(): Buffer | undefined {
 }
 
 /**
- * Makes the next read of a socket fill `memory` instead of the shared one, if it shares that: what is read then need
- * not be copied. To be called while a chunk of the socket is heard; it is for one read.
+ * Makes the next read of a stream fill `memory` instead of the shared one, if it shares that: what is read then need
+ * not be copied. It is for one read, and does nothing unless a chunk of that very stream is being heard: what hears it
+ * may feed, or open, another connection meanwhile.
  */
-export function readNextInto(memory: Buffer): void {
-  nextMemory = memory;
+export function readNextInto(stream: Duplex, memory: Buffer): void {
+  wanted = memory;
+  wantedFor = stream;
 }
 
 function findOnRead(socket: Duplex): OnRead | null {

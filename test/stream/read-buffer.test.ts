@@ -82,7 +82,7 @@ test('the next read of a socket fills the memory that it was given, and the one 
   const [, shared] = await exchange(one, 'first');
   await exchange(other, 'first');
   const memory = Buffer.alloc(6, '.');
-  one.socket.once('data', () => readNextInto(memory));
+  one.socket.once('data', () => readNextInto(one.socket, memory));
   assert.is((await exchange(one, 'second'))[1], shared);
   // Another socket reads where it always does.
   assert.equal(await exchange(other, 'between'), ['between', shared]);
@@ -99,7 +99,7 @@ test('no more is read into that memory than it holds; several in a row are fille
   let given = 0;
   pair.socket.on('data', (chunk: Buffer) => {
     chunks.push(chunk.toString());
-    if (given < memories.length) readNextInto(memories[given++]!);
+    if (given < memories.length) readNextInto(pair.socket, memories[given++]!);
   });
   await exchange(pair, 'x');
   pair.client.write('abcdefg');
@@ -111,9 +111,20 @@ test('no more is read into that memory than it holds; several in a row are fille
 test('asked for while no chunk is heard, it changes nothing', async () => {
   await using pair = await open();
   const [, shared] = await exchange(pair, 'first');
-  readNextInto(Buffer.alloc(10));
+  readNextInto(pair.socket, Buffer.alloc(10));
   assert.equal(await exchange(pair, 'second'), ['second', shared]);
   assert.equal(await exchange(pair, 'third'), ['third', shared]);
+});
+
+test('what asks for another stream, while a chunk is heard, does not change where this one reads', async () => {
+  await using pair = await open();
+  const [, shared] = await exchange(pair, 'first');
+  const others = Buffer.alloc(10, '.');
+  pair.socket.on('data', () => readNextInto(new FakeStream(), others));
+  assert.equal(await exchange(pair, 'second'), ['second', shared]);
+  assert.equal(await exchange(pair, 'third'), ['third', shared]);
+  await exchange(pair, 'fourth');
+  assert.is(others.toString(), '..........');
 });
 
 test('a paused socket reads nothing until it is resumed', async () => {
