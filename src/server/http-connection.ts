@@ -168,7 +168,13 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
   #serve(exchange: Exchange): void {
     const { handlers } = this.context;
     handlers.enter();
-    const answer = dispatch(exchange, this.context);
+    let answer: ReturnType<typeof dispatch>;
+    try {
+      answer = dispatch(exchange, this.context);
+    } catch (error) {
+      // What `onRefuse` throws: whoever reads from the socket must not get it.
+      answer = Promise.reject(error);
+    }
     if (answer === null) handlers.leave();
     else void this.#answer(exchange, answer);
   }

@@ -11,7 +11,7 @@ import { createServer } from '../../src/server/server.js';
 import { requireWebSocket } from '../../src/server/websocket.js';
 import { suite } from '../runner/suite.js';
 import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
-import { gate, get, request, serve, type Served } from './harness.js';
+import { gate, get, request, serve, until, type Served } from './harness.js';
 
 const ORIGIN = { Origin: 'http://evil.example' };
 const error = new HandshakeError('ORIGIN_REFUSED', 403, 'this origin may not connect');
@@ -68,6 +68,29 @@ const cases: readonly [name: string, text: string, told: string][] = [
   ['a head that is none: nothing is known of it', 'nonsense\r\n\r\n', '400 REQUEST_LINE_INVALID 127.0.0.1   false'],
   ['TLS where there is none', '\x16\x03\x01', '400 BYTE_INVALID 127.0.0.1   false'],
 ];
+
+telling('what it throws is an unhandled rejection, and closing does not wait for that request', async () => {
+  const listeners = process.listeners('unhandledRejection');
+  const reported: unknown[] = [];
+  process.removeAllListeners('unhandledRejection').on('unhandledRejection', (reason) => void reported.push(reason));
+  try {
+    const mistake = new TypeError('a mistake');
+    await using served = await serve({}, {
+      onRefuse: () => {
+        throw mistake;
+      },
+    });
+    const client = await RawClient.connect(served.port);
+    client.write(get('/none'));
+    await until('it is told', () => reported.length === 1);
+    assert.is(reported[0], mistake);
+    client.socket.resetAndDestroy();
+    await served.server.close({ timeout: 2 ** 31 - 1 });
+  } finally {
+    process.removeAllListeners('unhandledRejection');
+    for (const listener of listeners) process.on('unhandledRejection', listener);
+  }
+});
 
 for (const [name, text, expected] of cases) {
   telling(name, async () => {
