@@ -22,20 +22,30 @@ type UpgradeListener = (request: ParsedRequest, socket: Duplex, firstBytes: Buff
 export interface UpgradingServer {
   on(event: 'upgrade', listener: (...parameters: any[]) => void): unknown;
   off(event: 'upgrade', listener: (...parameters: any[]) => void): unknown;
-  listenerCount(event: 'upgrade'): number;
+  listeners(event: 'upgrade'): unknown[];
   /** In newer versions of Node: whether a request that has `Upgrade` is one, or is answered as any other. */
   shouldUpgradeCallback?: (request: any) => boolean;
 }
 
+/** The listeners of servers of ours: several may be attached to one server. */
+const ours = new WeakSet<UpgradeListener>();
+
+/** The requests that one of them has taken. */
+const given = new WeakSet<ParsedRequest>();
+
 /** @internal @returns a function that ends it; connections that were taken stay open. */
 export function attachTo(server: UpgradingServer, context: HttpContext): () => void {
-  const isAlone = (): boolean => server.listenerCount('upgrade') === 1;
+  const listenersOf = (): UpgradeListener[] => server.listeners('upgrade') as UpgradeListener[];
+  const areAllOurs = (): boolean => listenersOf().every((each) => ours.has(each));
   const listener: UpgradeListener = (request, socket, firstBytes) => {
-    // Another library on the same server has its own paths; a listener that is alone must answer, or nobody does.
-    if (isAlone() || isOurs(request, context)) giveRequest(request, socket, firstBytes, context);
+    if (given.has(request)) return;
+    // Another library on the same server has its own paths. If there is none, the last of ours must answer.
+    const isLast = listenersOf().at(-1) === listener && areAllOurs();
+    if (isLast || isRouted(request, context)) giveRequest(request, socket, firstBytes, context);
   };
+  ours.add(listener);
   server.on('upgrade', listener);
-  const stopSparing = sparePlainRequests(server, isAlone);
+  const stopSparing = sparePlainRequests(server, areAllOurs);
   return () => {
     server.off('upgrade', listener);
     stopSparing();
@@ -43,7 +53,7 @@ export function attachTo(server: UpgradingServer, context: HttpContext): () => v
 }
 
 /** Whether the request asks for a WebSocket at a path that is routed. A broken one is left to others. */
-function isOurs(request: ParsedRequest, { router }: HttpContext): boolean {
+function isRouted(request: ParsedRequest, { router }: HttpContext): boolean {
   try {
     const head = parseHead(request);
     return isUpgrade(head) && router.match(head.path) !== null;
@@ -61,6 +71,7 @@ function parseHead({ method = '', url = '', httpVersion, rawHeaders }: ParsedReq
 
 /** @internal Serves a request whose server gives the socket away. */
 export function giveRequest(request: ParsedRequest, stream: Duplex, firstBytes: Buffer, context: HttpContext): void {
+  given.add(request);
   // Node 26 gives a plain stream where the request has a body that is still to come.
   const { setTimeout, setNoDelay }: Partial<Socket> = stream as Socket;
   // As those are that we accept ourselves.
@@ -71,11 +82,11 @@ export function giveRequest(request: ParsedRequest, stream: Duplex, firstBytes: 
 }
 
 /** As long as nobody else takes upgrades, a request for another protocol than WebSocket stays a plain one. */
-function sparePlainRequests(server: UpgradingServer, isAlone: () => boolean): () => void {
+function sparePlainRequests(server: UpgradingServer, areAllOurs: () => boolean): () => void {
   const { shouldUpgradeCallback: before } = server;
   if (before === undefined) return () => {};
   const decide = (request: { readonly headers: { readonly upgrade?: string } }): boolean => (
-    before.call(server, request) && (!isAlone() || hasToken([request.headers.upgrade ?? ''], 'websocket'))
+    before.call(server, request) && (!areAllOurs() || hasToken([request.headers.upgrade ?? ''], 'websocket'))
   );
   server.shouldUpgradeCallback = decide;
   return () => {

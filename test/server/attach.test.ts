@@ -205,6 +205,26 @@ test('paths without a route, and other protocols, are left to others that listen
   await other.close();
 });
 
+test('several of ours share a server: each path is answered once, and one without a route with 404', async () => {
+  await using attached = await Attached.open();
+  attached.server.route('/both', requireWebSocket(({ webSocket }) => webSocket.send('first')));
+  const other = createServer({ onRefuse: () => {} });
+  other.route('/both', requireWebSocket(({ webSocket }) => webSocket.send('second')));
+  other.route('/other', echo);
+  other.attach(attached.httpServer);
+  await using client = await RawClient.connect(attached.port);
+  await client.upgrade('/both');
+  assert.is((await client.readFrame()).payload.toString(), 'first');
+  assert.is((await client.readFrame()).opcode, 8);
+  for (const path of ['/nowhere', '/other#a']) {
+    const { status } = await httpRequest(attached.port, upgradeRequest(path));
+    assert.ok(status === 404 || status === 400, `${path} ${status}`);
+  }
+  await using last = await RawClient.connect(attached.port);
+  await last.upgrade('/other');
+  await other.close({ timeout: 0 });
+});
+
 test('attached twice it serves once; detached it serves no more, but what is open', async () => {
   await using attached = await Attached.open();
   attached.server.route('/', echo);
