@@ -6,11 +6,8 @@ import type { ScaleOutcome } from '../cases/scale.js';
 import type { SlowOutcome } from '../cases/slow.js';
 import { goalCases } from '../harness/echo-cases.js';
 import { goalsOf, nativeGoals } from './goals.js';
-import type { Cases, Report } from './results.js';
+import type { Cases, Load, Report } from './results.js';
 import * as tables from './tables.js';
-
-/** Finds what a bench has left on a runtime, if it has. */
-export type Load = <T>(bench: string, runtime: string) => Report<T> | null;
 
 /** The newest comes first; the details are of the first that was measured. */
 const NODES = ['node-26', 'node-24', 'node-22', 'node-20'];

@@ -1,8 +1,7 @@
 // The tables that answer to the goals: what ours costs on each Node, and on Bun and Deno beside their own servers.
 import type { MemoryOutcome } from '../cases/memory.js';
 import { goalCases, nameOf } from '../harness/echo-cases.js';
-import type { Load } from './blocks.js';
-import { formatTable, type Cases, type Report } from './results.js';
+import { formatTable, type Cases, type Load, type Report } from './results.js';
 import { formatCost, formatRatioTo, RATIO_HEADER, ratioCells } from './tables.js';
 
 type Row = readonly (string | number)[];

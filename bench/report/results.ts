@@ -21,6 +21,9 @@ export interface Report<T> {
   readonly results: T;
 }
 
+/** Finds what a bench has left on a runtime, if it has. */
+export type Load = <T>(bench: string, runtime: string) => Report<T> | null;
+
 export type Cases<T = Outcome> = readonly { readonly name: string; readonly outcomes: readonly T[] }[];
 
 function pathOf(bench: string, runtime: string): string {

@@ -86,7 +86,7 @@ async function openTunnel(socket: Socket, url: URL, proxy: URL, signal: AbortSig
   if (isOpen && received.rest.length === 0) return;
   const body = isOpen ? '' : await receiveBody(socket, received, signal);
   socket.destroy();
-  const problem = isOpen ? 'sent bytes behind its answer' : `answered CONNECT with status ${status}`;
+  const problem = isOpen ? 'sent bytes after its answer' : `answered CONNECT with status ${status}`;
   const message = `the proxy ${problem}; check its address and credentials`;
   throw new HandshakeError('PROXY_REFUSED', status, message, { headers: toRecord(fields), body });
 }

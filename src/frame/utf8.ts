@@ -8,7 +8,7 @@ const NATIVE_FROM_BYTES = 32;
 export class Utf8Validator {
   /** Continuation bytes that the current character still needs. */
   #missing = 0;
-  /** The range of the next continuation byte, narrower than 80–BF behind E0, ED, F0 and F4. */
+  /** The range of the next continuation byte, narrower than 80–BF after E0, ED, F0 and F4. */
   #lowest = 0x80;
   #highest = 0xbf;
 
@@ -57,7 +57,7 @@ export class Utf8Validator {
   }
 }
 
-/** Where the last character before `end` starts, if it may be unfinished; a lead byte has at most three behind it. */
+/** Where the last character before `end` starts, if it may be unfinished; at most three bytes follow a lead byte. */
 function lastCharacterStart(bytes: Uint8Array, end: number): number {
   for (let at = end - 1; at >= end - 3; at--) {
     if (bytes[at] >= 0xc0) return at;

@@ -4,8 +4,8 @@ import * as assert from 'uvu/assert';
 import type { MemoryOutcome } from '../../../bench/cases/memory.js';
 import type { Outcome } from '../../../bench/harness/duel.js';
 import { benchPath } from '../../../bench/packages.js';
-import { blocksOf, fillIn, type Load } from '../../../bench/report/blocks.js';
-import { loadReport, type Cases } from '../../../bench/report/results.js';
+import { blocksOf, fillIn } from '../../../bench/report/blocks.js';
+import { loadReport, type Cases, type Load } from '../../../bench/report/results.js';
 import { suite } from '../../runner/suite.js';
 
 const test = suite('bench: report');
