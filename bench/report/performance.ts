@@ -54,7 +54,7 @@ if (echoReport !== null) {
       subtitle: 'microseconds of CPU time for one message; shorter is better',
     },
     data: { values },
-    facet: { field: 'name', type: 'nominal', sort: null, title: null },
+    facet: { field: 'name', type: 'nominal', sort: values.map(({ name }) => name), title: null },
     columns: 2,
     resolve: { scale: { x: 'independent' } },
     spec: {
