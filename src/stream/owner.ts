@@ -57,4 +57,7 @@ function conclude(this: OwnedStream): void {
   owner.conclude();
 }
 
-const nobody: StreamOwner = { receive() {}, receiveEnd() {}, drain() {}, receiveError() {}, conclude() {} };
+const ignore = (): void => {};
+const nobody: StreamOwner = {
+  receive: ignore, receiveEnd: ignore, drain: ignore, receiveError: ignore, conclude: ignore,
+};
