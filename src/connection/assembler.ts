@@ -121,8 +121,8 @@ export class MessageAssembler implements DataReceiver {
    */
   #reserve(pieceLength: number, remaining: number): void {
     const needed = this.#byteLength + pieceLength;
-    const declared = needed + remaining + (this.#isCompressed ? TAIL.length : 0);
     if (needed <= this.#buffer.length) return;
+    const declared = needed + remaining + (this.#isCompressed ? TAIL.length : 0);
     const arrived = Math.max(this.#byteLength, needed - TRUSTED_BYTES) + MAX_HEADER_BYTES;
     const trusted = Math.min(declared, Math.max(needed, TRUSTED_BYTES, arrived * TRUST_FACTOR));
     // After the last frame there is nothing; before it, doubling makes a million one-byte fragments linear.

@@ -28,10 +28,15 @@ export class Incoming {
 let shared: Incoming | null = null;
 
 /** For a connection that has none: the shared one, or another while that is in use. Parameters as of `serve`. */
-export function borrowIncoming(...connection: Parameters<Incoming['serve']>): Incoming {
+export function borrowIncoming(
+  role: Role,
+  control: ControlReceiver,
+  queue: MessageReceiver,
+  maxMessageBytes: number,
+): Incoming {
   const incoming = shared ?? new Incoming(null);
   shared = null;
-  incoming.serve(...connection);
+  incoming.serve(role, control, queue, maxMessageBytes);
   return incoming;
 }
 

@@ -1,7 +1,8 @@
 // Two connections that talk to each other in memory, for tests of what is written for a connection.
 import { duplexPair } from 'node:stream';
-import { HeaderFields } from '../http/fields.js';
 import type { Role } from '../frame/opcode.js';
+import { EXTENSION } from '../handshake/deflate.js';
+import { HeaderFields } from '../http/fields.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
 import { Connection, type OpeningRequest } from './connection.js';
 import { connectionDefaults, resolveLimits, type ConnectionOptions } from './limits.js';
@@ -43,7 +44,7 @@ export function connectionPair(options: ConnectionOptions = {}): [server: Connec
       role,
       request,
       subprotocol: '',
-      extensions: deflate === null ? '' : 'permessage-deflate',
+      extensions: deflate === null ? '' : EXTENSION,
       deflate: deflate && { incoming: deflate, outgoing: deflate },
       limits,
       keepAlive,
