@@ -7,7 +7,7 @@ import { Duplex } from 'node:stream';
 import * as assert from 'uvu/assert';
 import {
   acceptWebSocket, connect, createServer, HandshakeError, requireWebSocket, type Server, type ServerOptions,
-  type WebSocketRequest,
+  type WebSocketHandler, type WebSocketRequest,
 } from '../../src/index.js';
 import type { UpgradingServer } from '../../src/server/attach.js';
 import { suite } from '../runner/suite.js';
@@ -50,6 +50,16 @@ class Attached implements AsyncDisposable {
   }
 }
 
+/** A route that asks who may connect, and waits for the answer; `isAsked` once it has. */
+function routeThatAsks(answer: Promise<string>, handler: WebSocketHandler<string> = () => {}) {
+  const state = { isAsked: false };
+  const authorize = (): Promise<string> => {
+    state.isAsked = true;
+    return answer;
+  };
+  return Object.assign(state, { route: requireWebSocket(handler, { authorize }) });
+}
+
 test('a WebSocket at a route, and the app for everything else', async () => {
   await using attached = await Attached.open();
   attached.server.route('/rooms/:room', requireWebSocket(async ({ webSocket }) => {
@@ -85,20 +95,15 @@ test('what comes with the head are the first frames', async () => {
 
 test('frames that come while authorize is asked wait for it', async () => {
   const asked = gate<string>();
-  let isAsked = false;
-  await using attached = await Attached.open();
-  attached.server.route('/', requireWebSocket(async ({ webSocket, authorized }) => {
+  const asks = routeThatAsks(asked.promise, async ({ webSocket, authorized }) => {
     await webSocket.send(`${authorized} ${await webSocket.wait()}`);
-  }, {
-    authorize: () => {
-      isAsked = true;
-      return asked.promise;
-    },
-  }));
+  });
+  await using attached = await Attached.open();
+  attached.server.route('/', asks.route);
   await using client = await RawClient.connect(attached.port);
   client.write(upgradeRequest('/'));
   client.sendFrame(1, 'early');
-  await until('it is asked', () => isAsked);
+  await until('it is asked', () => asks.isAsked);
   asked.open('somebody');
   assert.is((await client.readResponse()).status, 101);
   assert.is((await client.readFrame()).payload.toString(), 'somebody early');
@@ -258,18 +263,13 @@ test('closing drains what came through it, and leaves the other server listening
   const asked = gate<string>();
   await using attached = await Attached.open();
   attached.server.route('/', echo);
-  let isAsked = false;
-  attached.server.route('/asks', requireWebSocket(() => {}, {
-    authorize: () => {
-      isAsked = true;
-      return asked.promise;
-    },
-  }));
+  const asks = routeThatAsks(asked.promise);
+  attached.server.route('/asks', asks.route);
   await using open = await RawClient.connect(attached.port);
   await open.upgrade('/');
   await using asking = await RawClient.connect(attached.port);
   asking.write(upgradeRequest('/asks'));
-  await until('it is asked', () => isAsked);
+  await until('it is asked', () => asks.isAsked);
   const closed = attached.server.close();
   asked.open('too late');
   assert.is((await asking.readResponse()).status, 503);
@@ -303,18 +303,13 @@ test('connections are closed spread over a time, although nothing listens', asyn
 test('what is left when closing takes too long is cut', async () => {
   await using attached = await Attached.open();
   attached.server.route('/', echo);
-  let isAsked = false;
-  attached.server.route('/asks', requireWebSocket(() => {}, {
-    authorize: () => {
-      isAsked = true;
-      return new Promise<string>(() => {});
-    },
-  }));
+  const asks = routeThatAsks(new Promise<string>(() => {}));
+  attached.server.route('/asks', asks.route);
   await using open = await RawClient.connect(attached.port);
   await open.upgrade('/');
   await using asking = await RawClient.connect(attached.port);
   asking.write(upgradeRequest('/asks'));
-  await until('it is asked', () => isAsked);
+  await until('it is asked', () => asks.isAsked);
   await attached.server.close({ timeout: 1 });
   assert.is((await asking.readToEnd()).length, 0);
   assert.is(attached.server.connections.size, 0);
