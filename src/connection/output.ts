@@ -172,7 +172,7 @@ export class Output {
 
 /** Frames that a stream in memory has handed on, as to a tunnel, are copied: `release` must not count them twice. */
 function canRefer(payload: Uint8Array): boolean {
-  return payload.length >= BY_REFERENCE_FROM_BYTES && payload.buffer !== ownFrames.bytes.buffer;
+  return payload.length >= BY_REFERENCE_FROM_BYTES && !ownFrames.has(payload);
 }
 
 /** The view made last, and of what: in a broadcast all connections write the same bytes. */

@@ -6,39 +6,72 @@ const SLAB_BYTES = 262_144;
 /** A frame longer than this has memory of its own: a slab would have no room for others. */
 export const MAX_SLAB_FRAME_BYTES = SLAB_BYTES / 4;
 
-export class Slab {
-  /** The memory of the moment. */
-  bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
-  #used = 0;
+interface Slab {
+  readonly bytes: Buffer;
   /** Bytes of it that were allotted, and not released. */
-  #held = 0;
+  held: number;
+}
 
-  /** Takes `length` bytes, of new memory if there is no room; returns where they start. */
+export class Slabs {
+  /** The memory of the moment. */
+  bytes: Buffer;
+  #used = 0;
+  #current: Slab;
+  /** Those that are used again once all of their bytes are released, oldest first. */
+  readonly #kept: Slab[] = [];
+  readonly #maxKept: number;
+
+  /** @param maxKept how many of 256 KiB are kept; the memory of others is let go when nobody refers to it. */
+  constructor(maxKept: number) {
+    this.#maxKept = maxKept;
+    this.#current = this.#add();
+    this.bytes = this.#current.bytes;
+  }
+
+  /** Takes `length` bytes, of other memory if there is no room; returns where they start. */
   allot(length: number): number {
     if (this.#used + length > SLAB_BYTES) {
-      this.bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
-      this.#used = this.#held = 0;
+      this.#current = this.#kept.find(({ held }) => held === 0) ?? this.#add();
+      this.bytes = this.#current.bytes;
+      this.#used = 0;
     }
     const start = this.#used;
     this.#used += length;
-    this.#held += length;
+    this.#current.held += length;
     return start;
   }
 
   /**
-   * Nobody will look at these bytes again: once that is true of all that was allotted, the memory is used again. New
-   * memory comes in pages that the system has to fetch, which costs an echo of 16 KiB a quarter more (bench echo).
+   * Nobody will look at these bytes again: once that is true of all of a slab's, they are used again. New memory comes
+   * in pages that the system has to fetch, which can cost more than the rest of an echo of 16 KiB (bench echo).
    * @param chunk pieces that were allotted in a row; other memory is passed over.
    */
   release(chunk: Uint8Array): void {
-    if (chunk.buffer !== this.bytes.buffer) return;
-    this.#held -= chunk.length;
-    if (this.#held === 0) this.#used = 0;
+    const slab = this.#slabOf(chunk);
+    if (slab === undefined) return;
+    slab.held -= chunk.length;
+    if (slab.held === 0 && slab === this.#current) this.#used = 0;
+  }
+
+  /** Whether these bytes could be released. */
+  has(chunk: Uint8Array): boolean {
+    return this.#slabOf(chunk) !== undefined;
+  }
+
+  #slabOf({ buffer }: Uint8Array): Slab | undefined {
+    for (const slab of this.#kept) if (slab.bytes.buffer === buffer) return slab;
+    return undefined;
+  }
+
+  #add(): Slab {
+    const slab = { bytes: Buffer.allocUnsafeSlow(SLAB_BYTES), held: 0 };
+    if (this.#kept.push(slab) > this.#maxKept) this.#kept.shift();
+    return slab;
   }
 }
 
 /** For frames that one connection sends, and releases. */
-export const ownFrames = new Slab();
+export const ownFrames = new Slabs(16);
 
 /** For frames that any number of connections send, now or later: they are never released. */
-export const sharedFrames = new Slab();
+export const sharedFrames = new Slabs(1);

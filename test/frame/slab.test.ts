@@ -1,60 +1,90 @@
-// The slab: what is allotted in a row lies in a row, and no byte is given twice before it was released.
+// Slabs: what is allotted in a row lies in a row, and no byte is given twice before it was released.
 import * as assert from 'uvu/assert';
-import { MAX_SLAB_FRAME_BYTES, Slab } from '../../src/frame/slab.js';
+import { MAX_SLAB_FRAME_BYTES, Slabs } from '../../src/frame/slab.js';
 import { suite } from '../runner/suite.js';
 
 const test = suite('frame/slab');
 
 test('pieces follow one another, until new memory begins; none overlaps another', () => {
-  const slab = new Slab();
-  let [memory, end] = [slab.bytes, slab.allot(1) + 1];
-  let slabs = 0;
+  const slabs = new Slabs(1);
+  let [memory, end] = [slabs.bytes, slabs.allot(1) + 1];
+  let changes = 0;
   for (let count = 0; count < 20_000; count++) {
     const length = 1 + ((count * 37) % 200);
-    const start = slab.allot(length);
-    if (memory !== slab.bytes) slabs++;
-    assert.is(start, memory === slab.bytes ? end : 0);
-    assert.ok(start + length <= slab.bytes.length);
-    [memory, end] = [slab.bytes, start + length];
+    const start = slabs.allot(length);
+    if (memory !== slabs.bytes) changes++;
+    assert.is(start, memory === slabs.bytes ? end : 0);
+    assert.ok(start + length <= slabs.bytes.length);
+    [memory, end] = [slabs.bytes, start + length];
   }
-  assert.ok(slabs > 1, `${slabs} slabs`);
+  assert.ok(changes > 1, `${changes} changes`);
 });
 
 test('the largest frame fits into a slab, whatever is used of it', () => {
-  const slab = new Slab();
+  const slabs = new Slabs(1);
   for (let count = 0; count < 10; count++) {
-    slab.allot(count * 100 + 1);
-    assert.ok(slab.allot(MAX_SLAB_FRAME_BYTES) + MAX_SLAB_FRAME_BYTES <= slab.bytes.length);
+    slabs.allot(count * 100 + 1);
+    assert.ok(slabs.allot(MAX_SLAB_FRAME_BYTES) + MAX_SLAB_FRAME_BYTES <= slabs.bytes.length);
   }
 });
 
 test('a slab has no part of another piece of memory', () => {
-  const { bytes } = new Slab();
+  const { bytes } = new Slabs(1);
   assert.is(bytes.buffer.byteLength, bytes.length);
 });
 
 test('the memory is used again once all was released, in whatever order and pieces', () => {
-  const slab = new Slab();
-  const { bytes } = slab;
+  const slabs = new Slabs(1);
+  const { bytes } = slabs;
   for (let count = 0; count < 10_000; count++) {
-    assert.equal([slab.allot(100), slab.allot(50), slab.allot(7)], [0, 100, 150]);
-    slab.release(bytes.subarray(150, 157));
-    assert.is(slab.allot(1), 157);
-    slab.release(bytes.subarray(0, 150));
-    slab.release(bytes.subarray(157, 158));
+    assert.equal([slabs.allot(100), slabs.allot(50), slabs.allot(7)], [0, 100, 150]);
+    slabs.release(bytes.subarray(150, 157));
+    assert.is(slabs.allot(1), 157);
+    slabs.release(bytes.subarray(0, 150));
+    slabs.release(bytes.subarray(157, 158));
   }
-  assert.is(slab.bytes, bytes);
+  assert.is(slabs.bytes, bytes);
 });
 
-test('what is released of memory that is full, or not the slab\'s, counts for nothing', () => {
-  const slab = new Slab();
-  const old = slab.bytes;
-  slab.allot(MAX_SLAB_FRAME_BYTES);
-  for (let count = 0; count < 4; count++) slab.allot(MAX_SLAB_FRAME_BYTES);
-  assert.is.not(slab.bytes, old);
-  slab.release(old.subarray(0, MAX_SLAB_FRAME_BYTES));
-  slab.release(Buffer.alloc(MAX_SLAB_FRAME_BYTES));
-  assert.is(slab.allot(10), MAX_SLAB_FRAME_BYTES);
+/** Allots all of the slab of the moment, and returns its memory. */
+function fill(slabs: Slabs): Buffer {
+  const { bytes } = slabs;
+  for (let count = 0; count < 4; count++) slabs.allot(MAX_SLAB_FRAME_BYTES);
+  assert.is(slabs.bytes, bytes);
+  return bytes;
+}
+
+test('memory that is full is used again once all of it was released, the oldest first', () => {
+  const slabs = new Slabs(3);
+  const first = fill(slabs);
+  slabs.allot(1);
+  const second = slabs.bytes;
+  slabs.release(second.subarray(0, 1));
+  fill(slabs);
+  slabs.release(first.subarray(0, MAX_SLAB_FRAME_BYTES));
+  slabs.release(first.subarray(MAX_SLAB_FRAME_BYTES, first.length - 1));
+  slabs.allot(1);
+  const third = slabs.bytes;
+  assert.is(new Set([first, second, third]).size, 3);
+  slabs.release(third.subarray(0, 1));
+  slabs.release(first.subarray(first.length - 1));
+  slabs.release(second);
+  fill(slabs);
+  assert.is(slabs.allot(10), 0);
+  assert.is(slabs.bytes, first);
+});
+
+test('memory that is not kept, or is another\'s, is passed over', () => {
+  const slabs = new Slabs(2);
+  const oldest = fill(slabs);
+  slabs.allot(1);
+  slabs.release(slabs.bytes.subarray(0, 1));
+  const kept = fill(slabs);
+  slabs.allot(1);
+  assert.equal([slabs.has(oldest), slabs.has(kept), slabs.has(slabs.bytes)], [false, true, true]);
+  slabs.release(oldest);
+  slabs.release(Buffer.alloc(MAX_SLAB_FRAME_BYTES));
+  assert.is(slabs.allot(10), 1);
 });
 
 test.run();
