@@ -1,14 +1,18 @@
 // `twobyte connect`: sends lines as messages, and prints the messages that arrive.
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  connect as openConnection, ConnectionClosed, HandshakeError, WebSocketError,
-  type Close, type Connection, type ConnectOptions, type Message,
-} from '../index.js';
-import { CommandError, parse, parseMessageLimit, parseSeconds, type Command } from './arguments.js';
+import { ConnectionClosed, type Close, type Connection, type Message } from '../index.js';
+import { CommandError, parse, parseSeconds, type Command } from './arguments.js';
+import { formatJson } from './json.js';
 import { Pipe, type UserInterface } from './pipe.js';
 import { firstLine, printable } from './printable.js';
 import { closeOnSignal } from './signals.js';
+import { open, targetOptions } from './target.js';
 import { Terminal } from './terminal.js';
+
+const commands = `  /help                    lists these commands
+  /ping                    measures the round trip to the server
+  /close [CODE] [REASON]   closes the connection (1000)
+  //TEXT                   sends /TEXT`;
 
 const help = `Usage: twobyte connect URL [options]
 
@@ -19,20 +23,25 @@ prints each received message to the standard output: text as it is, binary as a 
   --subprotocol NAME       offers a subprotocol; repeat it for more, the preferred first
   --header 'NAME: VALUE'   adds a header field to the request; repeat it for more
   --origin ORIGIN          the value of Origin, which some servers ask for
+  --proxy URL              goes through an http: proxy, as http://user:password@host:port
+  --socket PATH            connects to a Unix socket; the URL still names host and path
+  --ca FILE                trusts the certificates of this file only, for wss:
+  --cert FILE, --key FILE  the certificate to show to the server, and its private key
+  --insecure               accepts any certificate: for tests only
   --binary                 sends binary messages; received ones are written as they are,
                            without a line ending, unless to a terminal
+  --json                   prints messages that are JSON on several lines, coloured on a terminal
   --execute MESSAGE        sends this instead of the standard input; repeat it for more
   --wait SECONDS           how long to stay after the last line has arrived at the server
                            (until there was no message for a second)
+  --once                   stays for the first message, and closes after it
   --timeout SECONDS        how long connecting may take (10)
   --max-message-bytes N    the longest message to accept, in bytes (1048576)
   --help                   prints this
 
 At the prompt of a terminal, a line that begins with / is a command:
 
-  /ping                    measures the round trip to the server
-  /close [CODE] [REASON]   closes the connection (1000)
-  //TEXT                   sends /TEXT
+${commands}
 
 Ctrl-D ends the input, Ctrl-C closes with 1000, and a second Ctrl-C stops at once.
 The exit code is 0 if the connection was closed with 1000, 1001 or without a code, or from
@@ -53,6 +62,10 @@ const SILENCE = 1000;
 /** The options for the time after the handshake. */
 interface Manner {
   readonly isBinary: boolean;
+  /** Whether messages that are JSON are formatted. */
+  readonly isJson: boolean;
+  /** Whether it ends with the first message, and waits for it. */
+  readonly isOnce: boolean;
   /** Milliseconds to stay after the end of the input; if absent, until there is silence. */
   readonly wait: number | undefined;
 }
@@ -62,68 +75,25 @@ async function run(args: string[]): Promise<void> {
     args,
     allowPositionals: true,
     options: {
-      subprotocol: { type: 'string', multiple: true, default: [] },
-      header: { type: 'string', multiple: true, default: [] },
-      origin: { type: 'string' },
+      ...targetOptions,
       binary: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
       execute: { type: 'string', multiple: true },
       wait: { type: 'string' },
-      timeout: { type: 'string', default: '10' },
-      'max-message-bytes': { type: 'string', default: '1048576' },
+      once: { type: 'boolean', default: false },
     },
   });
   const manner = {
     isBinary: values.binary,
+    isJson: values.json,
+    isOnce: values.once,
     wait: values.wait === undefined ? undefined : parseSeconds('--wait', values.wait),
   };
-  const connection = await open(positionals, {
-    subprotocols: values.subprotocol,
-    headers: parseHeaders(values.header),
-    ...(values.origin !== undefined && { origin: values.origin }),
-    timeout: parseSeconds('--timeout', values.timeout),
-    maxMessageBytes: parseMessageLimit(values['max-message-bytes']),
-  });
+  const connection = await open(positionals, values);
   const user = values.execute === undefined ? openInterface() : new Pipe(process.stdin, process.stdout);
   const conversation = new Conversation(connection, user, manner);
   closeOnSignal(() => conversation.close(), () => user.close());
   await conversation.hold(values.execute ?? user.lines);
-}
-
-function parseHeaders(fields: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = Object.create(null);
-  for (const field of fields) {
-    const colon = field.indexOf(':');
-    if (colon === -1) throw new CommandError(`a header is written 'Name: value', not "${field}"`);
-    const name = field.slice(0, colon);
-    const value = field.slice(colon + 1).trim();
-    // RFC 9110 §5.3: lines of one name mean the same as their values joined
-    headers[name] = name in headers ? `${headers[name]}, ${value}` : value;
-  }
-  return headers;
-}
-
-async function open([url, ...others]: string[], options: ConnectOptions): Promise<Connection> {
-  if (url === undefined) throw new CommandError('a URL is missing, such as ws://127.0.0.1:8000/echo/');
-  if (others.length > 0) throw new CommandError(`there is one URL too many: "${others[0]}"`);
-  if (!URL.canParse(url)) throw new CommandError(`"${url}" is no URL; write it as ws://127.0.0.1:8000/echo/`);
-  try {
-    return await openConnection(url, options);
-  } catch (error) {
-    throw new CommandError(explain(error, new URL(url)));
-  }
-}
-
-function explain(error: unknown, url: URL): string {
-  if (error instanceof HandshakeError && error.code === 'UNEXPECTED_STATUS') {
-    const { location } = error.headers;
-    const target = location === undefined ? '' : ` to ${firstLine(location)}`;
-    const body = firstLine(error.body);
-    return `the server answered with status ${error.status}${target}${body && `: ${body}`}`;
-  }
-  // The messages of our own checks are meant for the user.
-  if ([WebSocketError, TypeError, RangeError].some((type) => error instanceof type)) return (error as Error).message;
-  const { code } = error as NodeJS.ErrnoException;
-  return `cannot connect to ${url.host} (${code}); check the URL, and that the server runs`;
 }
 
 function openInterface(): UserInterface {
@@ -193,7 +163,8 @@ class Conversation {
     if (line.startsWith('//')) await this.#sendLine(line.slice(1));
     else if (name === 'ping') this.#user.note(`round trip: ${(await this.#connection.ping()).toFixed(1)} ms`);
     else if (name === 'close') this.#obeyClose(Number(code || 1000), reason);
-    else this.#user.note(`there is no command /${name}; write /ping, /close, or //${name} to send it`);
+    else if (name === 'help') this.#user.note(commands);
+    else this.#user.note(`there is no command /${name}; write /help, or //${name} to send it`);
   }
 
   #obeyClose(code: number, reason: string): void {
@@ -213,8 +184,9 @@ class Conversation {
 
     // The pong shows that the server has received everything sent before it (§5.5.3).
     await this.#connection.ping();
-    const { wait } = this.#manner;
+    const { wait, isOnce } = this.#manner;
     if (wait !== undefined) return await pause(wait);
+    if (isOnce) return void (await this.#connection.closed);
     this.#silentSince = Math.max(this.#silentSince, performance.now());
     while (!ended.signal.aborted) {
       const left = this.#silentSince + SILENCE - performance.now();
@@ -228,13 +200,20 @@ class Conversation {
       this.#silentSince = Infinity;
       await this.#user.print(this.#format(message));
       this.#silentSince = performance.now();
+      if (this.#manner.isOnce) {
+        this.close();
+        break;
+      }
     }
     this.#user.close();
   }
 
   #format(message: Message): string | Buffer {
     const { isTTY } = process.stdout;
-    if (typeof message === 'string') return `${isTTY ? printable(message) : message}\n`;
+    if (typeof message === 'string') {
+      const json = this.#manner.isJson ? formatJson(message, isTTY) : null;
+      return `${json ?? (isTTY ? printable(message) : message)}\n`;
+    }
     if (this.#manner.isBinary && !isTTY) return message;
     return `[binary, length ${message.length}] ${message.toString('hex')}\n`;
   }

@@ -1,12 +1,8 @@
 // `twobyte connect` in a pipe: what it sends and prints, how long it stays, and how it ends.
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { suite } from '../runner/suite.js';
-import { certificate, privateKey } from '../support/certificate.js';
 import { startDemo } from '../support/demo.js';
 import type { RawClient } from '../support/peers/raw-client.js';
 import { RawServer, readRequest } from '../support/peers/raw-server.js';
@@ -99,68 +95,6 @@ echoed('when the server closes, it ends while the input is still open', async ()
 
 echoed.run();
 
-const asked = suite('cli/connect: what it asks for');
-
-asked('without options', async () => {
-  await using server = await RawServer.listen();
-  await using program = new Run(['connect', `ws://127.0.0.1:${server.port}/chat?room=1`]);
-  const { peer, request } = await server.acceptUpgrade();
-  assert.is(request.requestLine, 'GET /chat?room=1 HTTP/1.1');
-  for (const name of ['origin', 'sec-websocket-protocol']) assert.not(request.headers.has(name), name);
-  peer.write(CLOSE_1000);
-  peer.socket.end();
-  assert.is((await program.end()).code, 0);
-});
-
-asked('subprotocols, header fields and an origin', async () => {
-  const options = [
-    '--subprotocol', 'chat.v2', '--subprotocol', 'chat.v1', '--origin', 'https://example.com',
-    '--header', 'Authorization: Bearer a:b', '--header', 'X-Trace:1', '--header', 'X-Trace: 2', '--header', 'X-Empty:',
-  ];
-  await using server = await RawServer.listen();
-  await using program = new Run(['connect', ...options, `ws://127.0.0.1:${server.port}/`]);
-  const { peer, request } = await server.acceptUpgrade({ 'Sec-WebSocket-Protocol': 'chat.v1' });
-  for (const [name, value] of [
-    ['sec-websocket-protocol', 'chat.v2, chat.v1'],
-    ['origin', 'https://example.com'],
-    ['authorization', 'Bearer a:b'],
-    ['x-trace', '1, 2'],
-    ['x-empty', ''],
-  ] as const) {
-    assert.is(request.headers.get(name), value, name);
-  }
-  peer.write(CLOSE_1000);
-  peer.socket.end();
-  assert.is((await program.end()).errors, 'connected, subprotocol chat.v1\nclosed with 1000\n');
-});
-
-for (const isTrusted of [true, false]) {
-  asked(`TLS, with a certificate that is ${isTrusted ? 'trusted' : 'not trusted'}`, async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'twobyte-'));
-    try {
-      const file = join(folder, 'certificate.pem');
-      writeFileSync(file, certificate);
-      await using server = await RawServer.listen({ tls: { cert: certificate, key: privateKey } });
-      const environment = isTrusted ? { NODE_EXTRA_CA_CERTS: file } : {};
-      await using program = new Run(['connect', `wss://localhost:${server.port}/`], environment);
-      if (isTrusted) {
-        const { peer } = await server.acceptUpgrade();
-        peer.write(CLOSE_1000);
-        peer.socket.end();
-        assert.is((await program.end()).errors, 'connected\nclosed with 1000\n');
-      } else {
-        const problem = `localhost:${server.port} (DEPTH_ZERO_SELF_SIGNED_CERT)`;
-        const errors = `twobyte: cannot connect to ${problem}; check the URL, and that the server runs\n`;
-        assert.equal(await program.end(), { code: 1, signal: null, output: '', errors });
-      }
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
-}
-
-asked.run();
-
 const exchanged = suite('cli/connect: messages');
 
 for (const [args, opcode] of [[[], TEXT], [['--binary'], BINARY]] as const) {
@@ -206,6 +140,8 @@ const received: readonly [name: string, args: readonly string[], opcode: number,
   ['empty binary', [], BINARY, Buffer.alloc(0), '[binary, length 0] \n'],
   ['binary with --binary', ['--binary'], BINARY, Buffer.from('\0\n'), '\0\n'],
   ['text with --binary', ['--binary'], TEXT, Buffer.from('text'), 'text\n'],
+  ['JSON with --json', ['--json'], TEXT, Buffer.from('{"a":[1]}'), '{\n  "a": [\n    1\n  ]\n}\n'],
+  ['another text with --json', ['--json'], TEXT, Buffer.from('{a'), '{a\n'],
 ];
 
 for (const [name, args, opcode, payload, output] of received) {
@@ -255,6 +191,26 @@ stayed('--wait: no longer than the connection', async () => {
     peer.write(CLOSE_1000);
   });
   assert.equal(ending, { ...peaceful, output: 'answer\n' });
+});
+
+stayed('--once: until the first message, however long it takes', async () => {
+  const ending = await converse(['--once'], async (peer, program) => {
+    program.child.stdin!.end();
+    await answerPing(peer);
+    // Without --once, it would close after a second.
+    await delay(1200);
+    for (const message of ['one', 'two']) peer.sendFrame(TEXT, message, { maskingKey: null });
+    await answerClose(peer);
+  });
+  assert.equal(ending, { ...peaceful, output: 'one\n' });
+});
+
+stayed('--once: though the input goes on', async () => {
+  const ending = await converse(['--once'], async (peer) => {
+    peer.sendFrame(TEXT, 'one', { maskingKey: null });
+    await answerClose(peer);
+  });
+  assert.equal(ending, { ...peaceful, output: 'one\n' });
 });
 
 stayed.run();

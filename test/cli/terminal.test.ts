@@ -177,7 +177,9 @@ typed('commands', async () => {
   assert.is(opcode, 0x9);
   scene.peer.sendFrame(0xa, payload, { maskingKey: null });
   await person.run.until(() => /round trip: \d+\.\d ms/.test(person.run.output));
-  assert.match(person.run.output, 'there is no command /pong; write /ping, /close, or //pong to send it');
+  assert.match(person.run.output, 'there is no command /pong; write /help, or //pong to send it');
+  person.type('/help\r');
+  await person.run.until(() => person.run.output.includes('  //TEXT                   sends /TEXT'));
   person.type('/close 999\r');
   await person.run.until(() => person.run.output.includes('999 is no close code to send'));
   person.type('/close 4000 so  long\r');
