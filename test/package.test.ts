@@ -97,7 +97,8 @@ project.after(() => stranger?.[Symbol.asyncDispose]());
 project('the tarball holds what is compiled, for import and for require, pages and documents', () => {
   const paths = readdirSync(join(stranger.folder, 'node_modules/twobyte'), { recursive: true, encoding: 'utf8' });
   const files = paths.map((path) => path.replaceAll('\\', '/')).filter((path) => /\.[a-z]+$|^[A-Z]+$/.test(path));
-  for (const path of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/api.md', 'docs/how-to/proxy.md']) {
+  const texts = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/api.md', 'docs/how-to/proxies.md'];
+  for (const path of texts) {
     assert.ok(files.includes(path), path);
   }
   for (const path of ['dist/src/index.js', 'dist/src/index.d.ts', 'dist/src/cli.js', 'index.cjs', 'index.d.cts']) {

@@ -37,6 +37,13 @@ export interface OpeningHead {
   readonly bodyLength: number | 'chunked';
 }
 
+/** Which origin the client has asked. */
+export interface AskedOrigin {
+  readonly host: string | null;
+  /** `null` if that is unknown: TLS may end at a proxy. */
+  readonly scheme: 'http' | 'https' | null;
+}
+
 /** Whether the request asks for a WebSocket, validly or not: `Upgrade` names `websocket`, in any letter case. */
 export function isUpgrade({ headers }: Pick<OpeningHead, 'headers'>): boolean {
   return hasToken(headers.getAll('upgrade'), 'websocket');
@@ -142,28 +149,39 @@ function parseOfferedExtensions({ headers }: OpeningHead): Extension[] {
  * Refuses a WebSocket that a page of another site has asked for (RFC 6455 §10.2): browsers let any page connect to
  * any host, with the cookies of that host. A request without `Origin` is not a browser's, and passes.
  *
+ * @param head its host is the one that is asked, unless a proxy has told another
  * @param origins further origins to let pass, each as it is sent (`https://example.com`, `null`) in any letter case;
  *   `'*'` lets every origin pass
  * @throws HandshakeError 403 if the origin is another host's and is not listed, HttpError 400 if there are several
  */
-export function checkOrigin({ headers, host }: OpeningHead, origins: readonly string[] | '*'): void {
-  const origin = singleValue(headers, 'origin', 'ORIGIN_DUPLICATE');
-  if (origin === null || origins === '*' || isSameHost(origin, host)) return;
+export function checkOrigin(
+  head: Pick<OpeningHead, 'headers' | 'host'>,
+  origins: readonly string[] | '*',
+  { host, scheme }: AskedOrigin = { host: head.host, scheme: null },
+): void {
+  const origin = singleValue(head.headers, 'origin', 'ORIGIN_DUPLICATE');
+  if (origin === null || origins === '*' || isSameOrigin(origin, host, scheme)) return;
   const wanted = origin.toLowerCase();
   if (origins.some((listed) => listed.toLowerCase() === wanted)) return;
   const reason = origin.includes('://') ? '' : ', having no scheme';
   const problem = `the origin ${quote(origin)} is not of the host ${quote(host ?? '')}${reason}`;
   const advice = 'list it as it is in "origins" or, behind a proxy, let it pass Host on';
-  throw new HandshakeError('ORIGIN_REFUSED', 403, `${problem}; ${advice}`);
+  // How the server is set up is for its log alone.
+  const message = scheme === null
+    ? `${problem}; ${advice}, or set "trustProxy" if it sends X-Forwarded-Host`
+    : `${problem} over ${scheme}, which a trusted proxy tells; ${advice}`;
+  throw new HandshakeError('ORIGIN_REFUSED', 403, message, { body: `${problem}; ${advice}\n` });
 }
 
 /**
- * Whether a page of that origin comes from the host that it asks. The scheme may be any of these, as a proxy that ends
- * TLS changes it, and some clients write `ws:`; others must be listed. The host is valid, so whatever equals it is too.
+ * Whether a page of that origin comes from the host that it asks. As long as the scheme is not known it may be any of
+ * these, as a proxy that ends TLS changes it; some clients write `ws:`, and others must be listed. The host is valid,
+ * and so is whatever equals it.
  */
-function isSameHost(origin: string, host: string | null): boolean {
+function isSameOrigin(origin: string, host: string | null, scheme: AskedOrigin['scheme']): boolean {
   const [, isPlain, authority] = /^(?:(http|ws)|https|wss):\/\/(.*)$/.exec(origin.toLowerCase()) ?? [];
   if (host === null || authority === undefined) return false;
+  if (scheme !== null && scheme !== (isPlain ? 'http' : 'https')) return false;
   const port = isPlain ? ':80' : ':443';
   return withoutPort(authority, port) === withoutPort(host.toLowerCase(), port);
 }

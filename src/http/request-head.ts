@@ -175,7 +175,7 @@ function parseHost(headers: HeaderFields, httpVersion: '1.0' | '1.1'): string | 
  * Whether `value` is `uri-host [":" port]` (RFC 9110 §7.2). An empty host is refused although RFC 3986 has it:
  * "A recipient that processes such a URI reference MUST reject it as invalid" (RFC 9110 §4.2.1).
  */
-function isAuthority(value: string): boolean {
+export function isAuthority(value: string): boolean {
   const isLiteral = value.startsWith('[');
   const colon = value.indexOf(':', isLiteral ? value.indexOf(']') : 0);
   const host = colon === -1 ? value : value.slice(0, colon);

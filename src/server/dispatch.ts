@@ -71,13 +71,13 @@ function checkSupport(head: RequestHead): void {
 
 function toErrorResponse(
   error: unknown,
-  { head, request, connection }: Exchange,
+  { head, asked, request }: Exchange,
   isHandshake: boolean,
   { onRefuse, onError }: DispatchContext,
 ): Response {
   if (error instanceof HttpError) {
     const { method, path, headers } = head;
-    onRefuse(error, { remoteAddress: connection.remoteAddress, method, path, headers, isHandshake });
+    onRefuse(error, { remoteAddress: asked.remoteAddress, method, path, headers, isHandshake });
     try {
       return toRefusal(error);
     } catch (mistake) {

@@ -1,10 +1,12 @@
 // One request on its way to its reply: reads the body when it is asked for, and knows when the client has gone.
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { quiet } from '../connection/deferred.js';
 import { HttpError } from '../errors.js';
 import type { RequestHead } from '../http/request-head.js';
 import { BodyDecoder } from '../http/body.js';
 import { Request } from './request.js';
+import { askedThrough, type Asked, type ProxyTrust } from './trust-proxy.js';
 
 /** What an exchange needs from the connection it runs on. */
 export interface ExchangeConnection {
@@ -17,6 +19,8 @@ export interface ExchangeConnection {
     readonly maxBodyBytes: number;
     /** Milliseconds for the whole body. */
     readonly bodyTimeout: number;
+    /** `null` if no proxy is believed. */
+    readonly proxyTrust: ProxyTrust | null;
   };
   /** Lets the body's bytes come: they are given to `receive`. */
   readBytes(): void;
@@ -27,7 +31,8 @@ export interface ExchangeConnection {
 }
 
 /** Counts the bytes since it was opened; not where a server of `node:http` was given another stream than a socket. */
-export type CountingSocket = Pick<Socket, 'destroyed'> & Partial<Pick<Socket, 'bytesRead' | 'bytesWritten'>>;
+export type CountingSocket =
+  Pick<Socket, 'destroyed'> & Partial<Pick<TLSSocket, 'bytesRead' | 'bytesWritten' | 'encrypted'>>;
 
 /** A socket that HTTP gives away. */
 export interface TakenSocket {
@@ -45,6 +50,7 @@ interface BodyReader {
 
 export class Exchange {
   readonly head: RequestHead;
+  readonly asked: Asked;
   readonly connection: ExchangeConnection;
   #request: Request<never> | null = null;
   #reader: BodyReader | null = null;
@@ -56,6 +62,10 @@ export class Exchange {
   constructor(head: RequestHead, connection: ExchangeConnection) {
     this.head = head;
     this.connection = connection;
+    const { remoteAddress, context: { proxyTrust } } = connection;
+    this.asked = proxyTrust
+      ? askedThrough(proxyTrust, remoteAddress, head)
+      : { remoteAddress, host: head.host, scheme: null };
     this.#isBodyComplete = head.bodyLength === 0;
   }
 

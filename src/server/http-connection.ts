@@ -12,6 +12,7 @@ import { Exchange, type CountingSocket, type ExchangeConnection, type TakenSocke
 import { toRefusal, type Response } from './reply.js';
 import { unreadRequest } from './refusal.js';
 import { writeResponse } from './response.js';
+import type { ProxyTrust } from './trust-proxy.js';
 
 /** Milliseconds that a client has to end its side once the last reply has left: closing earlier could lose it. */
 const LINGER_TIME = 2000;
@@ -25,6 +26,7 @@ export interface HttpContext extends DispatchContext, HeadLimits {
   readonly bodyTimeout: number;
   readonly idleTimeout: number;
   readonly maxBodyBytes: number;
+  readonly proxyTrust: ProxyTrust | null;
   /** All that still speak HTTP; each adds and removes itself. */
   readonly httpConnections: Set<HttpConnection>;
 }

@@ -6,12 +6,29 @@ import {
 } from '../connection/limits.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
 import type { Close, HttpError } from '../errors.js';
+import type { ForwardedHeader } from '../http/forwarded.js';
 import { headDefaults, type HeadLimits } from '../http/head.js';
 import { warnOfHandshakes, type OnRefuse, type RefusedRequest } from './refusal.js';
 import type { Request, WebSocketRequest } from './request.js';
+import { resolveProxyTrust, type Addresses, type ProxyTrust } from './trust-proxy.js';
+
+/** Which proxies are believed. */
+export interface ProxyOptions {
+  /**
+   * The proxies that may tell `remoteAddress`, `scheme` and `host` of a request, also to the check of its origin: how
+   * many of them stand before the server, or their addresses, ranges (`10.0.0.0/8`) and `loopback`, `private` (RFC
+   * 1918, RFC 4193) and `unix`. What others tell is ignored, and so is what is malformed. Default `false`: nobody.
+   */
+  trustProxy?: false | number | Addresses;
+  /**
+   * Whether they tell it in `X-Forwarded-For`, `-Proto` and `-Host`, or in `Forwarded` (RFC 7239). The proxy must set
+   * or remove all of them: clients may send them too. Default `x-forwarded`.
+   */
+  proxyHeader?: ForwardedHeader;
+}
 
 /** Options of a server. The limits of a connection hold for every route that doesn't set its own. */
-export interface ServerOptions extends ConnectionOptions {
+export interface ServerOptions extends ConnectionOptions, ProxyOptions {
   /** Lets every route accept WebSocket, as if wrapped in `acceptWebSocket`. Default `false`. */
   acceptAll?: boolean;
   /** Further origins that may open a WebSocket, for routes without `origins` of their own; see `WebSocketOptions`. */
@@ -63,6 +80,8 @@ const serverOptions: OptionNames<ServerOptions> = {
   acceptAll: true,
   origins: true,
   tls: true,
+  trustProxy: true,
+  proxyHeader: true,
   maxConnections: true,
   ...headDefaults,
   maxBodyBytes: true,
@@ -79,6 +98,7 @@ const serverOptions: OptionNames<ServerOptions> = {
 export interface ResolvedServerOptions extends Required<HeadLimits> {
   /** For every route that doesn't set its own. */
   readonly limits: ConnectionLimits;
+  readonly proxyTrust: ProxyTrust | null;
   readonly maxConnections: number;
   readonly maxBodyBytes: number;
   readonly headTimeout: number;
@@ -103,6 +123,7 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   const time = (name: Time, byDefault: number): number => milliseconds(name, options[name] ?? byDefault);
   return {
     limits: resolveLimits(options),
+    proxyTrust: resolveProxyTrust(options.trustProxy, options.proxyHeader),
     maxConnections,
     // A longer head would not fit into a string.
     maxHeadBytes: size('maxHeadBytes', headDefaults.maxHeadBytes, constants.MAX_STRING_LENGTH),

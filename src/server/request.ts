@@ -32,13 +32,16 @@ export class Request<Authorized = undefined> implements OpeningRequest {
   readonly path: string;
   /**
    * The `host[:port]` that was asked for: the target's if it is in absolute form, which replaces `Host` (RFC 9112
-   * §3.2.2), else that of `Host`. `null` in HTTP/1.0 without either.
+   * §3.2.2), else that of `Host`; behind a trusted proxy (`trustProxy`) what that has told. `null` in HTTP/1.0 without
+   * either.
    */
   readonly host: string | null;
+  /** Whether the client has used TLS: as this server sees it, or as a trusted proxy (`trustProxy`) tells. */
+  readonly scheme: 'http' | 'https';
   /** What the `:names` and the `*` of the route stood for, percent-decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly headers: HeaderFields;
-  /** The client's IP address; empty on a Unix socket. */
+  /** The client's IP address, behind a trusted proxy (`trustProxy`) as that tells it; empty on a Unix socket. */
   readonly remoteAddress: string;
 
   /** `null` on a WebSocket, which may live for days: it keeps nothing of HTTP. */
@@ -59,12 +62,13 @@ export class Request<Authorized = undefined> implements OpeningRequest {
   constructor(head: RequestHead, params: Readonly<Record<string, string>>, exchange: Exchange) {
     this.method = head.method;
     this.path = head.path;
-    this.host = head.host;
+    const { asked, connection } = exchange;
+    this.host = asked.host;
+    this.scheme = asked.scheme ?? (connection.socket.encrypted ? 'https' : 'http');
     this.params = params;
     this.headers = head.headers;
     this.#exchange = exchange;
-    const { connection } = exchange;
-    this.remoteAddress = connection.remoteAddress;
+    this.remoteAddress = asked.remoteAddress;
     this.#socket = connection.socket;
     this.#bytesReadBefore = connection.bytesReadBefore;
     this.#bytesWrittenBefore = connection.bytesWrittenBefore;

@@ -6,8 +6,9 @@ import { resolveLimits } from '../connection/limits.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
 import { giveRequest, type ParsedRequest } from './attach.js';
 import { RunningHandlers } from './handlers.js';
-import { resolveServerOptions } from './options.js';
+import { resolveServerOptions, type ProxyOptions } from './options.js';
 import type { WebSocketRequest } from './request.js';
+import { resolveProxyTrust } from './trust-proxy.js';
 import { requireWebSocket, type WebSocketOptions } from './websocket.js';
 
 const serverOptions = resolveServerOptions({});
@@ -24,7 +25,7 @@ const keepAlive = new SilenceTimer(serverOptions.keepAliveInterval);
  * });
  * ```
  * @param head what has arrived after the request: the first frames.
- * @param options as for `requireWebSocket`.
+ * @param options as for `requireWebSocket`, with `trustProxy` and `proxyHeader` of `createServer`.
  * @returns the connection; `null` if the request was refused, which is logged as by a server, or the client has gone.
  * @throws TypeError, RangeError at once for a wrong option.
  */
@@ -32,7 +33,7 @@ export function upgrade(
   request: ParsedRequest,
   socket: Duplex,
   head: Buffer,
-  options: WebSocketOptions<any> = {},
+  { trustProxy, proxyHeader, ...options }: WebSocketOptions<any> & ProxyOptions = {},
 ): Promise<Connection | null> {
   const { promise, resolve } = defer<Connection | null>();
   const refuse = (): void => resolve(null);
@@ -41,12 +42,14 @@ export function upgrade(
     resolve(webSocket);
     return webSocket.closed;
   }, options);
+  const proxyTrust = resolveProxyTrust(trustProxy, proxyHeader);
   const route = marked.resolve({ origins: [], limits: resolveLimits });
   // The client may have gone while the caller made up its mind.
   if (socket.closed) return Promise.resolve(null);
   socket.once('close', refuse);
   giveRequest(request, socket, head, {
     ...serverOptions,
+    proxyTrust,
     router: { match: () => ({ target: route, params: {} }) },
     connections: new Set(),
     httpConnections: new Set(),

@@ -139,14 +139,14 @@ export interface WebSocketContext {
 export function openWebSocket(
   route: Route,
   request: Request<never>,
-  { head, connection }: Exchange,
+  { head, asked, connection }: Exchange,
   context: WebSocketContext,
 ): Promise<null> | null {
   if (route.webSocket === 'refused') {
     throw new HandshakeError('ROUTE_WITHOUT_WEBSOCKET', 400, 'this path has no WebSocket; use plain HTTP');
   }
   const offer = validateUpgrade(head);
-  checkOrigin(head, route.origins);
+  checkOrigin(head, route.origins, asked);
   const open = (authorized: Granted<never> | undefined): null => {
     if (context.isClosing) throw new HandshakeError('SERVER_CLOSING', 503, 'the server is closing; try again later');
     const taken = connection.takeSocket();

@@ -108,6 +108,7 @@ class Conversation {
       idleTimeout: NEVER,
       maxBodyBytes: MAX_BODY_BYTES,
       isClosing: false,
+      proxyTrust: null,
       handlers: new RunningHandlers(),
       onRefuse: () => {},
       onClose: undefined,

@@ -38,7 +38,7 @@ test('the checks take a request that someone else has parsed', () => {
   assert.is(isUpgrade(head), true);
   assert.equal(validateUpgrade(head), { key: KEY, subprotocols: [], extensions: [] });
   checkOrigin(head, []);
-  assert.is(refusal(() => checkOrigin({ ...head, host: 'other.example' }, [])).code, 'ORIGIN_REFUSED');
+  assert.is(refusal(() => checkOrigin({ ...head, host: 'other.example' }, []), 240).code, 'ORIGIN_REFUSED');
   assert.is(refusal(() => validateUpgrade({ ...head, httpVersion: '1.0' })).code, 'UPGRADE_NEEDS_HTTP_1_1');
 });
 
@@ -315,14 +315,36 @@ for (const [name, host, origin, listed, expected] of origins) {
   test(`§10.2: ${expected ? 'passes' : 'refuses'} ${name}`, () => {
     const head = request({ Host: [host], Origin: [origin] });
     if (expected) return checkOrigin(head, listed);
-    const error = refusal(() => checkOrigin(head, listed));
+    const error = refusal(() => checkOrigin(head, listed), 240);
     assert.equal([error.code, error.status, error.headers], ['ORIGIN_REFUSED', 403, {}]);
     assert.match(error.message, /"origins"/);
     // Both hosts: behind a proxy that replaces Host, only the two together tell what is wrong.
     const hosts = `the origin "${origin.replace('\u00e9', '?')}" is not of the host "${host}"`;
     assert.ok(error.message.startsWith(hosts), error.message);
     assert.is(error.message.includes(', having no scheme; list it as it is in "origins"'), !origin.includes('://'));
-    assert.match(error.message, /proxy.*Host/);
+    assert.match(error.message, /proxy.*Host.*"trustProxy"/);
+    assert.is(error.body, `${error.message.replace(/, or set "trustProxy".*/, '')}\n`);
+  });
+}
+
+type Scheme = 'http' | 'https';
+const publicOrigins: [name: string, origin: string, host: string | null, scheme: Scheme, isFine: boolean][] = [
+  ['the public host', 'https://www.example', 'www.example', 'https', true],
+  ['the public host over ws', 'ws://www.example', 'www.example', 'http', true],
+  ['its default port', 'https://www.example', 'www.example:443', 'https', true],
+  ['the public host by the other scheme', 'http://www.example', 'www.example', 'https', false],
+  ['the public host by TLS that was not used', 'wss://www.example', 'www.example', 'http', false],
+  ['the host of the server itself', 'https://server.example.com', 'www.example', 'https', false],
+  ['no host', 'https://', null, 'https', false],
+];
+for (const [name, origin, host, scheme, isFine] of publicOrigins) {
+  test(`§10.2: what a proxy tells counts, ${isFine ? 'and passes' : 'which refuses'} ${name}`, () => {
+    const head = request({ Origin: [origin] });
+    if (isFine) return checkOrigin(head, [], { host, scheme });
+    const { message, body } = refusal(() => checkOrigin(head, [], { host, scheme }), 240);
+    const problem = `the origin "${origin}" is not of the host "${host ?? ''}" over ${scheme}, `;
+    assert.ok(message.startsWith(problem), message);
+    assert.not.match(body, ' over ');
   });
 }
 
@@ -333,7 +355,7 @@ test('§10.2: no Origin passes, whatever is listed', () => {
 test('§10.2: several Origins are refused, even if all may pass', () => {
   const head = request({ Origin: ['http://server.example.com', 'http://server.example.com'] });
   for (const listed of [[], ['http://server.example.com'], '*'] as const) {
-    const error = refusal(() => checkOrigin(head, listed));
+    const error = refusal(() => checkOrigin(head, listed), 240);
     assert.equal([error.code, error.status], ['ORIGIN_DUPLICATE', 400]);
   }
 });
@@ -342,17 +364,17 @@ test('§10.2: the host of a target in absolute form counts, not Host', () => {
   const head = request({ Origin: ['http://example.com'] }, 'GET http://example.com/ HTTP/1.1');
   checkOrigin(head, []);
   const other = request({ Origin: ['http://server.example.com'] }, 'GET http://example.com/ HTTP/1.1');
-  assert.is(refusal(() => checkOrigin(other, [])).code, 'ORIGIN_REFUSED');
+  assert.is(refusal(() => checkOrigin(other, []), 240).code, 'ORIGIN_REFUSED');
 });
 
 test('§10.2: a request without a host has no origin of its own', () => {
   const head = request({ Host: [], Origin: ['http://'] }, 'GET / HTTP/1.0');
-  assert.is(refusal(() => checkOrigin(head, [])).code, 'ORIGIN_REFUSED');
+  assert.is(refusal(() => checkOrigin(head, []), 240).code, 'ORIGIN_REFUSED');
 });
 
 test('§10.2: a refused origin is quoted briefly and printably', () => {
   const head = request({ Origin: [`http://\u0085\u00ff${'x'.repeat(5_000)}`] });
-  const { message } = refusal(() => checkOrigin(head, []), 240);
+  const { message } = refusal(() => checkOrigin(head, []), 300);
   assert.match(message, /"http:\/\/\?\?x{68}\.\.\."/);
 });
 

@@ -52,7 +52,7 @@ function send(text: string): Dispatched {
     socket: { bytesRead: 0, bytesWritten: 0, destroyed: false },
     bytesReadBefore: 0,
     bytesWrittenBefore: 0,
-    context: { maxBodyBytes: 10, bodyTimeout: 60_000 },
+    context: { maxBodyBytes: 10, bodyTimeout: 60_000, proxyTrust: null },
     readBytes: () => {},
     sendContinue: () => {},
     takeSocket: () => (told.push('socket taken'), null),

@@ -20,7 +20,7 @@ function begin(fields: string, { bodyTimeout = 60_000, version = '1.1' } = {}): 
     socket: { bytesRead: 0, bytesWritten: 0, destroyed: false },
     bytesReadBefore: 0,
     bytesWrittenBefore: 0,
-    context: { maxBodyBytes: 10, bodyTimeout },
+    context: { maxBodyBytes: 10, bodyTimeout, proxyTrust: null },
     readBytes: () => void asked.push('read bytes'),
     sendContinue: () => void asked.push('send continue'),
     takeSocket: () => null,

@@ -38,6 +38,7 @@ options('there may be no limit of connections, but none of times', () => {
 options('without any, these hold', () => {
   const { limits, onError, onRefuse, ...rest } = resolveServerOptions({});
   assert.equal(rest, {
+    proxyTrust: null,
     maxConnections: Infinity,
     maxHeadBytes: 16_384,
     maxHeaderFields: 128,

@@ -110,7 +110,8 @@ telling('the error, and the headers of the request', async () => {
   const [[refused, { headers }], [broken, unread]] = all as [Told, Told];
   assert.is(refused.name, 'HandshakeError');
   assert.is(broken.name, 'HttpError');
-  assert.is(`${refused.message}\n`, body.toString());
+  assert.is(`${broken.message}\n`, broken.body);
+  assert.is(refused.body, body.toString());
   assert.is(headers.get('origin'), 'http://evil.example');
   assert.equal([...unread.headers], []);
 });

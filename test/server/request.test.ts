@@ -26,7 +26,7 @@ function exchangeOf(target = '/', method = 'GET', socket = socketOf()): Exchange
     socket,
     bytesReadBefore: 100,
     bytesWrittenBefore: 300,
-    context: { maxBodyBytes: 10, bodyTimeout: 60_000 },
+    context: { maxBodyBytes: 10, bodyTimeout: 60_000, proxyTrust: null },
     readBytes: () => {},
     sendContinue: () => {},
     takeSocket: () => null,
