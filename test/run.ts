@@ -9,7 +9,11 @@ import { findGaps } from './runner/coverage.js';
 import { exceptionOf } from './runner/exceptions.js';
 import type { TestEvent } from './runner/run-file.js';
 
-const FILES_AT_ONCE = 2;
+/** More than the processors of a small machine: many tests wait longer than they work. */
+const FILES_AT_ONCE = 3;
+
+/** How the paths of those begin that take longest: they begin first, so that none of them is left alone at the end. */
+const LONGEST = ['fuzz/', 'interop/chromium', 'cli/connect', 'cli/serve', 'faults/loopback', 'conformance/5-'];
 
 /** How long the output of an ended process may stay open, in milliseconds: then another process holds it. */
 const CLOSING_TIME = 5_000;
@@ -100,7 +104,8 @@ if (counts) rmSync(counts, { recursive: true, force: true });
 // Without these, a signal would end this process past its `exit` event, and leave stuck tests behind.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
 
-const queue = chosen.values();
+const isLong = (path: string): boolean => LONGEST.some((beginning) => path.startsWith(beginning));
+const queue = [...chosen].sort((one, other) => Number(isLong(other)) - Number(isLong(one))).values();
 async function work(): Promise<void> {
   for (const path of queue) {
     const exception = exceptionOf(path, '');

@@ -20,7 +20,7 @@ export interface Requirements {
 
 /** The tests of a section of RFC 6455, or of another. */
 export function requirements(section: string, rfc = 6455): Requirements {
-  const tests = suite(`RFC ${rfc} §${section}`, { timeout: 30_000 });
+  const tests = suite(`RFC ${rfc} §${section}`);
   tests.after.each(terminateAll);
   const prove = (id: string, roles: Role | 'both', title: string, body: (role: Role) => Promise<void> | void): void => {
     for (const role of roles === 'both' ? (['client', 'server'] as const) : [roles]) {

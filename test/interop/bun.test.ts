@@ -10,7 +10,7 @@ function runtime(): Command {
   return [packagePath('@oven/bun-linux-x64/bin/bun'), '--no-install'];
 }
 
-const bun = suite('bun', { timeout: 30_000 });
+const bun = suite('bun');
 
 addClientExchanges(bun, {
   perform: inProcess(runtime, 'global'),

@@ -4,7 +4,7 @@ import { launchBrowser, type Browser } from './browser.js';
 import { addClientExchanges } from './client-exchanges.js';
 import { everySetting } from './recorder.js';
 
-const chromium = suite('chromium-client', { timeout: 30_000 });
+const chromium = suite('chromium-client');
 
 let browser: Browser | undefined;
 

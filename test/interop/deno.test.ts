@@ -14,7 +14,7 @@ function runtime(): Command {
 /** Deno takes 1014, which came to IANA's registry after RFC 6455, for a protocol error (1002). */
 const refusedCodes = [1014];
 
-const deno = suite('deno', { timeout: 30_000 });
+const deno = suite('deno');
 
 addClientExchanges(deno, {
   perform: inProcess(runtime, 'global'),

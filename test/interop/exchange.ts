@@ -198,7 +198,7 @@ export interface PeerOptions {
 
 /** Tests with another library, in both roles of each. */
 export function testPeer(name: string, { find, lacks = [], compresses = {} }: PeerOptions): void {
-  const tests = suite(name, { timeout: 30_000 });
+  const tests = suite(name);
   const started: Peer[] = [];
   let command: readonly string[];
   // One process for all tests, but no test gets one that another has not brought to a good end.

@@ -30,7 +30,7 @@ backend twobyte
 `,
 };
 
-const haproxy = suite('haproxy', { timeout: 30_000 });
+const haproxy = suite('haproxy');
 
 addProxyExchanges(haproxy, program);
 

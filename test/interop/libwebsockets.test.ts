@@ -25,7 +25,7 @@ const mirrored: readonly [sent: Message, received: string][] = [
   [Buffer.from('binary'), 'binary'],
 ];
 
-const libwebsockets = suite('libwebsockets', { timeout: 30_000 });
+const libwebsockets = suite('libwebsockets');
 
 const started: ChildProcess[] = [];
 let port = 0;

@@ -38,7 +38,7 @@ const program: ProxyProgram = {
   `,
 };
 
-const nginx = suite('nginx', { timeout: 30_000 });
+const nginx = suite('nginx');
 
 addProxyExchanges(nginx, program);
 

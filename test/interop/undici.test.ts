@@ -10,7 +10,7 @@ function runtime(): Command {
   return [process.execPath];
 }
 
-const undici = suite('undici', { timeout: 30_000 });
+const undici = suite('undici');
 
 addClientExchanges(undici, {
   perform: inProcess(runtime, 'undici'),

@@ -11,7 +11,7 @@ function runtime(): Command {
   return [process.execPath];
 }
 
-const ws = suite('ws', { timeout: 30_000 });
+const ws = suite('ws');
 
 addClientExchanges(ws, {
   perform: inProcess(runtime, 'ws'),

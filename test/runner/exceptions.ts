@@ -1,4 +1,4 @@
-// Tests that are left out on Bun or Deno, and why: this lists all that CI does not prove there.
+// Tests that are left out on Bun or Deno, or on some versions of Node.js, and why: all that CI does not prove there.
 
 interface Exception {
   /** Why it can't be run there. */
@@ -138,8 +138,16 @@ const exceptions: Readonly<Record<string, readonly Exception[]>> = {
   ],
 };
 
-const runtime = ['bun', 'deno'].find((name) => name in process.versions);
-const ours = runtime === undefined ? [] : exceptions[runtime]!;
+/** CI runs these on one version of Node.js; the others get `LIGHT=true`. */
+const heavy: readonly Exception[] = [
+  { files: ['interop/chromium'], reason: 'a browser is as it is on any version: it is run on one' },
+];
+
+/** Whether what is heavy and doesn't depend on the version of Node.js is left out, or cut short. */
+export const isLight = process.env['LIGHT'] === 'true';
+
+const runtime = ['bun', 'deno'].find((name) => name in process.versions) ?? 'Node.js';
+const ours = exceptions[runtime] ?? (isLight ? heavy : []);
 
 /**
  * Why a test is left out on this runtime; `null` if it is not.
