@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
+import * as events from '../src/events.js';
 import * as twobyte from '../src/index.js';
 import { isOfPage, isOnlyTypes } from './runner/coverage.js';
 import { suite } from './runner/suite.js';
@@ -66,6 +67,10 @@ const publicTypes: readonly string[] = [
   'WebSocketRequest',
   'WebSocketRoute',
 ];
+/** The same of `twobyte/events`. */
+const eventsNames: readonly string[] = [
+  'ConnectionEmitter', 'ConnectionEvents', 'EmitterSendOptions', 'WebSocketServer', 'WebSocketServerOptions',
+];
 
 /** From which layers each layer may import, beside itself. */
 const layers: Readonly<Record<string, readonly string[]>> = {
@@ -78,6 +83,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   server: ['errors', 'http', 'handshake', 'frame', 'stream', 'connection'],
   client: ['errors', 'http', 'handshake', 'frame', 'stream', 'connection'],
   feed: ['errors', 'stream', 'connection', 'server', 'client'],
+  events: ['errors', 'http', 'connection', 'server'],
   index: ['errors', 'http', 'frame', 'connection', 'server', 'client', 'feed'],
   demo: ['index'],
   cli: ['server', 'index', 'demo'],
@@ -136,7 +142,7 @@ function isAllowed(path: string, layer: string, name: string): boolean {
 
 function findMissingTests(compiled: Texts, tests: Texts): string[] {
   const tested = [...compiled].filter(([path, text]) => {
-    return path !== 'index.js' && !isOfPage(path) && !isOnlyTypes(text);
+    return path !== 'index.js' && path !== 'events.js' && !isOfPage(path) && !isOnlyTypes(text);
   });
   const wanted = tested.map(([path]) => path.replace(/\.js$/, '.test.ts'));
   return wanted.filter((path) => !tests.has(path)).map((path) => `test/${path} is missing`);
@@ -173,12 +179,15 @@ house('each source file has its test file', () => {
 house('the public names are these', () => {
   assert.equal(Object.keys(twobyte).sort(), publicValues);
   assert.equal(exportedTypes(sources.get('index.ts')!), publicTypes);
+  assert.equal([...Object.keys(events), ...exportedTypes(sources.get('events.ts')!)].sort(), eventsNames);
 });
 
-house('the index only re-exports', () => {
-  const rest = sources.get('index.ts')!.replace(/^export (?:type )?\{[^}]*\} from '[^']+';$/gm, '');
-  assert.is(rest.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '').trim(), '');
-});
+for (const path of ['index.ts', 'events.ts']) {
+  house(`${path} only re-exports`, () => {
+    const rest = sources.get(path)!.replace(/^export (?:type )?\{[^}]*\} from '[^']+';$/gm, '');
+    assert.is(rest.replace(/\/\*[^]*?\*\/|\/\/.*$/gm, '').trim(), '');
+  });
+}
 
 house('nothing is needed at run time, and three packages for development; a peer is for its types only', () => {
   const description = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, object>;

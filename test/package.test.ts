@@ -106,7 +106,8 @@ project('the tarball holds what is compiled, for import and for require, pages a
   }
   assert.ok(files.includes('dist/src/demo/pages/home/index.html'));
   const known = new RegExp(`^(?:${[
-    'package\\.json', '[A-Z]+(?:\\.md)?', 'docs/.*\\.md', 'index\\.(?:cjs|d\\.cts)', 'dist/src/.*\\.(?:js|d\\.ts)',
+    'package\\.json', '[A-Z]+(?:\\.md)?', 'docs/.*\\.md', '(?:index|events)\\.(?:cjs|d\\.cts)',
+    'dist/src/.*\\.(?:js|d\\.ts)',
     'dist/src/demo/pages/\\w+/.*\\.(?:html|css|svg)',
   ].join('|')})$`);
   assert.equal(files.filter((path) => !known.test(path)), []);
@@ -124,9 +125,10 @@ project('no file points to a source map that is not there', () => {
 
 project('require gives what import gives, and no warning', async () => {
   const path = join(stranger.folder, 'require.cjs');
-  const program = "import('twobyte').then((imported) => console.log(imported === require('twobyte')));";
-  writeFileSync(path, program);
-  assert.equal(await run(process.execPath, [path]), { stdout: 'true\n', stderr: '' });
+  const compare = (name: string): string =>
+    `import('${name}').then((imported) => console.log(imported === require('${name}')));`;
+  writeFileSync(path, compare('twobyte') + compare('twobyte/events'));
+  assert.equal(await run(process.execPath, [path]), { stdout: 'true\ntrue\n', stderr: '' });
 });
 
 project('nothing else was installed', () => {

@@ -19,7 +19,8 @@ const run = promisify(execFile);
 
 /** What the package is made of, beside what is compiled; the pages stand as the build has copied them. */
 const parts = [
-  'package.json', 'index.cjs', 'index.d.cts', 'README.md', 'CHANGELOG.md', 'LICENSE', 'docs', 'dist/src/demo/pages',
+  'package.json', 'index.cjs', 'index.d.cts', 'events.cjs', 'events.d.cts', 'README.md', 'CHANGELOG.md', 'LICENSE',
+  'docs', 'dist/src/demo/pages',
 ];
 
 /** How long a program may take to print all, or to listen, in milliseconds. */

@@ -16,6 +16,7 @@ import {
   acceptWebSocket, connect, createServer, requireWebSocket, HandshakeError,
   type Connection, type Request, type ServerOptions,
 } from 'twobyte';
+import { ConnectionEmitter, WebSocketServer, type WebSocketServerOptions } from 'twobyte/events';
 
 interface User {
   readonly name: string;
@@ -53,6 +54,16 @@ export async function print(): Promise<Connection> {
   // @ts-expect-error a message is no number
   await connection.send(1);
   return connection;
+}
+
+const socketOptions: WebSocketServerOptions = { noServer: true, maxPayload: 1 };
+
+export async function listen(): Promise<WebSocketServer> {
+  const socket = new ConnectionEmitter(await connect('ws://127.0.0.1:8000/method/'));
+  socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+  // @ts-expect-error a message is no number
+  socket.send(1);
+  return new WebSocketServer(socketOptions);
 }
 
 // @ts-expect-error a misspelt option
