@@ -31,6 +31,8 @@ const publicValues: readonly string[] = [
   'upgrade',
 ];
 const publicTypes: readonly string[] = [
+  'AfterOptions',
+  'Batch',
   'BroadcastOptions',
   'BroadcastResult',
   'Close',
@@ -44,6 +46,7 @@ const publicTypes: readonly string[] = [
   'FeedOptions',
   'Handler',
   'HeaderFields',
+  'Log',
   'Message',
   'OpeningRequest',
   'PreparedMessage',

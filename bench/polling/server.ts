@@ -3,8 +3,8 @@ import {
   createServer as createHttpServer, type IncomingMessage, type Server as HttpServer, type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createFeed, createServer, type Server } from '../../src/index.js';
-import { addTransportRoutes } from '../../src/demo/transports.js';
+import { createServer, type Server, type Update } from '../../src/index.js';
+import { addTransportRoutes, createNumberedFeed, numberOf } from '../../src/demo/transports.js';
 import { FIRST_NUMBER, makeUpdate, type Setting } from './setting.js';
 import { now, sleepUntil } from './clock.js';
 import { serveCalls } from './calls.js';
@@ -13,8 +13,15 @@ import { serveCalls } from './calls.js';
 const IDLE_TIME = 65_000;
 const HOLD_TIME = 25_000;
 
-const feed = createFeed<string>();
-while (feed.last < FIRST_NUMBER) feed.publish('null');
+const feed = createNumberedFeed();
+/** The number of the newest update. */
+let last = 0;
+while (last < FIRST_NUMBER) publishNext('null');
+
+function publishNext(text: string): void {
+  last++;
+  void feed.publish(text);
+}
 
 let close: () => Promise<void> = async () => {};
 
@@ -23,14 +30,14 @@ function serveByNode(): HttpServer {
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url!, 'http://127.0.0.1');
     if (url.pathname === '/latest') {
-      const tag = `"${feed.last}"`;
+      const tag = `"${last}"`;
       response.setHeader('Cache-Control', 'no-cache').setHeader('ETag', tag);
       if (request.headers['if-none-match'] === tag) response.writeHead(304).end();
-      else send(response, feed.after(feed.last - 1));
+      else send(response, (await feed.after('latest')).updates);
       return;
     }
-    const after = Number(url.searchParams.get('after'));
-    const updates = url.pathname === '/polling' ? feed.after(after) : await feed.wait(after, { timeout: HOLD_TIME });
+    const wait = url.pathname === '/polling' ? 0 : HOLD_TIME;
+    const { updates } = await feed.after(`demo-${url.searchParams.get('after')}`, { wait });
     response.setHeader('Cache-Control', 'no-store');
     if (updates.length === 0) response.writeHead(204).end();
     else send(response, updates);
@@ -38,9 +45,9 @@ function serveByNode(): HttpServer {
   return createHttpServer({ keepAliveTimeout: IDLE_TIME }, (request, response) => void answer(request, response));
 }
 
-function send(response: ServerResponse, updates: readonly { number: number; value: string }[]): void {
+function send(response: ServerResponse, updates: readonly Update<string>[]): void {
   const values = updates.map(({ value }) => value).join(',');
-  const body = `{"last":${updates.at(-1)!.number},"updates":[${values}]}`;
+  const body = `{"last":${numberOf(updates.at(-1)!)},"updates":[${values}]}`;
   response.setHeader('Content-Type', 'application/json').setHeader('Content-Length', Buffer.byteLength(body)).end(body);
 }
 
@@ -59,7 +66,7 @@ async function open(setting: Setting): Promise<{ port: number; last: number }> {
     const server = serveByUs(setting);
     await server.listen(0, '127.0.0.1');
     close = () => server.close({ timeout: 0 });
-    return { port: (server.address() as AddressInfo).port, last: feed.last };
+    return { port: (server.address() as AddressInfo).port, last };
   }
   const server = serveByNode();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -67,7 +74,7 @@ async function open(setting: Setting): Promise<{ port: number; last: number }> {
     server.close(() => resolve());
     server.closeAllConnections();
   });
-  return { port: (server.address() as AddressInfo).port, last: feed.last };
+  return { port: (server.address() as AddressInfo).port, last };
 }
 
 /** Publishes at each of the times, be it late: a client's delay counts from the timetable. */
@@ -76,7 +83,7 @@ async function publish({ first, interval, count, payload }: {
 }): Promise<void> {
   for (let index = 0; index < count; index++) {
     await sleepUntil(first + index * interval);
-    feed.publish(makeUpdate(feed.last + 1, payload));
+    publishNext(makeUpdate(last + 1, payload));
   }
 }
 

@@ -1,8 +1,8 @@
 // The race: four transports carry the same ticker to one page, and the server counts what each costs.
-import { createFeed, HttpError, requireWebSocket, type Message, type Request, type Server } from '../index.js';
+import { HttpError, requireWebSocket, type Message, type Request, type Server } from '../index.js';
 import { addPageFiles, readPage } from './page-file.js';
 import { Lane } from './race-lane.js';
-import { longPolling, polling, push, streaming } from './transports.js';
+import { createNumberedFeed, longPolling, polling, push, streaming } from './transports.js';
 
 /** Limits, so that nobody can keep a public demo busy. */
 export interface RaceLimits {
@@ -34,7 +34,7 @@ export class Race {
     polling: new Lane(), 'long-polling': new Lane(), streaming: new Lane(), websocket: new Lane(),
   };
   // The slowest lane asks every three seconds: enough for ten updates a second, with time to spare.
-  readonly feed = createFeed<string>({ keep: 100 });
+  readonly feed = createNumberedFeed({ keep: 100 });
   /** Milliseconds between updates, on average. */
   readonly interval: number;
   /** Bytes of an update. */
@@ -67,7 +67,7 @@ export class Race {
   #tick(): void {
     this.#price = Math.min(Math.max(this.#price + Math.random() - 0.5, 10), 900);
     const text = `{"at":${now().toFixed(1)},"price":${this.#price.toFixed(2)},"more":""}`;
-    this.feed.publish(text.replace('""', `"${'x'.repeat(Math.max(this.size - text.length, 0))}"`));
+    void this.feed.publish(text.replace('""', `"${'x'.repeat(Math.max(this.size - text.length, 0))}"`));
     this.#timer = this.#schedule();
   }
 }

@@ -1,7 +1,7 @@
 // One feed over four transports, as routes: short polling, long polling, streaming and WebSocket.
-import { eventStream, requireWebSocket } from '../index.js';
+import { createFeed, eventStream, requireWebSocket } from '../index.js';
 import type {
-  Feed, OpeningRequest, ReplyParts, Request, Server, ServerSentEvent, Update, WebSocketRequest,
+  Feed, FeedOptions, OpeningRequest, ReplyParts, Request, Server, ServerSentEvent, Update, WebSocketRequest,
 } from '../index.js';
 
 /** Milliseconds that long polling holds a request: less than the 30 s after which the strictest proxies give up. */
@@ -11,8 +11,21 @@ const HOLD_TIME = 25_000;
 const POLICY_VIOLATION = 1008;
 const UPDATES_MISSED = 4000;
 
+/** What begins the ids: the clients count the updates, and send numbers. */
+const LIFE = 'demo';
+
 /** A request that became a WebSocket, whatever its route's `authorize` returned. */
 type Pushable = Pick<WebSocketRequest, 'webSocket' | 'signal' | 'headers' | 'query'>;
+
+/** Makes a feed for these transports. A page knows it by its address, so that no number is of another life. */
+export function createNumberedFeed(options: FeedOptions<string> = {}): Feed<string> {
+  return createFeed({ ...options, life: LIFE });
+}
+
+/** How many updates there were when this one was published. */
+export function numberOf({ id }: { readonly id: string }): number {
+  return Number(id.slice(LIFE.length + 1));
+}
 
 /**
  * Adds routes under `prefix` that all deliver the same updates, each once and in order. The values of the feed are JSON
@@ -25,7 +38,8 @@ type Pushable = Pick<WebSocketRequest, 'webSocket' | 'signal' | 'headers' | 'que
  * - `websocket` sends a message for each update after `?after=NUMBER`.
  *
  * The body of the first three is `{"last":NUMBER,"updates":[…]}`, where `last` is the next `after`. Updates that are no
- * longer kept show as `"missed":COUNT`, an event `missed`, or close code 4000 with the count as reason.
+ * longer kept show as `"missed":COUNT`, an event `missed`, or close code 4000 with the count as reason. It is
+ * `unknown` if the client's number is none of the feed.
  */
 export function addTransportRoutes(server: Server, prefix: string, feed: Feed<string>): void {
   for (const [name, answer] of Object.entries({ polling, latest, 'long-polling': longPolling, streaming })) {
@@ -35,26 +49,29 @@ export function addTransportRoutes(server: Server, prefix: string, feed: Feed<st
 }
 
 /** Short polling: all that is new. */
-export function polling(request: Request, feed: Feed<string>): ReplyParts {
-  return batch(feed.after(cursor(request)));
+export async function polling(request: Request, feed: Feed<string>): Promise<ReplyParts> {
+  const { updates } = await feed.after(placeOf(request));
+  return batch(updates);
 }
 
 /** Short polling for the newest update only. */
-export function latest(_request: Request, feed: Feed<string>): ReplyParts {
-  const updates = feed.after(feed.last - 1);
+export async function latest(_request: Request, feed: Feed<string>): Promise<ReplyParts> {
+  const { updates } = await feed.after('latest');
   if (updates.length === 0) return batch(updates);
   // Caches may keep it if they revalidate it each time.
-  const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache', ETag: `"${feed.last}"` };
+  const tag = `"${numberOf(updates[0])}"`;
+  const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache', ETag: tag };
   return { headers, body: toJson(updates) };
 }
 
 export async function longPolling(request: Request, feed: Feed<string>): Promise<ReplyParts> {
-  return batch(await feed.wait(cursor(request), { timeout: HOLD_TIME, signal: request.signal }));
+  const { updates } = await feed.after(placeOf(request), { wait: HOLD_TIME, signal: request.signal });
+  return batch(updates);
 }
 
 /** Streaming by Server-Sent Events. */
 export function streaming(request: Request, feed: Feed<string>): ReplyParts {
-  return eventStream(toEvents(feed.from(cursor(request), { signal: request.signal })));
+  return eventStream(toEvents(feed.from(placeOf(request), { signal: request.signal })));
 }
 
 /** Server push over a WebSocket. */
@@ -63,7 +80,7 @@ export async function push(request: Pushable, feed: Feed<string>): Promise<void>
   void webSocket.wait().then((message) => {
     if (message !== null) void webSocket.close(POLICY_VIOLATION, 'this WebSocket takes no messages');
   });
-  for await (const { value, missed } of feed.from(cursor(request), { signal })) {
+  for await (const { value, missed } of feed.from(placeOf(request), { signal })) {
     // This client knows its place only by counting.
     if (missed !== undefined) {
       void webSocket.close(UPDATES_MISSED, String(missed));
@@ -73,9 +90,9 @@ export async function push(request: Pushable, feed: Feed<string>): Promise<void>
   }
 }
 
-/** The number of the client's last update; the feed deals with NaN and other nonsense. */
-function cursor({ headers, query }: Pick<OpeningRequest, 'headers' | 'query'>): number {
-  return Number(headers.get('last-event-id') ?? query.get('after'));
+/** The place after the client's last update; the feed deals with NaN and other nonsense. */
+function placeOf({ headers, query }: Pick<OpeningRequest, 'headers' | 'query'>): string {
+  return `${LIFE}-${Number(headers.get('last-event-id') ?? query.get('after'))}`;
 }
 
 function batch(updates: readonly Update<string>[]): ReplyParts {
@@ -85,14 +102,16 @@ function batch(updates: readonly Update<string>[]): ReplyParts {
 }
 
 function toJson(updates: readonly Update<string>[]): string {
+  const last = numberOf(updates.at(-1)!);
   const { missed } = updates[0];
   const values = updates.map(({ value }) => value).join(',');
-  return `{"last":${updates.at(-1)!.number}${missed === undefined ? '' : `,"missed":${missed}`},"updates":[${values}]}`;
+  const gap = missed === undefined ? '' : `,"missed":${JSON.stringify(missed)}`;
+  return `{"last":${last}${gap},"updates":[${values}]}`;
 }
 
 async function* toEvents(updates: AsyncIterable<Update<string>>): AsyncGenerator<ServerSentEvent> {
-  for await (const { number, value, missed } of updates) {
-    if (missed !== undefined) yield { event: 'missed', data: String(missed) };
-    yield { id: number, data: value };
+  for await (const update of updates) {
+    if (update.missed !== undefined) yield { event: 'missed', data: String(update.missed) };
+    yield { id: numberOf(update), data: update.value };
   }
 }

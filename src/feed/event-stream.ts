@@ -30,7 +30,7 @@ const COMMENT = { done: false, value: ':\n\n' } as const;
  *
  * ```ts
  * server.route('/news/', (request) => {
- *   const after = Number(request.headers.get('last-event-id') ?? feed.last);
+ *   const after = request.headers.get('last-event-id') ?? 'now';
  *   return eventStream(toEvents(feed.from(after, { signal: request.signal })));
  * });
  * ```

@@ -1,159 +1,152 @@
-// Numbered updates for many readers: each asks for what came after the last number it has, and may wait for news.
+// Updates for many readers: each asks for what came after the place that it has, and may wait for news.
+import { quiet } from '../connection/deferred.js';
 import { milliseconds, wholeNumber } from '../connection/limits.js';
 import { checkNames } from '../connection/options.js';
-import { limitWait } from '../connection/wait-limits.js';
+import type { Batch, Log, Update } from './log.js';
+import { MemoryLog } from './memory-log.js';
+import { News } from './news.js';
+import { Tail } from './tail.js';
 
-/** One update of a feed. */
-export interface Update<T> {
-  /** Counts up from 1. */
-  readonly number: number;
-  readonly value: T;
-  /** How many updates between the reader's last one and this one are no longer kept; absent if none. */
-  readonly missed?: number;
-}
-
-export interface FeedOptions {
-  /** How many updates to keep for readers that come late or read slowly. Default 1,000. */
+export interface FeedOptions<T = unknown> {
+  /** How many updates to keep in memory for readers that come late or read slowly. Default 1,000. */
   keep?: number;
+  /**
+   * Names this life of a feed in memory, in its ids. By default it is random, so that a place from before a restart is
+   * recognised. Name it if no place can outlive it, or if ids must be short or the same each time.
+   */
+  life?: string;
+  /** Where the updates are kept. Default: in this process alone. */
+  log?: Log<T>;
 }
+
+/** How to wait for an update. */
+export interface AfterOptions {
+  /** Milliseconds to wait for an update if there is none. Default 0. */
+  wait?: number;
+  signal?: AbortSignal;
+}
+
+/** The most updates that a reader gets at once; those on the way to it are not counted by `keep`. */
+const MAX_BATCH = 1000;
 
 /**
  * Makes a feed: publish an update once, and any number of readers take it, each at its own pace.
  *
  * ```ts
  * const prices = createFeed<number>();
- * server.route('/prices/', async ({ query, signal }) => {
- *   const updates = await prices.wait(Number(query.get('after')), { timeout: 25_000, signal });
- *   return JSON.stringify(updates);
- * });
- * prices.publish(42);
+ * server.route('/prices/', serveFeed(prices));
+ * await prices.publish(42);
  * ```
- * @throws TypeError for an unknown option, RangeError if `keep` is not a whole number of at least 1.
+ * @throws TypeError for an unknown option, or a `life` of other characters than letters, digits, `_` and `-`;
+ * RangeError if `keep` is not a whole number of at least 1.
  */
-export function createFeed<T>(options: FeedOptions = {}): Feed<T> {
-  checkNames<FeedOptions>('createFeed', options, { keep: true });
+export function createFeed<T>(options: FeedOptions<T> = {}): Feed<T> {
+  checkNames<FeedOptions<T>>('createFeed', options, { keep: true, life: true, log: true });
   return new Feed(options);
 }
 
 /**
- * Updates in the order of their numbers. A reader's place is the number of the last update that it has: 0 before the
- * first. Any number that isn't this feed's, such as NaN or one from before a restart, counts as 0, so you can pass on
- * what a client sends unchecked.
+ * Updates in their order. A reader's place is the `id` of the last update that it has, or a word: `all` for all that
+ * is kept, `latest` for the newest and what follows, `now` for what follows. You can pass on what a client sends
+ * unchecked: a place that is none of this feed gives all that is kept, and the first update says that some may be
+ * missed.
  */
 export class Feed<T> {
-  readonly #keep: number;
-  /** A ring: each update replaces the one published `keep` updates before it. */
-  readonly #kept: Update<T>[] = [];
-  /** Readers that have everything: each is called once, at the next update or the end. */
-  readonly #waiting = new Set<() => void>();
-  #last = 0;
+  readonly #log: Log<T>;
+  /** @internal What the readers of this process share. */
+  readonly tail: Tail<T>;
   #isEnded = false;
 
   /** @internal */
-  constructor({ keep = 1000 }: FeedOptions) {
+  constructor({ keep = 1000, life, log }: FeedOptions<T>) {
     // A list has no more than 2^32-1 elements.
-    this.#keep = wholeNumber('keep', keep, 1, 2 ** 32 - 1);
+    wholeNumber('keep', keep, 1, 2 ** 32 - 1);
+    if (life !== undefined && !/^[\w-]+$/.test(life)) throw new TypeError('a life is letters, digits, _ and -');
+    this.#log = log ?? new MemoryLog(keep, life);
+    this.tail = new Tail(this.#log, keep);
   }
 
-  /** The number of the newest update; 0 before the first. */
-  get last(): number {
-    return this.#last;
+  /** Whether `end` was called. */
+  get isEnded(): boolean {
+    return this.#isEnded;
   }
 
   /**
-   * Appends an update and wakes all who wait. Updates published before they run reach them together.
-   * @returns its number.
-   * @throws TypeError once the feed has ended.
+   * Appends an update, for the readers of this feed on every node that has its log.
+   * @returns its id, once the log has it.
+   * @throws TypeError at once if the feed has ended.
    */
-  publish(value: T): number {
+  publish(value: T): Promise<string> {
     if (this.#isEnded) throw new TypeError('the feed has ended; publish before end()');
-    const number = ++this.#last;
-    this.#kept[(number - 1) % this.#keep] = { number, value };
-    this.#wakeAll();
-    return number;
-  }
-
-  /** All kept updates after that number, oldest first; empty if there are none. */
-  after(number: number): Update<T>[] {
-    const updates: Update<T>[] = [];
-    for (let next = this.#next(number); next !== null; next = this.#next(next.number)) updates.push(next);
-    return updates;
+    return this.#log.append(value);
   }
 
   /**
-   * Like `after`, but waits for the next update if there is none: long polling.
-   * @returns a promise of at least one update, or of none at the end of the feed or after `timeout` milliseconds. It
-   * rejects with the signal's reason after an abort, and with a RangeError for an invalid timeout.
+   * What came after a place, at most 1,000 updates, and the place to ask for next. With `wait`, it waits for the next
+   * update if there is none: long polling.
+   * @returns a promise of no update if there is none after `wait` milliseconds, or once the feed has ended. It rejects
+   * with the signal's reason after an abort, and with a RangeError for an invalid time.
    */
-  async wait(
-    number: number,
-    { timeout, signal }: { timeout?: number; signal?: AbortSignal } = {},
-  ): Promise<Update<T>[]> {
-    if (timeout !== undefined) milliseconds('timeout', timeout);
+  async after(place: string, { wait = 0, signal }: AfterOptions = {}): Promise<Batch<T>> {
+    milliseconds('wait', wait);
     signal?.throwIfAborted();
-    if (this.#next(number) === null && !this.#isEnded) await this.#news(timeout, signal);
-    return this.after(number);
+    return wait === 0 ? this.read(place) : this.#next(place, wait, signal);
   }
 
   /**
-   * Iterates over the updates after that number, past and future, until the end of the feed.
-   * @param number if absent, the newest: only what is published from now on.
+   * Iterates over the updates after a place, past and future, until the end of the feed. A reader that falls behind by
+   * more than is kept goes on with the oldest; `missed` tells how many were lost.
+   * @param place if absent, `now`: only what is published from this call on.
    * @param options `signal`: an abort makes the iteration throw the signal's reason.
-   *
-   * A reader that falls behind by more than `keep` goes on with the oldest that is kept; its `missed` tells how many
-   * were lost.
    */
-  async *from(
-    number: number = this.#last,
-    { signal }: { signal?: AbortSignal } = {},
+  from(place: string = 'now', { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Update<T>, void, undefined> {
+    // The iteration begins later; what is published meanwhile belongs to it.
+    const start = place === 'now' ? quiet(Promise.resolve(this.read(place))) : { place };
+    return this.#iterate(start, signal);
+  }
+
+  /** Ends the feed in this process: waits end at once, iterations after the last update. The log stays as it is. */
+  end(): void {
+    this.#isEnded = true;
+    this.tail.notify();
+  }
+
+  /** @internal What came after a place: as the readers share it, else as the log has it. */
+  read(place: string, limit = MAX_BATCH): Batch<T> | Promise<Batch<T>> {
+    return this.tail.read(place, limit) ?? this.#log.read(place, limit);
+  }
+
+  async *#iterate(
+    start: { place: string } | Promise<{ place: string }>,
+    signal: AbortSignal | undefined,
   ): AsyncGenerator<Update<T>, void, undefined> {
+    let { place } = await start;
     for (;;) {
       signal?.throwIfAborted();
-      const update = this.#next(number);
-      if (update !== null) {
+      const batch = await this.#next(place, undefined, signal);
+      if (batch.updates.length === 0) return;
+      for (const update of batch.updates) {
+        signal?.throwIfAborted();
         yield update;
-        number = update.number;
-      } else if (this.#isEnded) {
-        return;
-      } else {
-        await this.#news(undefined, signal);
       }
+      place = batch.place;
     }
   }
 
-  /** Ends the feed: waits end at once, iterations after the last update. What is kept can still be read. */
-  end(): void {
-    this.#isEnded = true;
-    this.#wakeAll();
-  }
-
-  /** The first update after that number, or the oldest that is kept. */
-  #next(number: number): Update<T> | null {
-    const isOurs = Number.isInteger(number) && number > 0 && number <= this.#last;
-    const wanted = isOurs ? number + 1 : 1;
-    const first = Math.max(wanted, this.#last - this.#keep + 1);
-    if (first > this.#last) return null;
-    const update = this.#kept[(first - 1) % this.#keep];
-    return first === wanted ? update : { ...update, missed: first - wanted };
-  }
-
-  #news(timeout: number | undefined, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const wake = (): void => {
-        this.#waiting.delete(wake);
-        stop();
-        resolve();
-      };
-      const stop = limitWait({ timeout, signal }, wake, (reason) => {
-        this.#waiting.delete(wake);
-        reject(reason);
-      });
-      this.#waiting.add(wake);
-    });
-  }
-
-  #wakeAll(): void {
-    // Nobody joins meanwhile: woken readers run later.
-    for (const wake of this.#waiting) wake();
+  /** The next updates, or none at the end of the feed, or after a time. */
+  async #next(place: string, timeout: number | undefined, signal: AbortSignal | undefined): Promise<Batch<T>> {
+    const leave = this.tail.enter();
+    const news = new News((listener) => this.tail.listen(listener), { timeout, signal });
+    try {
+      for (;;) {
+        const batch = await this.read(place);
+        if (batch.updates.length > 0 || this.#isEnded || !(await news.wait())) return batch;
+        // A word is the same place for the whole wait.
+        place = batch.place;
+      }
+    } finally {
+      news.stop();
+      leave();
+    }
   }
 }

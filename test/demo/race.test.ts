@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { addRaceRoutes, type Race, type RaceLimits } from '../../src/demo/race.js';
+import { numberOf } from '../../src/demo/transports.js';
 import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
 import { suite } from '../runner/suite.js';
 import {
@@ -147,8 +148,10 @@ ticker('updates come by themselves, of the size that was asked for', async () =>
   for (const [query, size] of sizes) {
     const { control: client, name } = await start(running, `?${query}`);
     const { feed } = running.races.get(name)!;
-    const updates = [...await feed.wait(0), ...await feed.wait(1)];
-    assert.equal(updates.map(({ number }) => number), [1, 2]);
+    const first = await feed.after('all', { wait: 60_000 });
+    const second = await feed.after(first.place, { wait: 60_000 });
+    const updates = [...first.updates, ...second.updates];
+    assert.equal(updates.map(numberOf), [1, 2]);
     for (const { value } of updates) {
       assert.is(Buffer.byteLength(value), size);
       const { at, price } = JSON.parse(value) as { at: number; price: number };
@@ -181,12 +184,12 @@ ticker('it stops with the race', async () => {
   await using running = await run();
   const { control: client, name } = await start(running, '?interval=100');
   const { feed } = running.races.get(name)!;
-  await feed.wait(0);
+  await feed.after('all', { wait: 60_000 });
   await client[Symbol.asyncDispose]();
   await until('the race is over', () => running.races.size === 0);
-  const { last } = feed;
+  const { place } = await feed.after('now');
   await sleep(200);
-  assert.is(feed.last, last);
+  assert.is((await feed.after('now')).place, place);
 });
 
 ticker.run();
@@ -209,7 +212,7 @@ lanes('every byte of a lane is counted, and none besides', async () => {
   await ask('/');
   const [wastedRead, wastedWritten] = await ask(`/race/${name}/polling?after=0`);
   await ask('/race/style.css');
-  race.feed.publish('"first"');
+  void race.feed.publish('"first"');
   const [pollRead, pollWritten] = await ask(`/race/${name}/polling?after=0`);
   const [longRead, longWritten] = await ask(`/race/${name}/long-polling?after=0`);
   await ask('/');
@@ -243,7 +246,7 @@ lanes('every byte of a lane is counted, and none besides', async () => {
   assert.equal(race.report(), expected);
   await readReport(controlling, expected);
 
-  race.feed.publish('2');
+  void race.feed.publish('2');
   const more = await http.readUntil('\n\n\r\n');
   expected.streaming.bytesWritten += more.length;
   assert.equal(await socket.readBytes(3), Buffer.from([0x81, 1, 0x32]));
@@ -259,7 +262,7 @@ lanes('no lane compresses, so that all carry the same bytes', async () => {
   const { headers } = await socket.upgrade(`/race/${name}/websocket`, offer);
   assert.is(headers.has('sec-websocket-extensions'), false);
   const text = JSON.stringify('x'.repeat(2000));
-  running.races.get(name)!.feed.publish(text);
+  void running.races.get(name)!.feed.publish(text);
   assert.is((await socket.readFrame()).payload.toString(), text);
   await client[Symbol.asyncDispose]();
 });

@@ -1,7 +1,7 @@
 // The four transports: the same updates, each once and in order, to the byte; and what is told when some are missed.
 import * as assert from 'uvu/assert';
-import { createFeed, Feed } from '../../src/feed/feed.js';
-import { addTransportRoutes } from '../../src/demo/transports.js';
+import { Feed } from '../../src/feed/feed.js';
+import { addTransportRoutes, createNumberedFeed } from '../../src/demo/transports.js';
 import { httpRequest, RawClient } from '../support/peers/raw-client.js';
 import { suite } from '../runner/suite.js';
 import { assertResponse, FIRST_COMMENT, get, serve, until, type Served } from '../server/harness.js';
@@ -13,8 +13,8 @@ async function serveFeed(feed: Feed<string>): Promise<Served> {
 }
 
 function feedOf(count: number, keep = 1000): Feed<string> {
-  const feed = createFeed<string>({ keep });
-  for (let number = 1; number <= count; number++) feed.publish(`{"a":${number}}`);
+  const feed = createNumberedFeed({ keep });
+  for (let number = 1; number <= count; number++) void feed.publish(`{"a":${number}}`);
   return feed;
 }
 
@@ -30,9 +30,13 @@ const polling = suite('transports: polling');
 polling('all updates since, or 204', async () => {
   await using served = await serveFeed(feedOf(3));
   const three = '{"last":3,"updates":[{"a":1},{"a":2},{"a":3}]}';
-  for (const query of ['?after=0', '', '?after=-1', '?after=9', '?after=x']) {
+  for (const query of ['?after=0', '']) {
     const response = await httpRequest(served.port, get(`/feed/polling${query}`));
     assertResponse(response, json(three.length, 'Cache-Control: no-store'), three);
+  }
+  for (const query of ['?after=-1', '?after=9', '?after=x', '?after=1.5']) {
+    const { body } = await httpRequest(served.port, get(`/feed/polling${query}`));
+    assert.is(body.toString(), '{"last":3,"missed":"unknown","updates":[{"a":1},{"a":2},{"a":3}]}');
   }
   const one = '{"last":3,"updates":[{"a":3}]}';
   const response = await httpRequest(served.port, get('/feed/polling?after=2'));
@@ -50,14 +54,14 @@ polling('the newest only, and 304 to whom has it', async () => {
   const feed = feedOf(0);
   await using served = await serveFeed(feed);
   assertResponse(await httpRequest(served.port, get('/feed/latest')), NOTHING, '');
-  feed.publish('7');
-  feed.publish('8');
+  void feed.publish('7');
+  void feed.publish('8');
   const newest = '{"last":2,"updates":[8]}';
   const fields = ['Cache-Control: no-cache', 'ETag: "2"'];
   const known = ['HTTP/1.1 304 Not Modified', ...fields];
   assertResponse(await httpRequest(served.port, get('/feed/latest')), json(newest.length, ...fields), newest);
   assertResponse(await httpRequest(served.port, get('/feed/latest', 'If-None-Match: "2"')), known, '');
-  feed.publish('9');
+  void feed.publish('9');
   const { body } = await httpRequest(served.port, get('/feed/latest', 'If-None-Match: "2"'));
   assert.is(body.toString(), '{"last":3,"updates":[9]}');
 });
@@ -76,8 +80,8 @@ pushed('long polling answers at once if it can, else when there is an update', a
   // A request of another client is answered meanwhile.
   await served.assertWorking();
   assert.is(client.received.length, 0);
-  feed.publish('3');
-  feed.publish('4');
+  void feed.publish('3');
+  void feed.publish('4');
   const both = '{"last":4,"updates":[3,4]}';
   assertResponse(await client.readResponse(), json(both.length, 'Cache-Control: no-store'), both);
 });
@@ -105,7 +109,7 @@ pushed('streaming: an event for each update behind the query or Last-Event-ID, u
   await using client = await RawClient.connect(served.port);
   client.write(get('/feed/streaming?after=3'));
   await client.readUntil(`\r\n\r\n${FIRST_COMMENT}`);
-  feed.publish('4');
+  void feed.publish('4');
   assert.is((await client.readUntil('\n\n\r\n')).toString(), 'f\r\nid: 4\ndata: 4\n\n\r\n');
   feed.end();
   assert.is((await client.readUntil('\r\n\r\n')).toString(), '0\r\n\r\n');
@@ -129,7 +133,7 @@ pushed('WebSocket: a message for each update, until the end of the feed', async 
     const { opcode, payload } = await client.readFrame();
     assert.equal([opcode, payload.toString()], [1, expected]);
   }
-  feed.publish('4');
+  void feed.publish('4');
   // FIN and text, one byte, no mask: this is all that an update costs.
   assert.equal(await client.readBytes(3), Buffer.from([0x81, 1, 0x34]));
   feed.end();
@@ -156,9 +160,9 @@ pushed('WebSocket: a client that sends something is closed with 1008', async () 
 class Observed extends Feed<string> {
   readonly signals: (AbortSignal | undefined)[] = [];
 
-  override wait(...parameters: Parameters<Feed<string>['wait']>): ReturnType<Feed<string>['wait']> {
+  override after(...parameters: Parameters<Feed<string>['after']>): ReturnType<Feed<string>['after']> {
     this.signals.push(parameters[1]?.signal);
-    return super.wait(...parameters);
+    return super.after(...parameters);
   }
 
   override from(...parameters: Parameters<Feed<string>['from']>): ReturnType<Feed<string>['from']> {

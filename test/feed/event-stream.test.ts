@@ -251,30 +251,30 @@ silence.run();
 const served = suite('event stream: over a socket');
 
 served('events reach the client as they come, and the feed is let go when it leaves', async () => {
-  const feed = createFeed<string>();
+  const feed = createFeed<string>({ life: 'a' });
   const left = gate();
   await using server = await serve({
     '/news/': ({ signal, headers }) => {
       signal.addEventListener('abort', () => left.open());
-      return eventStream(events(Number(headers.get('last-event-id')), signal));
+      return eventStream(events(headers.get('last-event-id')!, signal));
     },
   });
-  async function* events(after: number, signal: AbortSignal): AsyncGenerator<ServerSentEvent> {
-    for await (const { number, value } of feed.from(after, { signal })) yield { id: number, data: value };
+  async function* events(after: string, signal: AbortSignal): AsyncGenerator<ServerSentEvent> {
+    for await (const { id, value } of feed.from(after, { signal })) yield { id, data: value };
   }
-  feed.publish('a');
-  feed.publish('b');
+  void feed.publish('a');
+  void feed.publish('b');
   await using client = await RawClient.connect(server.port);
-  client.write(get('/news/', 'Last-Event-ID: 1'));
+  client.write(get('/news/', 'Last-Event-ID: a-1'));
   const head = (await client.readUntil('\r\n\r\n')).toString();
   assert.equal(linesOf({ head, status: 200, reason: '', headers: new Map(), body: Buffer.alloc(0) }), [
     'HTTP/1.1 200 OK', 'Content-Type: text/event-stream', 'Cache-Control: no-store', 'X-Accel-Buffering: no',
     'Transfer-Encoding: chunked',
   ]);
   assert.is((await client.readUntil('\n\n\r\n')).toString(), FIRST_COMMENT);
-  assert.is((await client.readUntil('\n\n\r\n')).toString(), 'f\r\nid: 2\ndata: b\n\n\r\n');
-  feed.publish('c');
-  assert.is((await client.readUntil('\n\n\r\n')).toString(), 'f\r\nid: 3\ndata: c\n\n\r\n');
+  assert.is((await client.readUntil('\n\n\r\n')).toString(), '11\r\nid: a-2\ndata: b\n\n\r\n');
+  void feed.publish('c');
+  assert.is((await client.readUntil('\n\n\r\n')).toString(), '11\r\nid: a-3\ndata: c\n\n\r\n');
   client.socket.destroy();
   await left.promise;
   await until('the server has let go', () => client.socket.closed);

@@ -1,153 +1,158 @@
-// Feeds: numbers, what is kept, waiting for news, iterating at one's own pace, and that nothing is left behind.
+// Feeds: places, waiting for news, iterating at one's own pace, and that nothing is left behind.
 import { throws } from 'node:assert/strict';
 import { getEventListeners, setMaxListeners } from 'node:events';
 import * as assert from 'uvu/assert';
-import { createFeed, type Feed, type Update } from '../../src/feed/feed.js';
+import { createFeed } from '../../src/feed/feed.js';
+import type { Update } from '../../src/feed/log.js';
 import { isPending, nextTurn, rejectionOf } from '../connection/harness.js';
 import { suite } from '../runner/suite.js';
 import { warningsOf } from '../support/warnings.js';
 import { countTimers } from '../server/harness.js';
-
-/** A feed in which `1` … `count` were published under these numbers. */
-function feedOf(count: number, keep?: number): Feed<string> {
-  const feed = createFeed<string>(keep === undefined ? {} : { keep });
-  for (let number = 1; number <= count; number++) feed.publish(String(number));
-  return feed;
-}
-
-function numbersOf(updates: readonly Update<string>[]): number[] {
-  return updates.map(({ number }) => number);
-}
+import { feedOf, RemoteLog, valuesOf } from './harness.js';
 
 const kept = suite('feed: what is kept');
 
-kept('updates are numbered from 1 on', () => {
+kept('publishing gives the id, and a reader gets what came after the one it has', async () => {
   const feed = feedOf(0);
-  assert.is(feed.last, 0);
-  assert.equal([feed.publish('a'), feed.publish('b')], [1, 2]);
-  assert.is(feed.last, 2);
-  assert.equal(feed.after(0), [{ number: 1, value: 'a' }, { number: 2, value: 'b' }]);
+  assert.equal([await feed.publish('a'), await feed.publish('b')], ['a-1', 'a-2']);
+  const updates = [{ id: 'a-1', value: 'a' }, { id: 'a-2', value: 'b' }];
+  assert.equal(await feed.after('all'), { place: 'a-2', updates });
+  assert.equal(await feed.after('a-1'), { place: 'a-2', updates: updates.slice(1) });
+  assert.equal(await feed.after('a-2'), { place: 'a-2', updates: [] });
 });
 
-kept('a reader gets what came after the number it has', () => {
-  const feed = feedOf(4);
-  assert.equal(numbersOf(feed.after(2)), [3, 4]);
-  assert.equal(numbersOf(feed.after(3)), [4]);
-  assert.equal(feed.after(4), []);
-});
-
-kept('whatever is published is a value', () => {
+kept('whatever is published is a value', async () => {
   const feed = createFeed<unknown>();
   const values = [undefined, null, 0, '', false];
-  for (const value of values) feed.publish(value);
-  assert.equal(feed.after(0).map(({ value }) => value), values);
+  for (const value of values) void feed.publish(value);
+  assert.equal(valuesOf((await feed.after('all')).updates), values);
 });
 
-kept('the oldest go when there are more than keep, and their readers are told how many', () => {
-  const feed = feedOf(10, 3);
-  assert.equal(feed.after(0), [
-    { number: 8, value: '8', missed: 7 }, { number: 9, value: '9' }, { number: 10, value: '10' },
-  ]);
-  assert.equal(feed.after(6)[0], { number: 8, value: '8', missed: 1 });
-  assert.equal(feed.after(7), [{ number: 8, value: '8' }, { number: 9, value: '9' }, { number: 10, value: '10' }]);
-  assert.equal(feed.after(9), [{ number: 10, value: '10' }]);
+kept('a place from before a restart is recognised, however long the new feed is', async () => {
+  const before = createFeed<string>();
+  for (const value of ['a', 'b', 'c']) void before.publish(value);
+  const { place } = await before.after('now');
+  const after = createFeed<string>();
+  assert.equal(await after.after(place), { place, updates: [] });
+  for (const value of ['d', 'e', 'f', 'g']) void after.publish(value);
+  const { updates } = await after.after(place);
+  assert.equal([valuesOf(updates), updates[0]!.missed], [['d', 'e', 'f', 'g'], 'unknown']);
 });
 
-kept('one is enough to keep, and 1,000 are kept by default', () => {
-  assert.equal(feedOf(5, 1).after(4), [{ number: 5, value: '5' }]);
-  assert.equal(feedOf(5, 1).after(0), [{ number: 5, value: '5', missed: 4 }]);
-  assert.is(feedOf(1000).after(0).length, 1000);
-  assert.is(feedOf(1001).after(0)[0]!.missed, 1);
+kept('1,000 are kept by default, and given at once', async () => {
+  assert.equal((await feedOf(1001).after('a-0')).updates[0], { id: 'a-2', value: '2', missed: 1 });
+  const first = await feedOf(1500, 2000).after('all');
+  assert.equal([first.updates.length, first.place], [1000, 'a-1000']);
 });
 
-kept('a number that is none of this feed stands for 0', () => {
-  for (const number of [NaN, -1, 0.5, 1.5, 5, Infinity, -Infinity, Number.MAX_SAFE_INTEGER]) {
-    assert.equal(numbersOf(feedOf(4).after(number)), [1, 2, 3, 4], String(number));
-    assert.equal(feedOf(0).after(number), [], String(number));
-  }
-  assert.is(feedOf(4, 2).after(NaN)[0]!.missed, 2);
-});
-
-kept('keep is a whole number of at least 1', () => {
+kept('keep is a whole number of at least 1, a life some letters, an option one that there is', () => {
   for (const keep of [0, -1, 1.5, NaN, Infinity, 2 ** 32, '5' as unknown as number]) {
     throws(() => createFeed({ keep }), { name: 'RangeError', message: /^keep must be a whole number from 1 to/ });
   }
+  for (const life of ['', 'a b', 'é', 'a/b', 'a\n']) {
+    throws(() => createFeed({ life }), { name: 'TypeError', message: 'a life is letters, digits, _ and -' });
+  }
+  throws(() => createFeed({ kept: 1 } as object), { message: /the nearest one is keep$/ });
 });
 
-kept('behind the end nothing can be published, but what is kept can be read', () => {
+kept('after the end nothing can be published, but what is kept can be read', async () => {
   const feed = feedOf(2);
   feed.end();
   feed.end();
   throws(() => feed.publish('3'), { name: 'TypeError', message: 'the feed has ended; publish before end()' });
-  assert.is(feed.last, 2);
-  assert.equal(numbersOf(feed.after(1)), [2]);
+  assert.ok(feed.isEnded);
+  assert.equal(valuesOf((await feed.after('a-1')).updates), ['2']);
 });
 
 kept.run();
 
 const waiting = suite('feed: waiting');
 
+/** Longer than any test. */
+const LONG = 60_000;
+
 waiting('what is there is given at once', async () => {
-  assert.equal(numbersOf(await feedOf(3).wait(1)), [2, 3]);
-  assert.equal(numbersOf(await feedOf(3).wait(1, { timeout: 0 })), [2, 3]);
+  assert.equal(valuesOf((await feedOf(3).after('a-1', { wait: LONG })).updates), ['2', '3']);
 });
 
 waiting('else the next update is waited for, and what is published with it comes along', async () => {
   const feed = feedOf(3);
-  const wait = feed.wait(3);
+  const wait = feed.after('a-3', { wait: LONG });
   assert.ok(await isPending(wait));
-  feed.publish('4');
-  feed.publish('5');
-  assert.equal(numbersOf(await wait), [4, 5]);
+  void feed.publish('4');
+  void feed.publish('5');
+  assert.equal(await wait, { place: 'a-5', updates: [{ id: 'a-4', value: '4' }, { id: 'a-5', value: '5' }] });
 });
 
-waiting('a number that is none of this feed waits only while there is nothing at all', async () => {
+waiting('an unknown place waits only while there is nothing at all', async () => {
   const feed = feedOf(0);
-  const wait = feed.wait(17);
+  const wait = feed.after('b-17', { wait: LONG });
   assert.ok(await isPending(wait));
-  feed.publish('1');
-  assert.equal(numbersOf(await wait), [1]);
-  assert.equal(numbersOf(await feed.wait(17)), [1]);
+  void feed.publish('1');
+  assert.equal((await wait).updates, [{ id: 'a-1', value: '1', missed: 'unknown' }]);
+});
+
+waiting('a word stands for the place when it was asked', async () => {
+  for (const log of [undefined, new RemoteLog()]) {
+    const feed = createFeed<string>(log === undefined ? {} : { log });
+    void feed.publish('1');
+    const wait = feed.after('now', { wait: LONG });
+    for (let turn = 0; turn < 9; turn++) await nextTurn();
+    void feed.publish('2');
+    void feed.publish('3');
+    assert.is((await wait).updates[0]!.value, '2');
+  }
 });
 
 waiting('all who wait are woken by one update', async () => {
   const feed = feedOf(1);
-  const waits = Array.from({ length: 1000 }, () => feed.wait(1));
+  const waits = Array.from({ length: 1000 }, () => feed.after('a-1', { wait: LONG }));
   await nextTurn();
-  feed.publish('2');
-  for (const updates of await Promise.all(waits)) assert.equal(updates, [{ number: 2, value: '2' }]);
+  void feed.publish('2');
+  for (const { updates } of await Promise.all(waits)) assert.equal(updates, [{ id: 'a-2', value: '2' }]);
+});
+
+waiting('what another process appends while the log is asked is not overlooked', async () => {
+  const log = new RemoteLog();
+  const feed = createFeed({ log });
+  for (let number = 1; number <= 20; number++) {
+    const wait = feed.after(`a-${number - 1}`, { wait: LONG });
+    for (let turn = 0; turn < number % 6; turn++) await nextTurn();
+    await log.append(String(number));
+    assert.equal(valuesOf((await wait).updates), [String(number)]);
+  }
 });
 
 waiting('when the time is over there is none, and no error', async () => {
   const feed = feedOf(1);
-  assert.equal(await feed.wait(1, { timeout: 1 }), []);
-  feed.publish('2');
-  assert.equal(numbersOf(await feed.wait(1, { timeout: 1 })), [2]);
+  assert.equal(await feed.after('a-1', { wait: 1 }), { place: 'a-1', updates: [] });
+  void feed.publish('2');
+  assert.equal(valuesOf((await feed.after('a-1', { wait: 1 })).updates), ['2']);
 });
 
-waiting('a timeout that is none is a RangeError', async () => {
-  for (const timeout of [-1, 0.5, NaN, 2 ** 31]) {
-    assert.instance(await rejectionOf(feedOf(1).wait(0, { timeout })), RangeError);
+waiting('a time that is none is a RangeError', async () => {
+  for (const wait of [-1, 0.5, NaN, 2 ** 31]) {
+    assert.instance(await rejectionOf(feedOf(1).after('all', { wait })), RangeError);
   }
 });
 
 waiting('an abort rejects with the reason of the signal, at once also if there is something', async () => {
   const controller = new AbortController();
-  const wait = feedOf(1).wait(1, { signal: controller.signal, timeout: 60_000 });
+  const wait = feedOf(1).after('a-1', { signal: controller.signal, wait: LONG });
   await nextTurn();
   controller.abort(new Error('enough'));
   assert.is((await rejectionOf(wait)).message, 'enough');
-  assert.is((await rejectionOf(feedOf(1).wait(0, { signal: controller.signal }))).message, 'enough');
+  assert.is((await rejectionOf(feedOf(1).after('all', { signal: controller.signal }))).message, 'enough');
 });
 
 waiting('the end gives none to all who wait, and to those who ask later', async () => {
   const feed = feedOf(1);
-  const waits = [feed.wait(1), feed.wait(1, { timeout: 60_000 })];
+  const waits = [feed.after('a-1', { wait: LONG }), feed.after('a-1', { wait: LONG })];
   await nextTurn();
   feed.end();
-  assert.equal(await Promise.all(waits), [[], []]);
-  assert.equal(await feed.wait(1), []);
-  assert.equal(numbersOf(await feed.wait(0)), [1]);
+  waits.push(feed.after('a-1', { wait: LONG }));
+  for (const { updates } of await Promise.all(waits)) assert.equal(updates, []);
+  assert.equal(valuesOf((await feed.after('all', { wait: LONG })).updates), ['1']);
 });
 
 waiting('no timer and no listener is left, however it ends', async () => {
@@ -157,23 +162,23 @@ waiting('no timer and no listener is left, however it ends', async () => {
   const feed = feedOf(0);
   const listeners = (): number => getEventListeners(signal, 'abort').length;
 
-  const served = feed.wait(0, { signal, timeout: 60_000 });
+  const served = feed.after('all', { signal, wait: LONG });
   await nextTurn();
   assert.equal([listeners(), countTimers()], [1, timers + 1]);
-  feed.publish('1');
+  void feed.publish('1');
   await served;
   assert.equal([listeners(), countTimers()], [0, timers], 'served');
 
-  await feed.wait(1, { signal, timeout: 0 });
+  await feed.after('a-1', { signal, wait: 1 });
   assert.equal([listeners(), countTimers()], [0, timers], 'timed out');
 
-  const aborted = Array.from({ length: 1000 }, () => rejectionOf(feed.wait(1, { signal, timeout: 60_000 })));
+  const aborted = Array.from({ length: 1000 }, () => rejectionOf(feed.after('a-1', { signal, wait: LONG })));
   await nextTurn();
   controller.abort();
   for (const error of await Promise.all(aborted)) assert.is(error.name, 'AbortError');
   assert.equal([listeners(), countTimers()], [0, timers], 'aborted');
 
-  const ended = feed.wait(1, { timeout: 60_000 });
+  const ended = feed.after('a-1', { wait: LONG });
   await nextTurn();
   feed.end();
   await ended;
@@ -186,7 +191,9 @@ waiting('any number of waits and loops on one signal is no leak of listeners', a
   const feed = feedOf(1);
   const all: Promise<unknown>[] = [];
   const warnings = await warningsOf(() => {
-    for (let count = 0; count < 50; count++) all.push(feed.wait(1, { signal }), feed.from(1, { signal }).next());
+    for (let count = 0; count < 50; count++) {
+      all.push(feed.after('a-1', { signal, wait: LONG }), feed.from('a-1', { signal }).next());
+    }
   });
   assert.equal(warnings, []);
   feed.end();
@@ -194,27 +201,11 @@ waiting('any number of waits and loops on one signal is no leak of listeners', a
   assert.is(getEventListeners(signal, 'abort').length, 0);
 });
 
-waiting('who has left is not woken', async () => {
-  const feed = feedOf(0);
-  let removals = 0;
-  const signal = new AbortController().signal;
-  const { removeEventListener } = signal;
-  Object.defineProperty(signal, 'removeEventListener', {
-    value: (...parameters: Parameters<typeof removeEventListener>) => {
-      removals++;
-      removeEventListener.apply(signal, parameters);
-    },
-  });
-  await feed.wait(0, { signal, timeout: 0 });
-  feed.publish('1');
-  assert.is(removals, 1);
-});
-
 waiting.run();
 
 const iterating = suite('feed: iterating');
 
-/** The next value, which must be there. */
+/** The next update, which must be there. */
 async function nextOf(updates: AsyncIterator<Update<string>>): Promise<Update<string>> {
   const { done, value } = await updates.next();
   assert.not(done);
@@ -223,73 +214,85 @@ async function nextOf(updates: AsyncIterator<Update<string>>): Promise<Update<st
 
 iterating('what is there, then what comes', async () => {
   const feed = feedOf(2);
-  const updates = feed.from(0);
-  assert.equal(await nextOf(updates), { number: 1, value: '1' });
-  assert.equal(await nextOf(updates), { number: 2, value: '2' });
+  const updates = feed.from('all');
+  assert.equal(await nextOf(updates), { id: 'a-1', value: '1' });
+  assert.equal(await nextOf(updates), { id: 'a-2', value: '2' });
   const third = updates.next();
   assert.ok(await isPending(third));
-  feed.publish('3');
-  assert.equal((await third).value, { number: 3, value: '3' });
+  void feed.publish('3');
+  assert.equal((await third).value, { id: 'a-3', value: '3' });
 });
 
-iterating('without a number it begins where it was asked for', async () => {
+iterating('the newest, then what comes', async () => {
+  const feed = feedOf(3);
+  const updates = feed.from('latest');
+  void feed.publish('4');
+  assert.equal([(await nextOf(updates)).value], ['4']);
+});
+
+iterating('without a place it begins where it was asked for', async () => {
   const feed = feedOf(2);
   const updates = feed.from();
-  feed.publish('3');
-  assert.equal(await nextOf(updates), { number: 3, value: '3' });
+  void feed.publish('3');
+  assert.equal(await nextOf(updates), { id: 'a-3', value: '3' });
 });
 
 iterating('each reader gets all in order, however slow', async () => {
-  const feed = feedOf(0);
-  async function read(pace: number): Promise<number[]> {
-    const numbers: number[] = [];
-    for await (const { number } of feed.from()) {
-      numbers.push(number);
-      for (let turn = 0; turn < pace; turn++) await nextTurn();
+  for (const log of [undefined, new RemoteLog()]) {
+    const feed = createFeed<string>(log === undefined ? {} : { log });
+    const read = async (pace: number): Promise<string[]> => {
+      const values: string[] = [];
+      for await (const { value, missed } of feed.from('all')) {
+        assert.is(missed, undefined);
+        values.push(value);
+        if (value === '50') break;
+        for (let turn = 0; turn < pace; turn++) await nextTurn();
+      }
+      return values;
+    };
+    const readers = [0, 1, 3].map(read);
+    await nextTurn();
+    for (let number = 1; number <= 50; number++) {
+      void feed.publish(String(number));
+      if (number % 7 === 0) await nextTurn();
     }
-    return numbers;
+    const all = Array.from({ length: 50 }, (_, index) => String(index + 1));
+    assert.equal(await Promise.all(readers), [all, all, all]);
   }
-  const readers = [0, 1, 3].map(read);
-  await nextTurn();
-  for (let number = 1; number <= 50; number++) {
-    feed.publish(String(number));
-    if (number % 7 === 0) await nextTurn();
-  }
-  feed.end();
-  const all = Array.from({ length: 50 }, (_, index) => index + 1);
-  assert.equal(await Promise.all(readers), [all, all, all]);
 });
 
 iterating('who falls behind by more than keep goes on with the oldest, and is told', async () => {
   const feed = feedOf(1, 3);
-  const updates = feed.from(0);
-  assert.is((await nextOf(updates)).number, 1);
-  for (const value of ['2', '3', '4', '5', '6']) feed.publish(value);
-  assert.equal(await nextOf(updates), { number: 4, value: '4', missed: 2 });
-  assert.equal(await nextOf(updates), { number: 5, value: '5' });
+  const updates = feed.from('all');
+  assert.is((await nextOf(updates)).id, 'a-1');
+  for (const value of ['2', '3', '4', '5', '6']) void feed.publish(value);
+  assert.equal(await nextOf(updates), { id: 'a-4', value: '4', missed: 2 });
+  assert.equal(await nextOf(updates), { id: 'a-5', value: '5' });
 });
 
 iterating('an abort throws the reason of the signal, at once and before the next', async () => {
   const controller = new AbortController();
   const { signal } = controller;
-  const feed = feedOf(1);
-  const updates = feed.from(0, { signal });
+  const feed = feedOf(2);
+  const updates = feed.from('all', { signal });
+  const waiting = feed.from('a-2', { signal });
   await nextOf(updates);
-  const waits = rejectionOf(updates.next());
+  const waits = rejectionOf(waiting.next());
   await nextTurn();
   controller.abort(new Error('enough'));
   assert.is((await waits).message, 'enough');
+  assert.is((await rejectionOf(updates.next())).message, 'enough');
   assert.equal(await updates.next(), { done: true, value: undefined });
   assert.is(getEventListeners(signal, 'abort').length, 0);
-  assert.is((await rejectionOf(feed.from(0, { signal }).next())).message, 'enough');
+  assert.is((await rejectionOf(feed.from('all', { signal }).next())).message, 'enough');
 });
 
-iterating('the end of the feed ends it, behind the last update', async () => {
+iterating('the end of the feed ends it, after the last update', async () => {
   const feed = feedOf(2);
   feed.end();
-  const numbers: number[] = [];
-  for await (const { number } of feed.from(0)) numbers.push(number);
-  assert.equal(numbers, [1, 2]);
+  const values: string[] = [];
+  for await (const { value } of feed.from('all')) values.push(value);
+  assert.equal(values, ['1', '2']);
 });
 
 iterating.run();

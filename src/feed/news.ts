@@ -1,0 +1,42 @@
+// Waits for news of a log, until a time is over or a signal is aborted; what comes between two waits is not lost.
+import { limitWait, type WaitLimits } from '../connection/wait-limits.js';
+
+export class News {
+  readonly #signal: AbortSignal | undefined;
+  readonly #unlisten: () => void;
+  readonly #unlimit: () => void;
+  #isFresh = false;
+  #isOver = false;
+  #wake = (): void => {};
+
+  /** @param listen calls back at each news; returns what stops that. */
+  constructor(listen: (listener: () => void) => () => void, limits: WaitLimits) {
+    this.#signal = limits.signal;
+    this.#unlisten = listen(() => {
+      this.#isFresh = true;
+      this.#wake();
+    });
+    const end = (): void => {
+      this.#isOver = true;
+      this.#wake();
+    };
+    this.#unlimit = limitWait(limits, end, end);
+  }
+
+  /**
+   * @returns whether there was news since the last call; `false` if the time is over.
+   * @throws the signal's reason (as rejection) after an abort.
+   */
+  async wait(): Promise<boolean> {
+    if (!this.#isFresh && !this.#isOver) await new Promise<void>((resolve) => (this.#wake = resolve));
+    this.#signal?.throwIfAborted();
+    const isFresh = this.#isFresh;
+    this.#isFresh = false;
+    return isFresh;
+  }
+
+  stop(): void {
+    this.#unlisten();
+    this.#unlimit();
+  }
+}
