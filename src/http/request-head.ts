@@ -102,7 +102,7 @@ function methodTooLong(): HttpError {
 }
 
 function proxyProtocol(): HttpError {
-  const message = 'the PROXY protocol comes before the request and is not spoken here; turn it off at the proxy';
+  const message = 'the PROXY protocol comes before the request; turn it off at the proxy, or on here (proxyProtocol)';
   return new HttpError('PROXY_PROTOCOL_UNEXPECTED', 400, message);
 }
 

@@ -59,10 +59,12 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
   #isLingering = false;
 
   /** @param given the first request, and the last; `null` if requests are to be read from the socket. */
-  constructor(socket: Socket, context: HttpContext, given: GivenRequest | null = null) {
+  constructor(socket: Socket, context: HttpContext, given: GivenRequest | null = null, remoteAddress?: string) {
     this.socket = socket;
     this.context = context;
-    this.remoteAddress = socket.remoteAddress ?? '';
+    this.remoteAddress = remoteAddress ?? socket.remoteAddress ?? '';
+    // A header of the PROXY protocol belongs to no request.
+    this.bytesReadBefore = (socket.bytesRead ?? 0) - socket.readableLength;
     this.#parser = new RequestHeadParser(context);
     this.#isGiven = given !== null;
     context.httpConnections.add(this);
@@ -222,7 +224,8 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
     clearTimeout(this.#timer);
     this.#isLingering = true;
     // Browsers connect in advance: where nothing was asked, nothing is refused.
-    if (this.#isGiven || this.socket.bytesRead > 0) this.context.onRefuse(error, unreadRequest(this.remoteAddress));
+    const isAsked = this.#isGiven || this.socket.bytesRead > this.bytesReadBefore;
+    if (isAsked) this.context.onRefuse(error, unreadRequest(this.remoteAddress));
     await writeResponse(this.socket, toRefusal(error), {
       isHead: false,
       isChunked: true,

@@ -10,7 +10,7 @@ import type { ForwardedHeader } from '../http/forwarded.js';
 import { headDefaults, type HeadLimits } from '../http/head.js';
 import { warnOfHandshakes, type OnRefuse, type RefusedRequest } from './refusal.js';
 import type { Request, WebSocketRequest } from './request.js';
-import { resolveProxyTrust, type Addresses, type ProxyTrust } from './trust-proxy.js';
+import { addressMatcher, resolveProxyTrust, type Addresses, type ProxyTrust } from './trust-proxy.js';
 
 /** Which proxies are believed. */
 export interface ProxyOptions {
@@ -35,6 +35,12 @@ export interface ServerOptions extends ConnectionOptions, ProxyOptions {
   origins?: readonly string[] | '*';
   /** Serves `https:` and `wss:` with these options of `tls.createServer`, such as `key` and `cert`. */
   tls?: TlsOptions;
+  /**
+   * Expects each TCP connection to begin with a header of the PROXY protocol, version 1 or 2 (before TLS, too), which
+   * tells `remoteAddress`: `true` from whoever can connect, or only from these addresses, given as in `trustProxy`. A
+   * connection without one within `headTimeout`, or from elsewhere, is cut. Default `false`.
+   */
+  proxyProtocol?: boolean | Addresses;
   /** TCP connections at a time; one more is answered with 503. Default: no limit but the operating system's. */
   maxConnections?: number;
   /**
@@ -82,6 +88,7 @@ const serverOptions: OptionNames<ServerOptions> = {
   tls: true,
   trustProxy: true,
   proxyHeader: true,
+  proxyProtocol: true,
   maxConnections: true,
   ...headDefaults,
   maxBodyBytes: true,
@@ -99,6 +106,8 @@ export interface ResolvedServerOptions extends Required<HeadLimits> {
   /** For every route that doesn't set its own. */
   readonly limits: ConnectionLimits;
   readonly proxyTrust: ProxyTrust | null;
+  /** Who speaks the PROXY protocol; `null` if nobody does. */
+  readonly proxySources: ((address: string) => boolean) | null;
   readonly maxConnections: number;
   readonly maxBodyBytes: number;
   readonly headTimeout: number;
@@ -124,6 +133,7 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   return {
     limits: resolveLimits(options),
     proxyTrust: resolveProxyTrust(options.trustProxy, options.proxyHeader),
+    proxySources: resolveProxySources(options.proxyProtocol),
     maxConnections,
     // A longer head would not fit into a string.
     maxHeadBytes: size('maxHeadBytes', headDefaults.maxHeadBytes, constants.MAX_STRING_LENGTH),
@@ -137,4 +147,9 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     onRefuse,
     onClose,
   };
+}
+
+function resolveProxySources(option: boolean | Addresses = false): ResolvedServerOptions['proxySources'] {
+  if (typeof option !== 'boolean') return addressMatcher('proxyProtocol', option);
+  return option ? () => true : null;
 }

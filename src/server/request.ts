@@ -1,5 +1,6 @@
 // What a handler is given: one HTTP request, and its WebSocket connection if it was upgraded.
 import { setMaxListeners } from 'node:events';
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import type { Connection, OpeningRequest } from '../connection/connection.js';
 import { clientGone } from '../errors.js';
 import type { HeaderFields } from '../http/fields.js';
@@ -115,6 +116,17 @@ export class Request<Authorized = undefined> implements OpeningRequest {
       bytesWritten: bytesWritten - this.#bytesWrittenBefore,
       isFinal,
     };
+  }
+
+  /**
+   * The client's certificate, as long as it is connected: for a server whose `tls` has `requestCert`, and for an attached
+   * one. `null` if it has none that the authorities in `ca` have signed, or comes by a proxy that ends TLS.
+   */
+  peerCertificate(): DetailedPeerCertificate | null {
+    const socket = this.#socket as TLSSocket;
+    // A server of Bun's `node:https` doesn't tell it.
+    const isThere = socket.authorized && !socket.destroyed && typeof socket.getPeerCertificate === 'function';
+    return isThere ? socket.getPeerCertificate(true) : null;
   }
 
   /** What the route's `authorize` has returned; `undefined` without one, and on plain HTTP. */

@@ -1,27 +1,20 @@
 // The server: listens, gives each connection to HTTP, and closes all of them in an orderly way.
-import { createServer as createNetServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import type { AddressInfo, Socket } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import type { Connection } from '../connection/connection.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
 import { milliseconds, resolveLimits, wholeNumber, type ConnectionLimits } from '../connection/limits.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
-import { HttpError } from '../errors.js';
 import { CloseCode, serializeClosePayload } from '../frame/close.js';
-import { serializeResponseHead } from '../http/serialize.js';
 import { attachTo, type UpgradingServer } from './attach.js';
 import { RunningHandlers } from './handlers.js';
 import { HttpConnection, type HttpContext } from './http-connection.js';
+import type { ListenOptions } from './listen-options.js';
+import { Listeners } from './listeners.js';
 import { resolveServerOptions, type ServerOptions } from './options.js';
-import { unreadRequest } from './refusal.js';
 import { Router } from './router.js';
 import { spreadEvenly } from './spread.js';
 import { acceptWebSocket, WebSocketRoute, type Handler, type Route } from './websocket.js';
-
-/**
- * The bytes that a socket takes before `send` waits, as Node 22 has it. Node 20 has 16 KiB, with which each message of
- * that size is a write of its own.
- */
-const HIGH_WATER_MARK = 65_536;
 
 /** How a server closes. */
 export interface CloseOptions {
@@ -57,31 +50,23 @@ export function createServer(options: ServerOptions = {}): Server {
 export class Server {
   readonly #options: ServerOptions;
   readonly #limits: ConnectionLimits;
-  readonly #maxConnections: number;
-  readonly #netServer: NetServer;
-  readonly #sockets = new Set<Socket>();
+  readonly #listeners: Listeners;
   readonly #router = new Router<Route>();
   readonly #connections = new Set<Connection>();
   readonly #httpConnections = new Set<HttpConnection>();
   readonly #handlers = new RunningHandlers();
   /** The servers of others whose upgrades it takes, with what ends that. */
   readonly #attached = new Map<UpgradingServer, () => void>();
-  /** Listens to all sockets, which saves each a closure. */
-  readonly #forget: (this: Socket) => void;
   #isClosing = false;
   readonly #context: HttpContext;
 
   /** @internal */
   constructor(options: ServerOptions) {
-    const { limits, maxConnections, keepAliveInterval, ...shared } = resolveServerOptions(options);
+    const resolved = resolveServerOptions(options);
+    const { limits, maxConnections, proxySources, keepAliveInterval, ...shared } = resolved;
     this.#options = options;
     this.#limits = limits;
-    this.#maxConnections = maxConnections;
     const server = this;
-    const sockets = this.#sockets;
-    this.#forget = function () {
-      sockets.delete(this);
-    };
     this.#context = {
       ...shared,
       router: this.#router,
@@ -93,9 +78,9 @@ export class Server {
         return server.#isClosing;
       },
     };
-    this.#netServer = this.#createNetServer(options.tls);
-    // While it listens, one connection that can't be accepted must not end the process.
-    this.#netServer.on('error', () => {});
+    this.#listeners = new Listeners(resolved, options.tls, (socket, remoteAddress) => {
+      this.#serve(socket, remoteAddress);
+    });
   }
 
   /** The open WebSocket connections. */
@@ -122,22 +107,27 @@ export class Server {
   }
 
   /**
-   * Starts to listen.
-   * @param port a TCP port, as number or digits, 0 for any that is free, or the path of a Unix socket.
-   * @param host the address to listen on; all of the machine's if absent.
-   * @returns when it listens; rejects with Node's own error, such as `EADDRINUSE`.
+   * Starts to listen; again, for one more place to listen in.
+   * @param place a TCP port, as number or digits, 0 for any that is free; the path of a Unix socket, with a slash; or
+   * options as Node's `net.Server` has them.
+   * @param host the address to listen on, with a port; all of the machine's if absent.
+   * @returns where it listens; rejects with Node's own error, such as `EADDRINUSE`, TypeError or RangeError for what is
+   * no place, and the signal's reason.
    */
-  listen(port: number | string, host?: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#netServer.once('error', reject);
-      // Digits come from the environment: PORT=8000.
-      const isPath = typeof port === 'string' && !/^\d+$/.test(port);
-      this.#netServer.listen(isPath ? { path: port } : { port: Number(port), host }, () => {
-        this.#netServer.off('error', reject);
-        this.#isClosing = false;
-        resolve();
-      });
-    });
+  async listen(place: number | string | ListenOptions, host?: string): Promise<AddressInfo | string> {
+    const address = await this.#listeners.listen(place, host);
+    this.#isClosing = false;
+    return address;
+  }
+
+  /**
+   * Renews the certificate, without a restart: clients that connect from now on get it.
+   * @param options of `tls.createSecureContext`, such as `key` and `cert`, and whatever else `tls` of `createServer`
+   * takes; the others stay as they are.
+   * @throws TypeError without `tls`, and the error of TLS for a key or certificate that is none; nothing changes then.
+   */
+  setSecureContext(options: TlsOptions): void {
+    this.#listeners.setSecureContext(options);
   }
 
   /**
@@ -163,9 +153,9 @@ export class Server {
     this.#attached.delete(httpServer);
   }
 
-  /** Where the server listens: an address, or the path of a Unix socket; `null` while it doesn't. */
+  /** Where the server listens, at first if in several places; `null` while it doesn't. */
   address(): AddressInfo | string | null {
-    return this.#netServer.address();
+    return this.#listeners.address();
   }
 
   /**
@@ -185,10 +175,10 @@ export class Server {
     serializeClosePayload(code, reason);
     this.#isClosing = true;
     for (const httpServer of [...this.#attached.keys()]) this.detach(httpServer);
-    const closed = new Promise<void>((resolve) => this.#netServer.close(() => resolve()));
+    const closed = this.#listeners.close();
     const returned = this.#handlers.returned();
     const timer = setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy();
+      this.#listeners.cut();
       for (const { socket } of this.#httpConnections) socket.destroy();
       for (const connection of this.#connections) connection.terminate();
       this.#handlers.release();
@@ -204,51 +194,9 @@ export class Server {
     clearTimeout(timer);
   }
 
-  #createNetServer(tls: TlsOptions | undefined): NetServer {
-    // A client that has ended its side may still read a reply. Small frames must not wait for one another.
-    const options = { allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER_MARK };
-    if (tls === undefined) {
-      return createNetServer(options, (socket) => {
-        if (this.#admit(socket)) this.#serve(socket);
-        else this.#turnAway(socket);
-      });
-    }
-    const { headTimeout } = this.#context;
-    // To Node, 0 is its default of two minutes.
-    const handshakeTimeout = Math.max(headTimeout, 1);
-    const secure = { ALPNProtocols: ['http/1.1'], handshakeTimeout, noDelay: true, ...tls };
-    return createTlsServer(secure, (socket) => {
-      // Not before: a client that ends its side within the TLS handshake can never finish it.
-      socket.allowHalfOpen = true;
-      this.#serve(socket);
-    })
-      .on('connection', (socket: Socket) => {
-        // Only a finished TLS handshake could carry an answer.
-        if (!this.#admit(socket)) socket.destroy();
-      })
-      // Node tells that a TLS handshake has failed or takes too long, and leaves it at that.
-      .on('tlsClientError', (_error, socket) => socket.destroy());
-  }
-
-  /** Keeps count of TCP connections; `false` for one too many. */
-  #admit(socket: Socket): boolean {
-    this.#sockets.add(socket);
-    socket.on('close', this.#forget);
-    if (this.#sockets.size <= this.#maxConnections) return true;
-    const error = new HttpError('TOO_MANY_CONNECTIONS', 503, `there are ${this.#maxConnections} (maxConnections)`);
-    this.#context.onRefuse(error, unreadRequest(socket.remoteAddress ?? ''));
-    return false;
-  }
-
-  #serve(socket: Socket): void {
-    const connection = new HttpConnection(socket, this.#context);
+  #serve(socket: Socket, remoteAddress: string | undefined): void {
+    const connection = new HttpConnection(socket, this.#context, null, remoteAddress);
     // A TLS handshake may end only when the server closes already.
     if (this.#isClosing) connection.close();
-  }
-
-  #turnAway(socket: Socket): void {
-    socket.on('error', () => {});
-    const head = serializeResponseHead(503, [['Connection', 'close'], ['Retry-After', '1'], ['Content-Length', '0']]);
-    socket.end(head, 'latin1', () => socket.destroy());
   }
 }

@@ -42,6 +42,9 @@ export const requestErrors = {
   HTTP_VERSION_UNSUPPORTED: 505,
 } as const;
 
+/** A connection that is cut without an answer. */
+export const proxyErrors = { PROXY_HEADER_INVALID: 400 } as const;
+
 export const bodyErrors = { ...fieldErrors, CHUNKED_INVALID: 400, BODY_TOO_LARGE: 413 } as const;
 
 export const upgradeErrors = {

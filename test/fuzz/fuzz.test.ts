@@ -9,7 +9,8 @@ import { isLight } from '../runner/exceptions.js';
 import { requirePeer, suite } from '../runner/suite.js';
 import { checkInput, runCampaign } from './campaign.js';
 import {
-  answerErrors, bodyErrors, clientErrors, frameErrors, requestErrors, responseErrors, upgradeErrors,
+  answerErrors, bodyErrors, clientErrors, frameErrors, proxyErrors, requestErrors, responseErrors,
+  upgradeErrors,
 } from './documented.js';
 import { mutate } from './mutate.js';
 import { Finding, type Target } from './target.js';
@@ -73,7 +74,7 @@ fuzz.run();
 const documents = suite('fuzz: the documented errors');
 
 const all = {
-  ...answerErrors, ...bodyErrors, ...clientErrors, ...frameErrors, ...requestErrors, ...responseErrors,
+  ...answerErrors, ...bodyErrors, ...clientErrors, ...frameErrors, ...proxyErrors, ...requestErrors, ...responseErrors,
   ...upgradeErrors,
 };
 const reference = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');

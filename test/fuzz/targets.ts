@@ -6,11 +6,13 @@ import { frames } from './frames.js';
 import { requestHead, responseHead } from './head-targets.js';
 import { lists } from './lists.js';
 import { negotiation } from './negotiation.js';
+import { proxyProtocol } from './proxy-protocol.js';
 import { receiver } from './receiver.js';
 import { receiverDeflate } from './receiver-deflate.js';
 import { server } from './server.js';
 import type { Target } from './target.js';
 
 export const targets: readonly Target[] = [
-  requestHead, responseHead, lists, negotiation, body, frames, receiver, receiverDeflate, deflate, server, client,
+  requestHead, responseHead, lists, negotiation, proxyProtocol, body, frames, receiver, receiverDeflate, deflate,
+  server, client,
 ];

@@ -39,6 +39,7 @@ options('without any, these hold', () => {
   const { limits, onError, onRefuse, ...rest } = resolveServerOptions({});
   assert.equal(rest, {
     proxyTrust: null,
+    proxySources: null,
     maxConnections: Infinity,
     maxHeadBytes: 16_384,
     maxHeaderFields: 128,

@@ -96,7 +96,7 @@ listening('a port that is taken rejects, and the server can listen elsewhere', a
 
 listening('a port that is none rejects', async () => {
   for (const port of [-1, 65_536, 1.5, NaN]) {
-    await rejects(createServer().listen(port, '127.0.0.1'), { code: 'ERR_SOCKET_BAD_PORT' });
+    await rejects(createServer().listen(port, '127.0.0.1'), { name: 'RangeError', message: /^port must be/ });
   }
 });
 
@@ -108,13 +108,22 @@ listening('digits are a port, as PORT=8000 gives them', async () => {
   assert.equal([address, port > 0], ['127.0.0.1', true]);
   await second.close();
   await rejects(second.listen(String(first.port), '127.0.0.1'), { code: 'EADDRINUSE' });
-  await rejects(second.listen('65536', '127.0.0.1'), { code: 'ERR_SOCKET_BAD_PORT' });
+  await rejects(second.listen('65536', '127.0.0.1'), { name: 'RangeError', message: /^port must be/ });
 });
 
-listening('a second time rejects, and the first goes on', async () => {
+listening('in several places, until it closes', async () => {
   await using served = await serve();
-  await rejects(served.server.listen(0, '127.0.0.1'), { code: 'ERR_SERVER_ALREADY_LISTEN' });
-  await served.assertWorking();
+  const { server, port } = served;
+  const second = await server.listen({ port: '0', host: '127.0.0.1', backlog: 1, exclusive: true }) as AddressInfo;
+  assert.ok(second.port !== port);
+  assert.is((server.address() as AddressInfo).port, port);
+  await rejects(server.listen(second.port, '127.0.0.1'), { code: 'EADDRINUSE' });
+  for (const each of [port, second.port]) {
+    assert.is((await httpRequest(each, get('/'))).body.toString(), 'hello');
+  }
+  await server.close();
+  assert.is(server.address(), null);
+  for (const each of [port, second.port]) await rejects(httpRequest(each, get('/')), { code: 'ECONNREFUSED' });
 });
 
 listening('again after it was closed', async () => {

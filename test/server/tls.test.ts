@@ -1,19 +1,22 @@
 // The server over TLS: https and wss with clients of Node's own, strangers on either port, and closing in order.
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { get as httpsGet } from 'node:https';
+import { createServer as createHttpsServer, get as httpsGet } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { throws } from 'node:assert/strict';
+import { rejects, throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { connect } from '../../src/client/connect.js';
 import type { Connection } from '../../src/connection/connection.js';
 import type { ServerOptions } from '../../src/server/options.js';
+import type { Request } from '../../src/server/request.js';
 import { createServer } from '../../src/server/server.js';
 import { acceptWebSocket, requireWebSocket } from '../../src/server/websocket.js';
 import { suite } from '../runner/suite.js';
 import { certificate, privateKey } from '../support/certificate.js';
 import { Clock } from '../support/clock.js';
-import { RawClient, upgradeRequest } from '../support/peers/raw-client.js';
+import { makeCertificate } from '../support/make-certificate.js';
+import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
 import { countTimers, gate, get, nextTurn, serve, serverSide, until, type Served } from './harness.js';
 
 const test = suite('server/tls');
@@ -345,6 +348,79 @@ test('several clients at once', async () => {
     }
   }));
   await until('no connection is left', () => served.server.connections.size === 0);
+});
+
+test('setSecureContext: who connects from then on gets the new certificate, who was connected stays', async () => {
+  const [first, second] = [makeCertificate('first'), makeCertificate('second', 2)];
+  await using served = await serve({ '/echo/': echo }, { tls: first });
+  const { server } = served;
+  await using before = await connect(wss(served), { tls: { ca: first.cert } });
+  const elsewhere = await server.listen(0, '127.0.0.1') as AddressInfo;
+  server.setSecureContext(second);
+  for (const { port } of [server.address() as AddressInfo, elsewhere]) {
+    await using after = await connect(`wss://localhost:${port}/echo/`, { tls: { ca: second.cert } });
+    await after.send('new');
+    assert.is(await after.wait(), 'new');
+    await rejects(connect(`wss://localhost:${port}/echo/`, { tls: { ca: first.cert } }));
+  }
+  await before.send('old');
+  assert.is(await before.wait(), 'old');
+});
+
+test('setSecureContext: a key that is none is told at once, and changes nothing', async () => {
+  await using served = await serveTls();
+  throws(() => served.server.setSecureContext({ key: 'no key', cert: makeCertificate('other').cert }));
+  await assertWorking(served);
+});
+
+test('setSecureContext: what is not given stays', async () => {
+  const client = makeCertificate('client');
+  await using served = await serve({ '/who/': who }, { tls: { ...tls, requestCert: true, ca: client.cert } });
+  const renewed = makeCertificate('renewed');
+  served.server.setSecureContext(renewed);
+  await using connection = await connect(wss(served, '/who/'), { tls: { ca: renewed.cert, ...client } });
+  assert.is(await connection.wait(), 'client');
+});
+
+test('setSecureContext of a server without TLS is a TypeError', () => {
+  throws(() => createServer().setSecureContext(tls), { name: 'TypeError', message: /option tls/ });
+});
+
+/** Tells whose certificate the client has. */
+const who = requireWebSocket(async (request) => {
+  await request.webSocket.send(String(request.authorized));
+  await request.webSocket.closed;
+  assert.is(request.peerCertificate(), null);
+}, {
+  authorize: (request: Request) => request.peerCertificate()?.subject.CN ?? 'nobody',
+});
+
+for (const isAttached of [false, true]) {
+  test(`a client's certificate reaches authorize, ${isAttached ? 'attached' : 'listening'}`, async () => {
+    const [known, unknown] = [makeCertificate('known'), makeCertificate('unknown')];
+    // Those without a certificate, and those with one of nobody's, are let in for `authorize` to decide.
+    const options = { ...tls, requestCert: true, rejectUnauthorized: false, ca: known.cert };
+    const server = createServer(isAttached ? {} : { tls: options });
+    server.route('/who/', who);
+    const httpsServer = isAttached ? createHttpsServer(options) : null;
+    if (httpsServer === null) await server.listen(0, '127.0.0.1');
+    else {
+      server.attach(httpsServer);
+      await once(httpsServer.listen(0, '127.0.0.1'), 'listening');
+    }
+    const { port } = (httpsServer ?? server).address() as AddressInfo;
+    for (const [pair, name] of [[known, 'known'], [unknown, 'nobody'], [{}, 'nobody']] as const) {
+      await using connection = await connect(`wss://localhost:${port}/who/`, { tls: { ca: certificate, ...pair } });
+      assert.is(await connection.wait(), name);
+    }
+    await server.close();
+    httpsServer?.close();
+  });
+}
+
+test('a request without TLS has no certificate', async () => {
+  await using served = await serve({ '/': (request) => String(request.peerCertificate()) });
+  assert.is((await httpRequest(served.port, get('/'))).body.toString(), 'null');
 });
 
 test.run();
