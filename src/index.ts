@@ -25,6 +25,8 @@ export type { Request, Traffic, WebSocketRequest } from './server/request.js';
 export { createFeed } from './feed/feed.js';
 export type { AfterOptions, Feed, FeedOptions } from './feed/feed.js';
 export type { Batch, Log, Update } from './feed/log.js';
+export { serveFeed } from './feed/serve-feed.js';
+export type { ServeFeedOptions } from './feed/serve-feed.js';
 export { eventStream } from './feed/event-stream.js';
 export type { ServerSentEvent } from './feed/event-stream.js';
 export { upgrade } from './server/upgrade.js';

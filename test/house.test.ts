@@ -28,6 +28,7 @@ const publicValues: readonly string[] = [
   'prepare',
   'reconnect',
   'requireWebSocket',
+  'serveFeed',
   'upgrade',
 ];
 const publicTypes: readonly string[] = [
@@ -61,6 +62,7 @@ const publicTypes: readonly string[] = [
   'Retry',
   'SendOptions',
   'Sendable',
+  'ServeFeedOptions',
   'Server',
   'ServerOptions',
   'ServerSentEvent',
@@ -87,8 +89,8 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   connection: ['errors', 'http', 'handshake', 'frame', 'stream'],
   server: ['errors', 'http', 'handshake', 'frame', 'stream', 'connection'],
   client: ['errors', 'http', 'handshake', 'frame', 'stream', 'connection'],
-  feed: ['errors', 'stream', 'connection', 'server', 'client'],
   events: ['errors', 'http', 'connection', 'server'],
+  feed: ['errors', 'frame', 'stream', 'connection', 'server', 'client'],
   index: ['errors', 'http', 'frame', 'connection', 'server', 'client', 'feed'],
   demo: ['index'],
   cli: ['server', 'index', 'demo'],
