@@ -119,8 +119,8 @@ export class Request<Authorized = undefined> implements OpeningRequest {
   }
 
   /**
-   * The client's certificate, as long as it is connected: for a server whose `tls` has `requestCert`, and for an attached
-   * one. `null` if it has none that the authorities in `ca` have signed, or comes by a proxy that ends TLS.
+   * The client's certificate, as long as it is connected, where the TLS options have `requestCert`. `null` if it has
+   * none that an authority in `ca` has signed, or comes by a proxy that ends TLS.
    */
   peerCertificate(): DetailedPeerCertificate | null {
     const socket = this.#socket as TLSSocket;
