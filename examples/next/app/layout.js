@@ -1,0 +1,4 @@
+// What Next puts around each page.
+export default function Layout({ children }) {
+  return <html lang="en"><body>{children}</body></html>;
+}

@@ -1,0 +1,140 @@
+// Runs an example as a process on a free port, and knows what its `/live/` has to do in every server alike.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import * as assert from 'uvu/assert';
+import { requirePeer, suite, type Suite } from '../runner/suite.js';
+import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
+
+/** The path of a file of `examples/`, seen from the compiled file. */
+export function examplePath(path: string): string {
+  return fileURLToPath(new URL(`../../../examples/${path}`, import.meta.url));
+}
+
+/** Ends the test if the packages of the examples are not installed. */
+export function requireExamples(): void {
+  requirePeer(existsSync(examplePath('node_modules/twobyte')), 'examples need packages: npm ci --prefix examples');
+}
+
+/** A running example. */
+export class Example implements AsyncDisposable {
+  readonly port: number;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, port: number) {
+    this.#child = child;
+    this.port = port;
+  }
+
+  /** Starts `examples/…`, and waits until it tells its port. */
+  static async start(path: string): Promise<Example> {
+    requireExamples();
+    const child = spawn(process.execPath, [examplePath(path)], {
+      env: { ...process.env, PORT: '0', NEXT_TELEMETRY_DISABLED: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    process.once('exit', () => child.kill('SIGKILL'));
+    let printed = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (part: string) => void (printed += part));
+    }
+    for await (const line of createInterface({ input: child.stdout })) {
+      const [, port] = /^port (\d+)$/.exec(line) ?? [];
+      if (port !== undefined) return new Example(child, Number(port));
+    }
+    throw new Error(`examples/${path} has ended without a port:\n${printed}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.#child, 'close');
+    this.#child.kill('SIGKILL');
+    await closed;
+  }
+}
+
+/** What a server is that has the app at `/` and echoes at `/live/`. */
+export interface ServerExample {
+  /** Of `examples/`. */
+  readonly path: string;
+  /** What makes the file, if it has to be made. */
+  readonly make?: () => Promise<unknown>;
+  /** What answers an upgrade to a path that nobody has: a status, or nobody at all. */
+  readonly unknownPath: number | 'nobody';
+}
+
+/** A suite with the tests that hold for each server; `port` gives where it listens. */
+export function serverSuite(name: string, { path, make, unknownPath }: ServerExample): [Suite, () => number] {
+  const test = suite(`examples/${name}`, { timeout: 120_000 });
+  let example: Example | null = null;
+  const port = (): number => example!.port;
+
+  test.before(async () => {
+    requireExamples();
+    await make?.();
+    example = await Example.start(path);
+  });
+  test.after(() => example?.[Symbol.asyncDispose]());
+
+  test('its page is there, before and while a WebSocket is open', async () => {
+    const readPage = async (): Promise<void> => {
+      const text = `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port()}\r\nAccept: text/html\r\nConnection: close\r\n\r\n`;
+      const { status, body } = await httpRequest(port(), text);
+      assert.is(status, 200);
+      assert.match(body.toString(), 'the app');
+    };
+    await readPage();
+    await using client = await open(port());
+    await readPage();
+    await exchange(client, 1, 'still here');
+  });
+
+  test('text and binary, small and large', async () => {
+    await using client = await open(port());
+    for (const length of [0, 1, 125, 65_536]) {
+      for (const opcode of [1, 2]) await exchange(client, opcode, 'é'.repeat(length));
+    }
+  });
+
+  test('a close with a code is answered with it, and TCP ends', async () => {
+    await using client = await open(port());
+    client.sendFrame(8, Buffer.from([0x0f, 0xa1]));
+    const { opcode, payload } = await client.readFrame();
+    assert.equal([opcode, payload], [8, Buffer.from([0x0f, 0xa1])]);
+    assert.is((await client.readToEnd()).length, 0);
+  });
+
+  test('an origin of another host is refused', async () => {
+    const text = upgradeRequest('/live/', { Origin: 'https://other.example' });
+    assert.is((await httpRequest(port(), text)).status, 403);
+  });
+
+  test(`an upgrade to another path is answered by ${unknownPath}`, async () => {
+    await using client = await RawClient.connect(port());
+    client.write(upgradeRequest('/nowhere/'));
+    if (unknownPath === 'nobody') {
+      await using other = await open(port());
+      await exchange(other, 1, 'whoever would answer has had a turn');
+      assert.is(client.received.length, 0);
+    } else {
+      assert.is((await client.readResponse()).status, unknownPath);
+    }
+  });
+
+  return [test, port];
+}
+
+async function open(port: number): Promise<RawClient> {
+  const client = await RawClient.connect(port);
+  await client.upgrade('/live/');
+  return client;
+}
+
+/** Sends a message, and expects it back. */
+async function exchange(client: RawClient, opcode: number, text: string): Promise<void> {
+  client.sendFrame(opcode, text);
+  const frame = await client.readFrame();
+  assert.is(frame.opcode, opcode);
+  assert.is(frame.payload.toString(), text);
+}
