@@ -27,6 +27,8 @@ export type { AfterOptions, Feed, FeedOptions } from './feed/feed.js';
 export type { Batch, Log, Update } from './feed/log.js';
 export { serveFeed } from './feed/serve-feed.js';
 export type { ServeFeedOptions } from './feed/serve-feed.js';
+export { follow } from './feed/follow.js';
+export type { FollowOptions, FollowState, Transport } from './feed/browser.js';
 export { eventStream } from './feed/event-stream.js';
 export type { ServerSentEvent } from './feed/event-stream.js';
 export { upgrade } from './server/upgrade.js';

@@ -1,4 +1,5 @@
 // One route for a feed, whatever its readers speak: WebSocket, event stream, long polling, polling.
+import { readFileSync } from 'node:fs';
 import { checkNames } from '../connection/options.js';
 import { connectionDefaults } from '../connection/limits.js';
 import { HttpError } from '../errors.js';
@@ -51,6 +52,8 @@ const WEEK = 7 * 24 * 3_600_000;
  * - Any other GET gets `{"place":…,"updates":[…]}` at once, with an `ETag`; with `?wait=25`, it waits up to 25 seconds
  *   for an update if there is none.
  *
+ * With `?module`, it is the module whose `follow` reads the feed in a browser.
+ *
  * The reader's place is in `Last-Event-ID` or `?after=`. An update is the same JSON everywhere, `{"id":…,"value":…}`,
  * but bytes are binary messages.
  *
@@ -83,6 +86,7 @@ export function serveFeed<T, Authorized = unknown>(
   const answer = async (request: Request<never>): Promise<Reply> => {
     const { method, headers } = request;
     if (method !== 'GET' && method !== 'HEAD') return NOT_ALLOWED;
+    if (request.query.has('module')) return readModule();
     const authorized = options.authorize && (await authorize(options.authorize, request));
     const wanted = filter?.(request, authorized) ?? null;
     const reader = { feed: find(request), place: placeOf(request, start), wanted };
@@ -95,6 +99,15 @@ export function serveFeed<T, Authorized = unknown>(
     const reader = request as unknown as Request<never>;
     return push(reader, find(reader), filter?.(reader, request.authorized as Granted<Authorized>) ?? null);
   }, forWebSocket as WebSocketOptions);
+}
+
+let module: ReplyParts | null = null;
+
+function readModule(): ReplyParts {
+  return (module ??= {
+    headers: { 'Content-Type': 'text/javascript; charset=utf-8', 'Cache-Control': 'max-age=3600' },
+    body: readFileSync(new URL('browser.js', import.meta.url)),
+  });
 }
 
 /** One that reads by HTTP. */

@@ -1,5 +1,6 @@
 // One route for a feed: what each kind of reader gets, to the byte, who may read, and where it begins.
 import { throws } from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { HttpError } from '../../src/errors.js';
 import { createFeed, type Feed } from '../../src/feed/feed.js';
@@ -70,6 +71,13 @@ polls('a long poll is held until there is an update, or the time is over', async
 polls('no wait is longer than maxWait', async () => {
   await using served = await start(feedOf(0), { maxWait: 0.001 });
   assert.is(await ask(served, '/feed?wait=1e9'), '{"place":"a-0","updates":[]}');
+});
+
+polls('the module for browsers', async () => {
+  await using served = await start(feedOf(0));
+  const { headers, body } = await httpRequest(served.port, get('/feed?module'));
+  assert.is(headers.get('content-type'), 'text/javascript; charset=utf-8');
+  assert.equal(body, readFileSync(new URL('../../src/feed/browser.js', import.meta.url)));
 });
 
 polls('other methods are refused', async () => {

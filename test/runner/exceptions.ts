@@ -77,6 +77,7 @@ const exceptions: Readonly<Record<string, readonly Exception[]>> = {
         'WaitQueue: an aborted wait has no timer',
         'exchange: reading the body: no timer is left', 'feed: waiting: no timer and no listener is left',
         'response: streams: a client that goes while it is waited for', 'race: the control connection: no timer',
+        'news: nothing is left of one that is stopped',
       ],
       reason: 'timers cannot be counted (getActiveResourcesInfo)',
     },
