@@ -11,6 +11,7 @@ export { broadcast, prepare } from './connection/broadcast.js';
 export type { BroadcastOptions, BroadcastResult } from './connection/broadcast.js';
 export { connectionPair } from './connection/pair.js';
 export type { Connection, OpeningRequest, SendOptions } from './connection/connection.js';
+export type { OpeningOptions } from './connection/opening.js';
 export type { ConnectionState } from './connection/protocol.js';
 export type { Sendable } from './connection/sendable.js';
 export type { ConnectionOptions, DeflateOptions } from './connection/limits.js';

@@ -53,6 +53,7 @@ const publicTypes: readonly string[] = [
   'ListenOptions',
   'Log',
   'Message',
+  'OpeningOptions',
   'OpeningRequest',
   'PreparedMessage',
   'ProxyOptions',

@@ -1,10 +1,11 @@
 // Opens the byte stream for a handshake: TCP, a Unix socket or TLS, directly or through a proxy.
 import { connect as connectNet, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls';
+import { credentialsOf } from '../connection/opening.js';
+import { receiveBody, receiveResponse, waitFor } from '../connection/response.js';
 import { HandshakeError } from '../errors.js';
 import { toRecord } from '../http/fields.js';
 import { serializeRequestHead } from '../http/serialize.js';
-import { receiveBody, receiveResponse, waitFor } from './response.js';
 
 /** How to reach a server. */
 export interface Destination {
@@ -44,19 +45,6 @@ export async function openSocket(destination: Destination, signal: AbortSignal):
 export function addressOf(url: URL): { host: string; port: number } {
   const isSecure = url.protocol === 'wss:' || url.protocol === 'https:';
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || (isSecure ? 443 : 80)) };
-}
-
-/**
- * The value of `Authorization` for the user name and password of a URL (RFC 7617); `null` if it has none.
- * @throws TypeError if they are not percent-encoded UTF-8.
- */
-export function credentialsOf({ username, password }: URL): string | null {
-  if (username === '' && password === '') return null;
-  try {
-    return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`;
-  } catch {
-    throw new TypeError('user name and password of a URL are percent-encoded UTF-8; encode them');
-  }
 }
 
 async function openTransport({ url, socketPath, proxy }: Destination, signal: AbortSignal): Promise<Socket> {

@@ -27,7 +27,7 @@ export interface OpeningRequest {
   /** What the `:names` and the `*` of the route stood for. */
   readonly params: Readonly<Record<string, string>>;
   readonly headers: HeaderFields;
-  /** The peer's IP address; empty on a Unix socket. */
+  /** The peer's IP address; empty on a Unix socket, and in memory. */
   readonly remoteAddress: string;
   /** @internal The connection has ended. */
   leave?(): void;
@@ -68,7 +68,7 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     this.#queue = this.#channel.queue;
   }
 
-  /** The peer's IP address; empty on a Unix socket. */
+  /** The peer's IP address; empty on a Unix socket, and in memory. */
   get remoteAddress(): string {
     return this.request.remoteAddress;
   }

@@ -1,8 +1,8 @@
 // Two connections that talk to each other in memory, for tests of what is written for a connection.
-import { duplexPair } from 'node:stream';
 import type { Role } from '../frame/opcode.js';
 import { EXTENSION } from '../handshake/deflate.js';
 import { HeaderFields } from '../http/fields.js';
+import { memoryPair } from '../stream/memory-pair.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
 import { Connection, type OpeningRequest } from './connection.js';
 import { connectionDefaults, resolveLimits, type ConnectionOptions } from './limits.js';
@@ -36,10 +36,8 @@ export function connectionPair(options: ConnectionOptions = {}): [server: Connec
   checkNames('connectionPair', options, connectionDefaults);
   const limits = resolveLimits(options);
   const { deflate } = limits;
-  const streams = duplexPair();
+  const streams = memoryPair();
   const open = (role: Role, near: number): Connection => {
-    // As a socket's peer learns that it was cut.
-    streams[near]!.once('close', () => streams[1 - near]!.destroy());
     return new Connection(streams[near]!, {
       role,
       request,

@@ -4,7 +4,10 @@ import { HeaderFields, quote } from '../http/fields.js';
 
 /** What is known of a request that was refused: if its head can't be read, only where it came from. */
 export interface RefusedRequest {
-  /** The client's IP address, behind a trusted proxy as that tells it if the head was read; empty on a Unix socket. */
+  /**
+   * The client's IP address, behind a trusted proxy as that tells it if the head was read; empty on a Unix socket, and
+   * in memory.
+   */
   readonly remoteAddress: string;
   /** The method as sent; empty if the head could not be read. */
   readonly method: string;

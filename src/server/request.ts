@@ -42,7 +42,10 @@ export class Request<Authorized = undefined> implements OpeningRequest {
   /** What the `:names` and the `*` of the route stood for, percent-decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly headers: HeaderFields;
-  /** The client's IP address, behind a trusted proxy (`trustProxy`) as that tells it; empty on a Unix socket. */
+  /**
+   * The client's IP address, behind a trusted proxy (`trustProxy`) as that tells it; empty on a Unix socket, and in
+   * memory.
+   */
   readonly remoteAddress: string;
 
   /** `null` on a WebSocket, which may live for days: it keeps nothing of HTTP. */

@@ -1,14 +1,18 @@
 // The server: listens, gives each connection to HTTP, and closes all of them in an orderly way.
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import type { Connection } from '../connection/connection.js';
+import { memoryPair } from '../stream/memory-pair.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
 import { milliseconds, resolveLimits, wholeNumber, type ConnectionLimits } from '../connection/limits.js';
+import type { OpeningOptions } from '../connection/opening.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
 import { CloseCode, serializeClosePayload } from '../frame/close.js';
 import { attachTo, type UpgradingServer } from './attach.js';
 import { RunningHandlers } from './handlers.js';
 import { HttpConnection, type HttpContext } from './http-connection.js';
+import { inject } from './inject.js';
 import type { ListenOptions } from './listen-options.js';
 import { Listeners } from './listeners.js';
 import { resolveServerOptions, type ServerOptions } from './options.js';
@@ -151,6 +155,28 @@ export class Server {
   detach(httpServer: UpgradingServer): void {
     this.#attached.get(httpServer)?.();
     this.#attached.delete(httpServer);
+  }
+
+  /**
+   * Opens a WebSocket at a route without a network, for tests: head, handshake and frames are as on a socket. It need
+   * not listen. `remoteAddress` is empty, `maxConnections` and `tls` play no part, and the client sends no keep-alive.
+   *
+   * ```ts
+   * await using socket = await server.inject('/live/?room=1', { origin: 'https://example.com' });
+   * ```
+   * @param path with its query; the request's `Host` is `localhost`, unless it is among the headers.
+   * @param options those of `connect`, but for what concerns its socket.
+   * @returns the client's connection; rejects as `connect`: with `HandshakeError` if the server refuses.
+   */
+  inject(path: string, options: OpeningOptions = {}): Promise<Connection> {
+    return inject(() => this.openStream(), path, options);
+  }
+
+  /** @internal A stream in memory on which it serves what arrives. */
+  openStream(): Duplex {
+    const [near, far] = memoryPair();
+    new HttpConnection(far as Socket, this.#context);
+    return near;
   }
 
   /** Where the server listens, at first if in several places; `null` while it doesn't. */

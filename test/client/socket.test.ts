@@ -1,13 +1,12 @@
-// The stream under a handshake: addresses and credentials of URLs, TLS, and proxies by CONNECT (RFC 9110 §9.3.6).
+// The stream under a handshake: addresses of URLs, TLS, and proxies by CONNECT (RFC 9110 §9.3.6).
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectNet } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { connect, type ConnectOptions } from '../../src/client/connect.js';
-import { addressOf, credentialsOf } from '../../src/client/socket.js';
+import { addressOf } from '../../src/client/socket.js';
 import { HandshakeError, TimeoutError } from '../../src/errors.js';
 import { createServer } from '../../src/server/server.js';
 import { requireWebSocket, type WebSocketRoute } from '../../src/server/websocket.js';
@@ -39,24 +38,6 @@ const addresses: [url: string, host: string, port: number][] = [
 ];
 for (const [url, host, port] of addresses) {
   parsing(`§3: ${url} is at ${host} port ${port}`, () => assert.equal(addressOf(new URL(url)), { host, port }));
-}
-
-const credentials: [authority: string, decoded: string | null][] = [
-  ['', null], ['@', null], [':@', null], ['a@', 'a:'], [':b@', ':b'], ['a:b@', 'a:b'], ['a:b:c@', 'a:b:c'],
-  ['%C3%A4:%25@', 'ä:%'], ['ä:%20@', 'ä: '], ['%0D%0A:x@', '\r\n:x'],
-];
-for (const [authority, decoded] of credentials) {
-  parsing(`RFC 7617: the credentials of "${authority}"`, () => {
-    const value = credentialsOf(new URL(`ws://${authority}host/`));
-    assert.is(value?.startsWith('Basic ') ?? null, decoded === null ? null : true);
-    assert.is(value && Buffer.from(value.slice(6), 'base64').toString(), decoded);
-  });
-}
-
-for (const authority of ['%zz@', 'a:%e4@', '%:b@']) {
-  parsing(`the credentials "${authority}" are refused`, () => {
-    throws(() => credentialsOf(new URL(`ws://${authority}host/`)), { name: 'TypeError', message: /percent-encoded/ });
-  });
 }
 
 parsing.run();

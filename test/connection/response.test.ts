@@ -3,12 +3,12 @@ import type { Socket } from 'node:net';
 import { getEventListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
-import { receiveBody, receiveResponse, waitFor, type ReceivedResponse } from '../../src/client/response.js';
+import { receiveBody, receiveResponse, waitFor, type ReceivedResponse } from '../../src/connection/response.js';
 import { suite } from '../runner/suite.js';
 import { FakeStream } from '../support/peers/fake-stream.js';
-import { assertRefused, failure } from './harness.js';
+import { assertRefused, failure } from '../client/harness.js';
 
-const test = suite('client/response');
+const test = suite('connection/response');
 
 const never = new AbortController().signal;
 

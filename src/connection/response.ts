@@ -1,9 +1,9 @@
 // Reads the answer of a server or proxy: its head, and a bounded part of a refusal's body.
-import type { Socket } from 'node:net';
-import { whenAborted } from '../connection/wait-limits.js';
+import type { Duplex } from 'node:stream';
 import { HandshakeError, type HttpError } from '../errors.js';
 import { BodyDecoder } from '../http/body.js';
 import { ResponseHeadParser, type ResponseHead } from '../http/response-head.js';
+import { whenAborted } from './wait-limits.js';
 
 /** Enough for a page that explains a refusal. */
 const MAX_BODY_BYTES = 65_536;
@@ -11,22 +11,22 @@ const MAX_BODY_BYTES = 65_536;
 type Listeners = Record<string, (...values: never[]) => void>;
 
 /**
- * Waits for something to happen on a socket. If an error, the end or the signal comes first, the socket is destroyed.
+ * Waits for something to happen on a stream. If an error, the end or the signal comes first, the stream is destroyed.
  * @param listen returns the listeners by event; one of them resolves or rejects.
  */
 export function waitFor<T>(
-  socket: Socket,
+  stream: Duplex,
   signal: AbortSignal,
   listen: (resolve: (value: T) => void, reject: (error: unknown) => void) => Listeners,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
-      for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener as () => void);
+      for (const [event, listener] of Object.entries(listeners)) stream.off(event, listener as () => void);
       ignore();
     };
     const fail = (error: unknown): void => {
       settle();
-      socket.destroy();
+      stream.destroy();
       reject(error);
     };
     const abort = (): void => fail(signal.reason);
@@ -39,11 +39,11 @@ export function waitFor<T>(
       close: lose,
       ...listen((value) => (settle(), resolve(value)), fail),
     };
-    for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener as () => void);
+    for (const [event, listener] of Object.entries(listeners)) stream.on(event, listener as () => void);
     const ignore = whenAborted(signal, abort);
     if (signal.aborted) abort();
-    else if (socket.destroyed && socket.errored) fail(socket.errored);
-    else if (socket.destroyed) lose();
+    else if (stream.destroyed && stream.errored) fail(stream.errored);
+    else if (stream.destroyed) lose();
   });
 }
 
@@ -55,12 +55,12 @@ export interface ReceivedResponse {
 
 /**
  * Reads the head of the next final response.
- * @returns the head and the bytes after it; the socket is paused.
+ * @returns the head and the bytes after it; the stream is paused.
  * @throws HandshakeError for bytes that are not an HTTP/1.1 response.
  */
-export async function receiveResponse(socket: Socket, signal: AbortSignal): Promise<ReceivedResponse> {
+export async function receiveResponse(stream: Duplex, signal: AbortSignal): Promise<ReceivedResponse> {
   const parser = new ResponseHeadParser();
-  const received = waitFor<ReceivedResponse>(socket, signal, (resolve, reject) => ({
+  const received = waitFor<ReceivedResponse>(stream, signal, (resolve, reject) => ({
     data(chunk: Buffer) {
       try {
         let head = parser.push(chunk);
@@ -68,7 +68,7 @@ export async function receiveResponse(socket: Socket, signal: AbortSignal): Prom
         while (head !== null && head.status < 200 && head.status !== 101) head = parser.push(parser.rest);
         if (head === null) return;
         // Pause at once: the stream may hold more chunks, and nobody would listen.
-        socket.pause();
+        stream.pause();
         resolve({ head, rest: parser.rest });
       } catch (error) {
         // The parser's status is meant for answering a client; a client itself received none.
@@ -78,18 +78,18 @@ export async function receiveResponse(socket: Socket, signal: AbortSignal): Prom
     },
   }));
   // Reading a proxy's answer has left it paused.
-  socket.resume();
+  stream.resume();
   return received;
 }
 
 /** The body of a refusal as text: its first 64 KiB, or what could be read of a broken one. */
 export async function receiveBody(
-  socket: Socket,
+  stream: Duplex,
   { head, rest }: ReceivedResponse,
   signal: AbortSignal,
 ): Promise<string> {
   const decoder = new BodyDecoder(head.bodyLength ?? Infinity, Infinity);
-  const body = await waitFor<Buffer>(socket, signal, (resolve) => {
+  const body = await waitFor<Buffer>(stream, signal, (resolve) => {
     const finish = (): void => resolve(decoder.bytes.subarray(0, MAX_BODY_BYTES));
     const data = (chunk: Buffer): void => {
       try {
@@ -100,7 +100,7 @@ export async function receiveBody(
       if (decoder.isComplete || decoder.bytes.length >= MAX_BODY_BYTES) finish();
     };
     queueMicrotask(() => data(rest));
-    socket.resume();
+    stream.resume();
     return { data, end: finish, close: finish, error: finish };
   });
   return body.toString();
