@@ -107,6 +107,7 @@ const guarded: Readonly<Record<string, RegExp>> = {
   'node:zlib': /^frame\/(?:deflater|inflater)\.ts$/,
   'node:net': /^(?:server|client)\//,
   'node:tls': /^(?:server|client)\//,
+  'node:http2': /^(?:server|client)\//,
 };
 
 const MAX_LINE_LENGTH = 120;

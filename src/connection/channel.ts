@@ -4,6 +4,7 @@ import { TimeoutError, WebSocketError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import type { Role } from '../frame/opcode.js';
 import type { DeflateAgreement } from '../handshake/deflate.js';
+import { cut } from '../stream/cut.js';
 import { setOwner, type StreamOwner } from '../stream/owner.js';
 import { readNextInto } from '../stream/read-buffer.js';
 import { CHECKS_PER_INTERVAL, type SilenceTimer, type Watched } from '../stream/silence-timer.js';
@@ -213,7 +214,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   destroy(error: Error | null): void {
     this.ending.error ??= error;
     this.protocol.stop();
-    this.#stream.destroy();
+    cut(this.#stream);
   }
 
   receiveError(error: Error): void {

@@ -1,6 +1,7 @@
 // The end of a connection: what it waits for, for how long, and who is told of it.
 import type { Duplex } from 'node:stream';
 import { TimeoutError, type Close } from '../errors.js';
+import { cut } from '../stream/cut.js';
 import type { Channel } from './channel.js';
 
 /**
@@ -87,9 +88,9 @@ export class Ending {
   /** The server is to end TCP now (§7.1.1); if it doesn't, the client does. */
   #awaitEnd(): void {
     const end = (): void => {
-      this.#stream.once('finish', () => this.#stream.destroy());
+      this.#stream.once('finish', () => cut(this.#stream));
       this.#channel.writer.end();
-      this.#timer = setTimeout(() => this.#stream.destroy(), this.#closeTimeout);
+      this.#timer = setTimeout(() => cut(this.#stream), this.#closeTimeout);
     };
     clearTimeout(this.#timer!);
     this.#timer = setTimeout(end, Math.min(ENDING_TIME, this.#closeTimeout));

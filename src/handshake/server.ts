@@ -1,4 +1,4 @@
-// The server's side of the opening handshake: what an upgrade request must be, and the answer to it (RFC 6455 §4.2).
+// The server's side of the opening handshake: what a request must be, and the answer (RFC 6455 §4.2, RFC 8441 §5).
 import { HandshakeError } from '../errors.js';
 import { acceptKey, isKey } from './key.js';
 import { parseExtensions, type Extension } from './extensions.js';
@@ -17,7 +17,7 @@ const SWITCHING_PROTOCOLS =
 
 /** What a valid upgrade request asks for. */
 export interface UpgradeOffer {
-  /** `Sec-WebSocket-Key`, in base64. */
+  /** `Sec-WebSocket-Key`, in base64; empty over HTTP/2, which has none. */
   readonly key: string;
   /** The subprotocols that the client speaks, the preferred one first; each is a token and occurs once. */
   readonly subprotocols: readonly string[];
@@ -30,6 +30,8 @@ export interface OpeningHead {
   readonly method: string;
   /** Such as `1.1`. */
   readonly httpVersion: string;
+  /** The `:protocol` of an extended CONNECT of HTTP/2; `null` in a request that would upgrade. */
+  readonly protocol: string | null;
   readonly headers: HeaderFields;
   /** The `host[:port]` that is asked, valid; `null` if that is unknown. */
   readonly host: string | null;
@@ -44,9 +46,12 @@ export interface AskedOrigin {
   readonly scheme: 'http' | 'https' | null;
 }
 
-/** Whether the request asks for a WebSocket, validly or not: `Upgrade` names `websocket`, in any letter case. */
-export function isUpgrade({ headers }: Pick<OpeningHead, 'headers'>): boolean {
-  return hasToken(headers.getAll('upgrade'), 'websocket');
+/**
+ * Whether the request asks for a WebSocket, validly or not: `Upgrade`, or `:protocol`, names `websocket`, in any letter
+ * case.
+ */
+export function isUpgrade({ headers, protocol }: Pick<OpeningHead, 'headers' | 'protocol'>): boolean {
+  return hasToken(protocol === null ? headers.getAll('upgrade') : [protocol], 'websocket');
 }
 
 /**
@@ -57,12 +62,17 @@ export function isUpgrade({ headers }: Pick<OpeningHead, 'headers'>): boolean {
  *   that is wrong in any request: one that may not repeat does, or `Connection` is not a list of tokens
  */
 export function validateUpgrade(head: OpeningHead): UpgradeOffer {
-  checkUpgrade(head);
-  checkRequestLine(head);
-  checkConnection(head);
+  // RFC 8441 §5: the method and :protocol stand for the request line, Upgrade, Connection and the key
+  const isOverHttp2 = head.protocol !== null;
+  if (!isOverHttp2) {
+    checkUpgrade(head);
+    checkRequestLine(head);
+    checkConnection(head);
+  }
   checkVersion(head);
   checkBody(head);
-  return { key: parseKey(head), subprotocols: parseSubprotocols(head), extensions: parseOfferedExtensions(head) };
+  const key = isOverHttp2 ? '' : parseKey(head);
+  return { key, subprotocols: parseSubprotocols(head), extensions: parseOfferedExtensions(head) };
 }
 
 // §4.2.1 item 3
@@ -98,12 +108,14 @@ function checkConnection({ headers }: OpeningHead): void {
 function checkVersion(head: OpeningHead): void {
   const version = singleValue(head.headers, 'sec-websocket-version', 'VERSION_DUPLICATE');
   if (version === VERSION) return;
-  const headers = { ...UPGRADE_REQUIRED, 'Sec-WebSocket-Version': VERSION };
+  // RFC 9113 §8.2.2 forbids Upgrade in HTTP/2, and without it there is no 426.
+  const [status, required] = head.protocol === null ? [426, UPGRADE_REQUIRED] : [400, {}];
+  const headers = { ...required, 'Sec-WebSocket-Version': VERSION };
   if (version === null) {
-    throw new HandshakeError('VERSION_MISSING', 426, 'send "Sec-WebSocket-Version: 13"', { headers });
+    throw new HandshakeError('VERSION_MISSING', status, 'send "Sec-WebSocket-Version: 13"', { headers });
   }
   const message = `WebSocket version ${quote(version)} is not spoken here; send "Sec-WebSocket-Version: 13"`;
-  throw new HandshakeError('VERSION_UNSUPPORTED', 426, message, { headers });
+  throw new HandshakeError('VERSION_UNSUPPORTED', status, message, { headers });
 }
 
 // To one reader those bytes are a body, to the next the first frames or a second request: that is how one is smuggled.
@@ -191,15 +203,26 @@ function withoutPort(authority: string, port: string): string {
 }
 
 /**
- * The head that accepts an upgrade (RFC 6455 §4.2.2 item 5), to be written in latin1.
+ * The fields of either answer that say what was chosen (RFC 6455 §4.2.2 items 5.5, 5.6).
  *
- * @param key of a valid request
  * @param subprotocol one of those that the client offered, or `null`
  * @param extensions the value of `Sec-WebSocket-Extensions`; empty for none
  */
-export function upgradeResponse(key: string, subprotocol: string | null, extensions: string): string {
+export function chosenFields(subprotocol: string | null, extensions: string): [name: string, value: string][] {
   const chosen: [string, string][] = [];
   if (subprotocol !== null) chosen.push(['Sec-WebSocket-Protocol', subprotocol]);
   if (extensions !== '') chosen.push(['Sec-WebSocket-Extensions', extensions]);
-  return `${SWITCHING_PROTOCOLS}Sec-WebSocket-Accept: ${acceptKey(key)}\r\n${serializeFields(chosen)}\r\n`;
+  return chosen;
+}
+
+/**
+ * The head that accepts an upgrade (RFC 6455 §4.2.2 item 5), to be written in latin1.
+ *
+ * @param key of a valid request
+ * @param subprotocol as for `chosenFields`
+ * @param extensions as for `chosenFields`
+ */
+export function upgradeResponse(key: string, subprotocol: string | null, extensions: string): string {
+  const chosen = serializeFields(chosenFields(subprotocol, extensions));
+  return `${SWITCHING_PROTOCOLS}Sec-WebSocket-Accept: ${acceptKey(key)}\r\n${chosen}\r\n`;
 }

@@ -2,12 +2,15 @@
 import { HttpError } from '../errors.js';
 import { listElements, singleValue, type HeaderFields } from './fields.js';
 
+/** The versions of HTTP that carry WebSockets here, and HTTP/1.0, which can't. */
+export type HttpVersion = '1.0' | '1.1' | '2.0';
+
 /**
  * The length of a request's body in bytes, 0 if it has none (§6.3).
  *
  * @throws HttpError 400 if the fields leave it unclear, 501 for a transfer coding that is not known here
  */
-export function requestBodyLength(headers: HeaderFields, httpVersion: '1.0' | '1.1'): number | 'chunked' {
+export function requestBodyLength(headers: HeaderFields, httpVersion: HttpVersion): number | 'chunked' {
   const codings = transferCodings(headers);
   const contentLength = singleValue(headers, 'content-length', 'CONTENT_LENGTH_DUPLICATE');
   // §6.3 item 7: a request with neither has no body

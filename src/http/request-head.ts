@@ -1,6 +1,6 @@
-// Parses the head of an HTTP/1.1 request (RFC 9112 §3, §5).
+// Parses the head of an HTTP/1.1 request (RFC 9112 §3, §5), and takes those that others have parsed, also of HTTP/2.
 import { HttpError } from '../errors.js';
-import { requestBodyLength } from './body-length.js';
+import { requestBodyLength, type HttpVersion } from './body-length.js';
 import { HeadParser, REQUEST_LINE_BYTES, type HeadLimits } from './head.js';
 import { HeaderFields, isToken, singleValue } from './fields.js';
 
@@ -22,10 +22,15 @@ export interface RequestHead {
   /** What follows the first `?` of the target, still percent-encoded; empty if there is none. */
   readonly query: string;
   /** `1.1` for higher minor versions too. */
-  readonly httpVersion: '1.0' | '1.1';
+  readonly httpVersion: HttpVersion;
+  /** The `:protocol` of an extended CONNECT of HTTP/2 (RFC 8441 §4); `null` in any other request. */
+  readonly protocol: string | null;
   /** The header fields as sent. */
   readonly headers: HeaderFields;
-  /** The `host[:port]` that is asked: the target's in absolute form, else Host's; `null` in HTTP/1.0 without either. */
+  /**
+   * The `host[:port]` that is asked: the target's in absolute form, `:authority` in HTTP/2, else Host's; `null` in
+   * HTTP/1.0 without either.
+   */
   readonly host: string | null;
   /** The length of the body in bytes, 0 if there is none (RFC 9112 §6.3). */
   readonly bodyLength: number | 'chunked';
@@ -73,12 +78,51 @@ export function toRequestHead(
   return toHead(method, target, httpVersion, HeaderFields.from(fields));
 }
 
-function toHead(method: string, target: string, httpVersion: '1.0' | '1.1', headers: HeaderFields): RequestHead {
+function toHead(method: string, target: string, httpVersion: HttpVersion, headers: HeaderFields): RequestHead {
   const { path, query, authority } = parseTarget(method, target);
   // Host is checked even if the target replaces it (RFC 9112 §3.2.2): two views of one request are how it is smuggled.
   const hostField = parseHost(headers, httpVersion);
   const bodyLength = requestBodyLength(headers, httpVersion);
-  return { method, target, path, query, httpVersion, headers, host: authority ?? hostField, bodyLength };
+  const host = authority ?? hostField;
+  return { method, target, path, query, httpVersion, protocol: null, headers, host, bodyLength };
+}
+
+/**
+ * The head of an extended CONNECT (RFC 8441 §4) that someone else has parsed, such as `node:http2`.
+ *
+ * @param lines its fields, with those that begin with a colon, each as `[name, value]`, in order of arrival
+ * @throws HttpError 400 for one that is malformed
+ */
+export function toExtendedConnectHead(lines: Iterable<readonly [name: string, value: string]>): RequestHead {
+  const pseudo = new Map<string, string>();
+  const fields: (readonly [name: string, value: string])[] = [];
+  const cookies: string[] = [];
+  for (const line of lines) {
+    const [name, value] = line;
+    if (name.startsWith(':')) pseudo.set(name, value);
+    else if (name === 'cookie') cookies.push(value);
+    else fields.push(line);
+  }
+  // RFC 9113 §8.2.3: several lines of Cookie "MUST be concatenated into a single octet string using the two-octet
+  // delimiter of 0x3b, 0x20"
+  if (cookies.length > 0) fields.push(['cookie', cookies.join('; ')]);
+  const get = (name: string): string => pseudo.get(name) ?? missing(name);
+  // RFC 8441 §4: "the :scheme and :path pseudo-header fields of the target URI [...] MUST also be included"
+  const [protocol, target, host] = [':protocol', ':path', ':authority'].map(get) as [string, string, string];
+  get(':scheme');
+  if (!/^\/[!-~]*$/.test(target)) throw targetInvalid('is no path; begin it with /, and percent-encode it');
+  const { path, query } = parseTarget('GET', target);
+  if (!isAuthority(host)) {
+    throw new HttpError('HOST_INVALID', 400, ':authority is not of the form host[:port]; correct it');
+  }
+  const headers = HeaderFields.from(fields);
+  parseHost(headers, '2.0');
+  const bodyLength = requestBodyLength(headers, '2.0');
+  return { method: 'CONNECT', target, path, query, httpVersion: '2.0', protocol, headers, host, bodyLength };
+}
+
+function missing(name: string): never {
+  throw new HttpError('PSEUDO_HEADER_MISSING', 400, `an extended CONNECT needs ${name}; send it`);
 }
 
 function parseRequestLine(line: string): Pick<RequestHead, 'method' | 'target' | 'httpVersion'> {
@@ -160,7 +204,7 @@ function targetInvalid(problem: string): HttpError {
   return new HttpError('TARGET_INVALID', 400, `the request target ${problem}`);
 }
 
-function parseHost(headers: HeaderFields, httpVersion: '1.0' | '1.1'): string | null {
+function parseHost(headers: HeaderFields, httpVersion: HttpVersion): string | null {
   const host = singleValue(headers, 'host', 'HOST_DUPLICATE');
   if (host === null && httpVersion === '1.1') {
     throw new HttpError('HOST_MISSING', 400, 'an HTTP/1.1 request needs a Host header; send one');

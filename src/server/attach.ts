@@ -1,9 +1,10 @@
-// Takes upgrades from a server of `node:http` or `node:https`, and leaves everything else to it.
+// Takes upgrades from a server of `node:http`, `node:https` or `node:http2`, and leaves everything else to it.
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isUpgrade } from '../handshake/server.js';
 import { hasToken } from '../http/fields.js';
 import { toRequestHead, type RequestHead } from '../http/request-head.js';
+import { attachToHttp2, pairs, type Http2Server } from './attach-http2.js';
 import { HttpConnection, type HttpContext } from './http-connection.js';
 
 /** What `node:http` has parsed of a request. */
@@ -18,8 +19,8 @@ export interface ParsedRequest {
 /** @param firstBytes what has arrived after the head. */
 type UpgradeListener = (request: ParsedRequest, socket: Duplex, firstBytes: Buffer) => void;
 
-/** A server of `node:http` or `node:https`, or one like it. */
-export interface UpgradingServer {
+/** A server of `node:http`, `node:https` or `node:http2`, or one like it. */
+export interface UpgradingServer extends Partial<Http2Server> {
   on(event: 'upgrade', listener: (...parameters: any[]) => void): unknown;
   off(event: 'upgrade', listener: (...parameters: any[]) => void): unknown;
   listeners(event: 'upgrade'): unknown[];
@@ -46,10 +47,16 @@ export function attachTo(server: UpgradingServer, context: HttpContext): () => v
   ours.add(listener);
   server.on('upgrade', listener);
   const stopSparing = sparePlainRequests(server, areAllOurs);
+  const stopStreams = isOfHttp2(server) ? attachToHttp2(server, context) : () => {};
   return () => {
     server.off('upgrade', listener);
     stopSparing();
+    stopStreams();
   };
+}
+
+function isOfHttp2(server: UpgradingServer): server is UpgradingServer & Http2Server {
+  return server.updateSettings !== undefined;
 }
 
 /** Whether the request asks for a WebSocket at a path that is routed. A broken one is left to others. */
@@ -64,9 +71,7 @@ function isRouted(request: ParsedRequest, { router }: HttpContext): boolean {
 
 /** @throws HttpError as for a request on a connection of our own. */
 function parseHead({ method = '', url = '', httpVersion, rawHeaders }: ParsedRequest): RequestHead {
-  const fields: [name: string, value: string][] = [];
-  for (let index = 0; index < rawHeaders.length; index += 2) fields.push([rawHeaders[index]!, rawHeaders[index + 1]!]);
-  return toRequestHead(method, url, httpVersion === '1.0' ? '1.0' : '1.1', fields);
+  return toRequestHead(method, url, httpVersion === '1.0' ? '1.0' : '1.1', pairs(rawHeaders));
 }
 
 /** @internal Serves a request whose server gives the socket away. */

@@ -1,9 +1,11 @@
 // Takes a request to its route, and makes a response of what comes of it.
 import { HttpError } from '../errors.js';
 import { isUpgrade } from '../handshake/server.js';
+import { quote } from '../http/fields.js';
 import type { RequestHead } from '../http/request-head.js';
 import { withoutKnownContent } from './not-modified.js';
 import type { Exchange } from './exchange.js';
+import type { RunningHandlers } from './handlers.js';
 import type { OnRefuse } from './refusal.js';
 import { toRefusal, toResponse, type Reply, type Response } from './reply.js';
 import { isAbort, Request } from './request.js';
@@ -20,6 +22,41 @@ const ALLOWED: Response = { status: 204, headers: [['Allow', METHODS.join(', ')]
 export interface DispatchContext extends WebSocketContext {
   readonly router: Pick<Router<Route>, 'match'>;
   readonly onRefuse: OnRefuse;
+}
+
+/**
+ * Serves a request, and counts as a running handler until it was answered.
+ * @param reply writes the answer; it is not called if the socket is a WebSocket's now, or the client has gone.
+ */
+export function serveExchange(
+  exchange: Exchange,
+  context: DispatchContext,
+  reply: (response: Response) => Promise<void>,
+): void {
+  const { handlers } = context;
+  handlers.enter();
+  let answer: ReturnType<typeof dispatch>;
+  try {
+    answer = dispatch(exchange, context);
+  } catch (error) {
+    // What `onRefuse` throws: whoever reads from the socket must not get it.
+    answer = Promise.reject(error);
+  }
+  if (answer === null) handlers.leave();
+  else void answerWith(answer, reply, handlers);
+}
+
+async function answerWith(
+  answer: Response | Promise<Response | null>,
+  reply: (response: Response) => Promise<void>,
+  handlers: RunningHandlers,
+): Promise<void> {
+  try {
+    const response = await answer;
+    if (response !== null) await reply(response);
+  } finally {
+    handlers.leave();
+  }
 }
 
 /**
@@ -59,6 +96,11 @@ function isOpening({ webSocket }: Route, { httpVersion }: RequestHead, hasUpgrad
 }
 
 function checkSupport(head: RequestHead): void {
+  if (head.protocol !== null) {
+    if (isUpgrade(head)) return;
+    const message = `the protocol ${quote(head.protocol)} is not spoken here; use "websocket"`;
+    throw new HttpError('PROTOCOL_UNKNOWN', 501, message);
+  }
   if (!METHODS.includes(head.method)) {
     throw new HttpError('METHOD_UNKNOWN', 501, `this server knows ${METHODS.join(', ')}`);
   }

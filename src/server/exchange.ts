@@ -1,5 +1,6 @@
 // One request on its way to its reply: reads the body when it is asked for, and knows when the client has gone.
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { quiet } from '../connection/deferred.js';
 import { HttpError } from '../errors.js';
@@ -26,17 +27,20 @@ export interface ExchangeConnection {
   readBytes(): void;
   /** Tells a client that waits for it to send the body (RFC 9110 §10.1.1). */
   sendContinue(): void;
-  /** Hands the socket over; `null` if the client has gone. */
-  takeSocket(): TakenSocket | null;
+  /**
+   * Accepts the opening handshake and hands the stream over; `null` if the client has gone.
+   * @param key of the request, and what was chosen: see `upgradeResponse`.
+   */
+  accept(key: string, subprotocol: string | null, extensions: string): AcceptedStream | null;
 }
 
 /** Counts the bytes since it was opened; not where a server of `node:http` was given another stream than a socket. */
 export type CountingSocket =
   Pick<Socket, 'destroyed'> & Partial<Pick<TLSSocket, 'bytesRead' | 'bytesWritten' | 'encrypted'>>;
 
-/** A socket that HTTP gives away. */
-export interface TakenSocket {
-  readonly socket: Socket;
+/** A stream that HTTP gives away. */
+export interface AcceptedStream {
+  readonly stream: Duplex;
   /** What has arrived after the head. */
   readonly firstBytes: Buffer;
 }

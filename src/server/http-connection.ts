@@ -1,14 +1,15 @@
 // One HTTP/1.1 connection of a client: heads in, requests to their routes, replies out in order (RFC 9112 §9).
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setOwner, type StreamOwner } from '../stream/owner.js';
 import { HttpError } from '../errors.js';
-import { isUpgrade } from '../handshake/server.js';
+import { isUpgrade, upgradeResponse } from '../handshake/server.js';
 import { hasToken } from '../http/fields.js';
 import type { HeadLimits } from '../http/head.js';
 import { RequestHeadParser, type RequestHead } from '../http/request-head.js';
-import { dispatch, type DispatchContext } from './dispatch.js';
+import { serveExchange, type DispatchContext } from './dispatch.js';
 import { EarlyBytes } from './early-bytes.js';
-import { Exchange, type CountingSocket, type ExchangeConnection, type TakenSocket } from './exchange.js';
+import { Exchange, type AcceptedStream, type CountingSocket, type ExchangeConnection } from './exchange.js';
 import { toRefusal, type Response } from './reply.js';
 import { unreadRequest } from './refusal.js';
 import { writeResponse } from './response.js';
@@ -28,7 +29,14 @@ export interface HttpContext extends DispatchContext, HeadLimits {
   readonly maxBodyBytes: number;
   readonly proxyTrust: ProxyTrust | null;
   /** All that still speak HTTP; each adds and removes itself. */
-  readonly httpConnections: Set<HttpConnection>;
+  readonly httpConnections: Set<OpenExchange>;
+}
+
+/** What still speaks HTTP, to a server that closes. */
+export interface OpenExchange {
+  readonly socket: Duplex;
+  /** Ends it, unless a request is being served. */
+  close(): void;
 }
 
 /** A request that another server has read, whose socket it gives away. */
@@ -123,8 +131,8 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
   }
 
   #begin(head: RequestHead): void {
-    this.#exchange = new Exchange(head, this);
-    this.#serve(this.#exchange);
+    const exchange = (this.#exchange = new Exchange(head, this));
+    serveExchange(exchange, this.context, (response) => this.#reply(exchange, response));
   }
 
   #receiveBody(exchange: Exchange, chunk: Buffer, isShared: boolean): void {
@@ -168,29 +176,6 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
   receiveError(): void {}
 
   // ── Requests and replies, one at a time ──
-
-  #serve(exchange: Exchange): void {
-    const { handlers } = this.context;
-    handlers.enter();
-    let answer: ReturnType<typeof dispatch>;
-    try {
-      answer = dispatch(exchange, this.context);
-    } catch (error) {
-      // What `onRefuse` throws: whoever reads from the socket must not get it.
-      answer = Promise.reject(error);
-    }
-    if (answer === null) handlers.leave();
-    else void this.#answer(exchange, answer);
-  }
-
-  async #answer(exchange: Exchange, answer: Response | Promise<Response | null>): Promise<void> {
-    try {
-      const response = await answer;
-      if (response !== null) await this.#reply(exchange, response);
-    } finally {
-      this.context.handlers.leave();
-    }
-  }
 
   async #reply(exchange: Exchange, response: Response): Promise<void> {
     const { head, request } = exchange;
@@ -279,7 +264,7 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
     this.#exchange?.leave();
   }
 
-  takeSocket(): TakenSocket | null {
+  accept(key: string, subprotocol: string | null, extensions: string): AcceptedStream | null {
     if (this.#isLast || this.socket.destroyed) {
       this.#finish();
       return null;
@@ -287,7 +272,8 @@ export class HttpConnection implements StreamOwner, ExchangeConnection {
     this.context.httpConnections.delete(this);
     // The new owner of the socket sees for itself that it has ended.
     this.#early.isEnded = false;
-    return { socket: this.socket, firstBytes: this.#early.take() };
+    this.socket.write(upgradeResponse(key, subprotocol, extensions), 'latin1');
+    return { stream: this.socket, firstBytes: this.#early.take() };
   }
 }
 

@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import type { Connection } from '../connection/connection.js';
+import { cut } from '../stream/cut.js';
 import { memoryPair } from '../stream/memory-pair.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
 import { milliseconds, resolveLimits, wholeNumber, type ConnectionLimits } from '../connection/limits.js';
@@ -11,7 +12,7 @@ import { checkNames, type OptionNames } from '../connection/options.js';
 import { CloseCode, serializeClosePayload } from '../frame/close.js';
 import { attachTo, type UpgradingServer } from './attach.js';
 import { RunningHandlers } from './handlers.js';
-import { HttpConnection, type HttpContext } from './http-connection.js';
+import { HttpConnection, type HttpContext, type OpenExchange } from './http-connection.js';
 import { inject } from './inject.js';
 import type { ListenOptions } from './listen-options.js';
 import { Listeners } from './listeners.js';
@@ -57,7 +58,7 @@ export class Server {
   readonly #listeners: Listeners;
   readonly #router = new Router<Route>();
   readonly #connections = new Set<Connection>();
-  readonly #httpConnections = new Set<HttpConnection>();
+  readonly #httpConnections = new Set<OpenExchange>();
   readonly #handlers = new RunningHandlers();
   /** The servers of others whose upgrades it takes, with what ends that. */
   readonly #attached = new Map<UpgradingServer, () => void>();
@@ -135,10 +136,11 @@ export class Server {
   }
 
   /**
-   * Serves the WebSockets of a server of `node:http` or `node:https`, with all routes and options of this one except
-   * `maxConnections` and those of plain HTTP. An upgrade to a path without a route is left to other listeners of
-   * `'upgrade'`; without any, it gets 404. `close` drains these connections too, and leaves that server listening.
-   * Attaching twice changes nothing.
+   * Serves the WebSockets of a server of `node:http`, `node:https` or `node:http2`, with all routes and options of this
+   * one except `maxConnections` and those of plain HTTP. One that is asked for at a path without a route is left to
+   * other listeners of `'upgrade'` or, over HTTP/2, of `'stream'` and `'connect'`; without any, it gets 404. `close`
+   * drains these connections too, and leaves that server listening. Attaching twice changes nothing. To HTTP/2, attach
+   * before it listens: sessions that are open already have not announced that WebSockets may be asked for.
    *
    * ```ts
    * const httpServer = http.createServer(app).listen(8000);
@@ -205,7 +207,7 @@ export class Server {
     const returned = this.#handlers.returned();
     const timer = setTimeout(() => {
       this.#listeners.cut();
-      for (const { socket } of this.#httpConnections) socket.destroy();
+      for (const { socket } of this.#httpConnections) cut(socket);
       for (const connection of this.#connections) connection.terminate();
       this.#handlers.release();
     }, timeout);

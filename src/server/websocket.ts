@@ -8,8 +8,8 @@ import { ConnectionClosed, HandshakeError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import { acceptDeflate } from '../handshake/deflate.js';
 import { resolveSubprotocols, selectSubprotocol } from '../handshake/subprotocols.js';
-import { checkOrigin, upgradeResponse, validateUpgrade, type UpgradeOffer } from '../handshake/server.js';
-import type { Exchange, TakenSocket } from './exchange.js';
+import { checkOrigin, validateUpgrade, type UpgradeOffer } from '../handshake/server.js';
+import type { Exchange, ExchangeConnection } from './exchange.js';
 import type { RunningHandlers } from './handlers.js';
 import type { Reply } from './reply.js';
 import { isAbort, type Granted, type Request, type WebSocketRequest } from './request.js';
@@ -149,8 +149,8 @@ export function openWebSocket(
   checkOrigin(head, route.origins, asked);
   const open = (authorized: Granted<never> | undefined): null => {
     if (context.isClosing) throw new HandshakeError('SERVER_CLOSING', 503, 'the server is closing; try again later');
-    const taken = connection.takeSocket();
-    if (taken !== null) serve(route, request, accept(route, offer, request, context, taken), authorized, context);
+    const accepted = accept(route, offer, request, context, connection);
+    if (accepted !== null) serve(route, request, accepted, authorized, context);
     return null;
   };
   return route.authorize === undefined ? open(undefined) : authorize(route.authorize, request).then(open);
@@ -165,28 +165,28 @@ async function authorize(ask: Route['authorize'] & {}, request: Request<never>):
   return authorized as Granted<never>;
 }
 
-/** Answers the handshake: from here on the socket is a connection's. */
+/** Answers the handshake: from here on the stream is a connection's. `null` if the client has gone. */
 function accept(
   { limits, subprotocols }: Route,
   offer: UpgradeOffer,
   request: Request<never>,
   { connections, keepAlive }: WebSocketContext,
-  { socket, firstBytes }: TakenSocket,
-): Connection {
+  connection: ExchangeConnection,
+): Connection | null {
   const subprotocol = selectSubprotocol(offer.subprotocols, subprotocols);
-  const accepted = limits.deflate && acceptDeflate(offer.extensions, limits.deflate);
-  const extensions = accepted?.value ?? '';
-  socket.write(upgradeResponse(offer.key, subprotocol, extensions), 'latin1');
-  return new Connection(socket, {
+  const deflate = limits.deflate && acceptDeflate(offer.extensions, limits.deflate);
+  const extensions = deflate?.value ?? '';
+  const accepted = connection.accept(offer.key, subprotocol, extensions);
+  return accepted && new Connection(accepted.stream, {
     role: 'server',
     request,
     subprotocol: subprotocol ?? '',
     extensions,
-    deflate: accepted && accepted.agreement,
+    deflate: deflate && deflate.agreement,
     limits,
     keepAlive,
-    isSocket: socket instanceof Socket,
-    firstBytes,
+    isSocket: accepted.stream instanceof Socket,
+    firstBytes: accepted.firstBytes,
     connections,
   });
 }

@@ -1,10 +1,11 @@
 // Upgrade requests, each rule of RFC 6455 §4.2 broken by itself, origins, and the 101 answer.
 import * as assert from 'uvu/assert';
 import { HeaderFields } from '../../src/http/fields.js';
-import type { RequestHead } from '../../src/http/request-head.js';
+import { toExtendedConnectHead, type RequestHead } from '../../src/http/request-head.js';
 import type { UpgradeOffer } from '../../src/handshake/server.js';
 import {
   checkOrigin,
+  chosenFields,
   isUpgrade,
   upgradeResponse,
   validateUpgrade,
@@ -34,7 +35,8 @@ function request(changes: Record<string, string[]> = {}, requestLine = 'GET /cha
 test('the checks take a request that someone else has parsed', () => {
   const lines = Object.entries(REQUEST).map(([name, [value]]): [string, string] => [name, value!]);
   const headers = HeaderFields.from([...lines, ['Origin', 'https://server.example.com']]);
-  const head = { method: 'GET', httpVersion: '1.1', headers, host: 'server.example.com', bodyLength: 0 };
+  const host = 'server.example.com';
+  const head = { method: 'GET', httpVersion: '1.1', protocol: null, headers, host, bodyLength: 0 };
   assert.is(isUpgrade(head), true);
   assert.equal(validateUpgrade(head), { key: KEY, subprotocols: [], extensions: [] });
   checkOrigin(head, []);
@@ -403,6 +405,42 @@ test('§4.2.2: the answer without a subprotocol', () => {
 
 test('no subprotocol can split the answer', () => {
   assert.throws(() => upgradeResponse(KEY, 'a\r\nSet-Cookie: b', ''), (error: unknown) => error instanceof TypeError);
+});
+
+// ── RFC 8441: over HTTP/2 ──
+
+function extendedConnect(changes: [name: string, value: string][] = [['sec-websocket-version', '13']]): RequestHead {
+  return toExtendedConnectHead([
+    [':method', 'CONNECT'], [':protocol', 'WebSocket'], [':scheme', 'https'], [':path', '/chat'],
+    [':authority', 'server.example.com'], ...changes,
+  ]);
+}
+
+test('RFC 8441 §5: neither key nor Upgrade nor Connection, and the same fields otherwise', () => {
+  const head = extendedConnect([
+    ['sec-websocket-version', '13'], ['sec-websocket-protocol', 'chat, superchat'],
+    ['sec-websocket-extensions', 'permessage-deflate'],
+  ]);
+  assert.is(isUpgrade(head), true);
+  assert.equal(validateUpgrade(head), {
+    key: '', subprotocols: ['chat', 'superchat'], extensions: [{ name: 'permessage-deflate', parameters: [] }],
+  });
+  checkOrigin(extendedConnect([['origin', 'https://server.example.com']]), []);
+  assert.is(isUpgrade({ ...head, protocol: 'connect-udp' }), false);
+});
+
+test('RFC 8441 §5: a version that is not spoken is 400, as HTTP/2 has no Upgrade', () => {
+  for (const [fields, code] of [[[], 'VERSION_MISSING'], [[['sec-websocket-version', '8']], 'VERSION_UNSUPPORTED']]) {
+    const error = refusal(() => validateUpgrade(extendedConnect(fields as [string, string][])));
+    assert.equal([error.code, error.status, error.headers], [code, 400, { 'Sec-WebSocket-Version': '13' }]);
+  }
+});
+
+test('what was chosen are the fields of either answer', () => {
+  assert.equal(chosenFields(null, ''), []);
+  assert.equal(chosenFields('chat', 'permessage-deflate'), [
+    ['Sec-WebSocket-Protocol', 'chat'], ['Sec-WebSocket-Extensions', 'permessage-deflate'],
+  ]);
 });
 
 test.run();

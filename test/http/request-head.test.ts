@@ -2,7 +2,9 @@
 import * as assert from 'uvu/assert';
 import { HttpError } from '../../src/errors.js';
 import type { HeadLimits } from '../../src/http/head.js';
-import { RequestHeadParser, toRequestHead, type RequestHead } from '../../src/http/request-head.js';
+import {
+  RequestHeadParser, toExtendedConnectHead, toRequestHead, type RequestHead,
+} from '../../src/http/request-head.js';
 import { assertEveryCut } from '../support/codec/cuts.js';
 import { suite } from '../runner/suite.js';
 import { assertRefused, parseHead } from '../handshake/refusal.js';
@@ -57,6 +59,7 @@ const PLAIN = {
   path: '/',
   query: '',
   httpVersion: '1.1',
+  protocol: null,
   headers: [['host', 'a']],
   host: 'a',
   bodyLength: 0,
@@ -544,7 +547,7 @@ test('a head that someone else has parsed is the same, and held to the same rule
   const fields = [['Host', 'a.example'], ['X', ' \xe4 '], ['x', '2']] as const;
   const { headers, ...head } = toRequestHead('GET', 'http://b.example/path?a=b', '1.1', fields);
   assert.equal(head, {
-    method: 'GET', target: 'http://b.example/path?a=b', path: '/path', query: 'a=b', httpVersion: '1.1',
+    method: 'GET', target: 'http://b.example/path?a=b', path: '/path', query: 'a=b', httpVersion: '1.1', protocol: null,
     host: 'b.example', bodyLength: 0,
   });
   assert.equal([...headers], [['host', 'a.example'], ['x', '\xe4'], ['x', '2']]);
@@ -558,3 +561,63 @@ test('a head that someone else has parsed is the same, and held to the same rule
 });
 
 test.run();
+
+const extended = suite('RFC 8441: the head of an extended CONNECT');
+
+const EXTENDED: readonly (readonly [name: string, value: string])[] = [
+  [':method', 'CONNECT'], [':protocol', 'websocket'], [':scheme', 'https'], [':path', '/chat?a=b'],
+  [':authority', 'server.example.com'],
+];
+
+/** That head with other values; `null` leaves a field out. */
+function changed(changes: Record<string, string | null> = {}, more: [name: string, value: string][] = []): RequestHead {
+  const all = EXTENDED.map(([name, value]) => [name, name in changes ? changes[name] : value] as const);
+  const lines = all.filter((line): line is [string, string] => line[1] !== null);
+  return toExtendedConnectHead([...lines, ...more]);
+}
+
+extended('§5.1: the example', () => {
+  const { headers, ...head } = changed({}, [['sec-websocket-protocol', 'chat'], ['origin', 'http://www.example.com']]);
+  assert.equal(head, {
+    method: 'CONNECT', target: '/chat?a=b', path: '/chat', query: 'a=b', httpVersion: '2.0', protocol: 'websocket',
+    host: 'server.example.com', bodyLength: 0,
+  });
+  assert.equal([...headers], [['sec-websocket-protocol', 'chat'], ['origin', 'http://www.example.com']]);
+});
+
+extended('RFC 9113 §8.2.3: lines of Cookie are joined by "; "', () => {
+  const { headers } = changed({}, [['cookie', 'a=1'], ['x', 'y'], ['cookie', 'b=2']]);
+  assert.equal([...headers], [['x', 'y'], ['cookie', 'a=1; b=2']]);
+});
+
+extended('a body is told by its fields', () => {
+  assert.is(changed({}, [['content-length', '5']]).bodyLength, 5);
+});
+
+const malformed: readonly [name: string, code: string, changes: Record<string, string | null>][] = [
+  ['no :scheme', 'PSEUDO_HEADER_MISSING', { ':scheme': null }],
+  ['no :path', 'PSEUDO_HEADER_MISSING', { ':path': null }],
+  ['no :authority', 'PSEUDO_HEADER_MISSING', { ':authority': null }],
+  ['no :protocol', 'PSEUDO_HEADER_MISSING', { ':protocol': null }],
+  ['a path without a slash', 'TARGET_INVALID', { ':path': 'chat' }],
+  ['an absolute URL', 'TARGET_INVALID', { ':path': 'https://server.example.com/chat' }],
+  ['an asterisk', 'TARGET_INVALID', { ':path': '*' }],
+  ['a space', 'TARGET_INVALID', { ':path': '/a b' }],
+  ['a character beyond ASCII', 'TARGET_INVALID', { ':path': '/\u00e4' }],
+  ['a fragment', 'TARGET_INVALID', { ':path': '/a#b' }],
+  ['a user name', 'HOST_INVALID', { ':authority': 'user@server.example.com' }],
+  ['a port that is no number', 'HOST_INVALID', { ':authority': 'server.example.com:http' }],
+];
+
+for (const [name, code, changes] of malformed) {
+  extended(`400: ${name}`, () => {
+    assert.throws(() => changed(changes), (error: HttpError) => error.code === code && error.status === 400);
+  });
+}
+
+extended('400: Host twice, beside :authority', () => {
+  const hosts: [string, string][] = [['host', 'a'], ['host', 'a']];
+  assert.throws(() => changed({}, hosts), ({ code }: HttpError) => code === 'HOST_DUPLICATE');
+});
+
+extended.run();

@@ -55,7 +55,7 @@ function send(text: string): Dispatched {
     context: { maxBodyBytes: 10, bodyTimeout: 60_000, proxyTrust: null },
     readBytes: () => {},
     sendContinue: () => {},
-    takeSocket: () => (told.push('socket taken'), null),
+    accept: () => (told.push('socket taken'), null),
   });
   return { answer: dispatch(exchange, context), told };
 }

@@ -23,7 +23,7 @@ function begin(fields: string, { bodyTimeout = 60_000, version = '1.1' } = {}): 
     context: { maxBodyBytes: 10, bodyTimeout, proxyTrust: null },
     readBytes: () => void asked.push('read bytes'),
     sendContinue: () => void asked.push('send continue'),
-    takeSocket: () => null,
+    accept: () => null,
   });
   return { exchange, asked };
 }

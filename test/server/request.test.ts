@@ -29,7 +29,7 @@ function exchangeOf(target = '/', method = 'GET', socket = socketOf()): Exchange
     context: { maxBodyBytes: 10, bodyTimeout: 60_000, proxyTrust: null },
     readBytes: () => {},
     sendContinue: () => {},
-    takeSocket: () => null,
+    accept: () => null,
   };
   return new Exchange(headOf(target, method), connection);
 }

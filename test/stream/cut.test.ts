@@ -1,0 +1,35 @@
+// A stream that is ended at once: one of TCP is destroyed, one of HTTP/2 is reset with the code of RFC 8441 §5.
+import { Duplex } from 'node:stream';
+import * as assert from 'uvu/assert';
+import { cut } from '../../src/stream/cut.js';
+import { suite } from '../runner/suite.js';
+
+const test = suite('stream cut');
+
+class Plain extends Duplex {
+  readonly told: unknown[] = [];
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.told.push('destroyed', error);
+    done(error);
+  }
+
+  /** As a stream of files has it, which is not meant. */
+  close(code: number): void {
+    this.told.push('closed', code);
+  }
+}
+
+test('a stream is destroyed, without an error', () => {
+  const stream = new Plain();
+  cut(stream);
+  assert.equal(stream.told, ['destroyed', null]);
+});
+
+test('a stream of HTTP/2 is reset with CANCEL before', () => {
+  const stream = Object.assign(new Plain(), { rstCode: 0 });
+  cut(stream);
+  assert.equal(stream.told, ['closed', 8, 'destroyed', null]);
+});
+
+test.run();
