@@ -1,16 +1,18 @@
 // Opens a WebSocket as a client: the stream, the opening handshake and redirects, all within one time limit.
+import type { ClientHttp2Session } from 'node:http2';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Connection } from '../connection/connection.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
 import { milliseconds, wholeNumber, type ConnectionLimits } from '../connection/limits.js';
 import {
-  checkFields, credentialsOf, openConnection, openingOptions, prepareOpening, redirectOf, resolveClientLimits,
-  type OpeningOptions, type Target,
+  ask, checkFields, credentialsOf, openConnection, openingOptions, prepareOpening, redirectOf, resolveClientLimits,
+  type Answer, type Opening, type OpeningOptions, type Target,
 } from '../connection/opening.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
 import { limitWait } from '../connection/wait-limits.js';
 import { HandshakeError, TimeoutError } from '../errors.js';
 import { quote } from '../http/fields.js';
+import { askOnSession } from './session.js';
 import { openSocket } from './socket.js';
 
 /** How to connect, and the limits of the connection. */
@@ -21,6 +23,12 @@ export interface ConnectOptions extends OpeningOptions {
   tls?: TlsOptions;
   /** The path of a Unix socket to connect to; the URL still gives host and path of the request. */
   socketPath?: string;
+  /**
+   * A session of `node:http2` to open the WebSocket on, beside any number of others (RFC 8441): give it instead of
+   * `tls`, `socketPath` and `proxy`. The URL's host is what the server is asked for, not where the session leads. The
+   * session stays the caller's, and open when the WebSocket has ended.
+   */
+  http2?: ClientHttp2Session;
   /** An `http:` proxy to go through by CONNECT; its URL holds the user name and password, if any. */
   proxy?: string | URL;
   /**
@@ -41,6 +49,7 @@ export const connectOptions: OptionNames<ConnectOptions> = {
   timeout: true,
   tls: true,
   socketPath: true,
+  http2: true,
   proxy: true,
   redirects: true,
   keepAliveInterval: true,
@@ -107,6 +116,10 @@ function prepare(options: ConnectOptions): Context {
   if (options.proxy !== undefined && options.socketPath !== undefined) {
     throw new TypeError('no proxy leads to a Unix socket; leave out socketPath or proxy');
   }
+  const without = (['tls', 'socketPath', 'proxy'] as const).find((name) => options[name] !== undefined);
+  if (options.http2 !== undefined && without !== undefined) {
+    throw new TypeError(`the session of http2 leads somewhere already; leave out ${without}`);
+  }
   return {
     options,
     limits: resolveClientLimits(options),
@@ -135,17 +148,21 @@ function parseProxy(proxy: string | URL): URL {
   return parsed;
 }
 
-/** Performs one handshake. */
-async function open(
-  target: Target,
-  { options, limits, keepAlive, proxy }: Context,
+/** Performs one handshake, on a socket of its own or on a session of HTTP/2. */
+function open(target: Target, context: Context, signal: AbortSignal): Promise<Connection> {
+  const { options, limits, keepAlive } = context;
+  const opening = prepareOpening(target, options, limits, options.http2 !== undefined);
+  const asked = options.http2 ? askOnSession(options.http2, opening, signal) : askOnSocket(opening, context, signal);
+  return openConnection(asked, opening, keepAlive, signal);
+}
+
+async function askOnSocket(
+  opening: Opening,
+  { options: { socketPath, tls }, proxy }: Context,
   signal: AbortSignal,
-): Promise<Connection> {
-  const opening = prepareOpening(target, options, limits);
-  const { socketPath, tls } = options;
-  const stream = await openSocket({ url: target.url, socketPath, proxy, tls }, signal);
-  const open = { stream, remoteAddress: stream.remoteAddress ?? '', isSocket: true };
-  return await openConnection(open, opening, keepAlive, signal);
+): Promise<Answer> {
+  const stream = await openSocket({ url: opening.url, socketPath, proxy, tls }, signal);
+  return ask({ stream, remoteAddress: stream.remoteAddress ?? '', isSocket: true }, opening, signal);
 }
 
 /** A proxy's redirect is not followed. */
@@ -169,8 +186,9 @@ function redirect({ url, headers }: Target, refusal: HandshakeError, { options }
   }
   // RFC 9110 §15.4 item 1 names what to drop. Like fetch, drop it whenever the origin changes, scheme included.
   const isSameOrigin = next.origin === url.origin;
-  if (!isSameOrigin && options.socketPath !== undefined) {
-    throw new HandshakeError('REDIRECT_ELSEWHERE', status, 'the redirect leads away from the Unix socket', refusal);
+  const only = options.http2 !== undefined ? 'session' : options.socketPath !== undefined ? 'Unix socket' : null;
+  if (!isSameOrigin && only !== null) {
+    throw new HandshakeError('REDIRECT_ELSEWHERE', status, `the redirect leads away from the ${only}`, refusal);
   }
   if (isSameOrigin) {
     // A relative location inherits the URL's credentials. An absolute one to the same origin is treated alike.

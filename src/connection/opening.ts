@@ -1,11 +1,12 @@
-// Opens a connection as a client, on a stream that leads to the server: the request, and what comes of it (§4.1).
+// Opens a connection as a client: the request for it, and what becomes of the answer (RFC 6455 §4.1, RFC 8441 §5).
 import type { Duplex } from 'node:stream';
 import { HandshakeError } from '../errors.js';
-import { offerUpgrade, verifyUpgrade, type Offer } from '../handshake/client.js';
+import { offerExtendedConnect, offerUpgrade, verifyChoice, verifyUpgrade, type Offer } from '../handshake/client.js';
 import { createKey } from '../handshake/key.js';
 import { resolveSubprotocols } from '../handshake/subprotocols.js';
 import { HeaderFields, quote, toRecord } from '../http/fields.js';
 import { serializeRequestHead } from '../http/serialize.js';
+import { cut } from '../stream/cut.js';
 import type { SilenceTimer } from '../stream/silence-timer.js';
 import { Connection } from './connection.js';
 import { connectionDefaults, resolveLimits, type ConnectionLimits, type ConnectionOptions } from './limits.js';
@@ -48,9 +49,11 @@ export interface Target {
 export interface Opening {
   readonly url: URL;
   readonly fields: readonly [name: string, value: string][];
+  /** Of HTTP/1.1. */
   readonly head: string;
   readonly offer: Offer;
   readonly limits: ConnectionLimits;
+  readonly isOverHttp2: boolean;
 }
 
 /** @throws TypeError for a field that the handshake itself sets, and for a value that is no text. */
@@ -81,11 +84,15 @@ export function prepareOpening(
   target: Target,
   { subprotocols, origin }: OpeningOptions,
   limits: ConnectionLimits,
+  isOverHttp2: boolean = false,
 ): Opening {
   const { url } = target;
   const offer = { key: createKey(), subprotocols: resolveSubprotocols(subprotocols), deflate: limits.deflate };
-  const fields = [...requestFields(target, origin), ...offerUpgrade(offer)];
-  return { url, fields, offer, limits, head: serializeRequestHead('GET', url.pathname + url.search, fields) };
+  const offered = isOverHttp2 ? offerExtendedConnect(offer) : offerUpgrade(offer);
+  const fields = [...requestFields(target, origin), ...offered];
+  // It also checks what HTTP/2 doesn't: both refuse the same values.
+  const head = serializeRequestHead('GET', url.pathname + url.search, fields);
+  return { url, fields, head, offer, limits, isOverHttp2 };
 }
 
 function requestFields({ url, headers }: Target, origin: string | undefined): [name: string, value: string][] {
@@ -120,25 +127,43 @@ export interface OpenStream {
   readonly isSocket: boolean;
 }
 
+/** A server's answer, and the stream on which it came. */
+export interface Answer extends OpenStream {
+  readonly received: ReceivedResponse;
+}
+
 /**
- * Sends the request, and makes a connection of the answer.
- * @throws HandshakeError (as rejection) for any other answer, or none; the signal's reason. The stream is destroyed
- * then.
+ * Sends the request of HTTP/1.1.
+ * @throws HandshakeError (as rejection) for an answer that is none, or without one; the signal's reason.
+ */
+export async function ask(open: OpenStream, { head, offer }: Opening, signal: AbortSignal): Promise<Answer> {
+  open.stream.write(head, 'latin1');
+  const received = await receiveResponse(open.stream, signal).catch((error: unknown) => {
+    throw explainLoss(error, offer.subprotocols);
+  });
+  return { ...open, received };
+}
+
+/**
+ * Makes a connection of the answer.
+ * @throws HandshakeError (as rejection) if it is another than the one that is wanted; what `asked` rejects with. The
+ * stream is cut then.
  */
 export async function openConnection(
-  { stream, remoteAddress, isSocket }: OpenStream,
+  asked: Promise<Answer>,
   opening: Opening,
   keepAlive: SilenceTimer,
   signal: AbortSignal,
 ): Promise<Connection> {
-  const { url, fields, head, offer, limits } = opening;
-  stream.write(head, 'latin1');
-  const received = await receiveResponse(stream, signal).catch((error: unknown) => {
-    throw explainLoss(error, offer.subprotocols);
-  });
+  const { stream, remoteAddress, isSocket, received } = await asked;
+  const { url, fields, offer, limits, isOverHttp2 } = opening;
+  const { status } = received.head;
   try {
-    if (received.head.status !== 101) throw await readRefusal(stream, received, opening, signal);
-    const { subprotocol, extensions, deflate } = verifyUpgrade(received.head, offer);
+    // RFC 8441 §4: in HTTP/2 a status of 2xx takes the place of 101.
+    const isAccepted = isOverHttp2 ? status >= 200 && status <= 299 : status === 101;
+    if (!isAccepted) throw await readRefusal(stream, received, opening, signal);
+    const verify = isOverHttp2 ? verifyChoice : verifyUpgrade;
+    const { subprotocol, extensions, deflate } = verify(received.head, offer);
     const headers = HeaderFields.from(fields);
     headers.compact();
     return new Connection(stream, {
@@ -153,7 +178,7 @@ export async function openConnection(
       firstBytes: received.rest,
     });
   } catch (error) {
-    stream.destroy();
+    cut(stream);
     throw error;
   }
 }

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { HandshakeError, type HttpError } from '../errors.js';
 import { BodyDecoder } from '../http/body.js';
 import { ResponseHeadParser, type ResponseHead } from '../http/response-head.js';
+import { cut } from '../stream/cut.js';
 import { whenAborted } from './wait-limits.js';
 
 /** Enough for a page that explains a refusal. */
@@ -11,7 +12,7 @@ const MAX_BODY_BYTES = 65_536;
 type Listeners = Record<string, (...values: never[]) => void>;
 
 /**
- * Waits for something to happen on a stream. If an error, the end or the signal comes first, the stream is destroyed.
+ * Waits for something to happen on a stream. If an error, the end or the signal comes first, the stream is cut.
  * @param listen returns the listeners by event; one of them resolves or rejects.
  */
 export function waitFor<T>(
@@ -26,7 +27,7 @@ export function waitFor<T>(
     };
     const fail = (error: unknown): void => {
       settle();
-      stream.destroy();
+      cut(stream);
       reject(error);
     };
     const abort = (): void => fail(signal.reason);
@@ -99,7 +100,10 @@ export async function receiveBody(
       }
       if (decoder.isComplete || decoder.bytes.length >= MAX_BODY_BYTES) finish();
     };
-    queueMicrotask(() => data(rest));
+    queueMicrotask(() => {
+      data(rest);
+      if (stream.readableEnded) finish();
+    });
     stream.resume();
     return { data, end: finish, close: finish, error: finish };
   });

@@ -1,4 +1,4 @@
-// The client's side of the opening handshake: the upgrade request, and what the answer to it must be (RFC 6455 §4.1).
+// The client's side of the opening handshake: what is asked, and what the answer must be (RFC 6455 §4.1, RFC 8441 §5).
 import { HandshakeError } from '../errors.js';
 import { acceptKey } from './key.js';
 import { EXTENSION, offerDeflate, verifyDeflate, type DeflateAgreement, type DeflateContext } from './deflate.js';
@@ -30,14 +30,25 @@ export interface Accepted {
  *
  * @throws TypeError as `resolveSubprotocols`
  */
-export function offerUpgrade({ key, subprotocols, deflate }: Offer): [name: string, value: string][] {
-  resolveSubprotocols(subprotocols);
-  const fields: [string, string][] = [
+export function offerUpgrade(offer: Offer): [name: string, value: string][] {
+  const [version, ...wishes] = offerExtendedConnect(offer);
+  return [
     ['Upgrade', 'websocket'],
     ['Connection', 'Upgrade'],
-    ['Sec-WebSocket-Version', '13'],
-    ['Sec-WebSocket-Key', key],
+    version!,
+    ['Sec-WebSocket-Key', offer.key],
+    ...wishes,
   ];
+}
+
+/**
+ * The fields that make an extended CONNECT of HTTP/2 an opening handshake (RFC 8441 §5): there is no key.
+ *
+ * @throws TypeError as `resolveSubprotocols`
+ */
+export function offerExtendedConnect({ subprotocols, deflate }: Offer): [name: string, value: string][] {
+  resolveSubprotocols(subprotocols);
+  const fields: [string, string][] = [['Sec-WebSocket-Version', '13']];
   if (subprotocols.length > 0) fields.push(['Sec-WebSocket-Protocol', subprotocols.join(', ')]);
   if (deflate !== null) fields.push(['Sec-WebSocket-Extensions', offerDeflate(deflate)]);
   return fields;
@@ -48,7 +59,7 @@ export function offerUpgrade({ key, subprotocols, deflate }: Offer): [name: stri
  *
  * @throws HandshakeError if it is not the answer to this offer
  */
-export function verifyUpgrade(head: ResponseHead, { key, subprotocols, deflate }: Offer): Accepted {
+export function verifyUpgrade(head: ResponseHead, offer: Offer): Accepted {
   const { headers } = head;
   // Items 2 and 3: "an ASCII case-insensitive match for the value 'websocket'", and a token 'Upgrade'
   if (headers.get('upgrade')?.toLowerCase() !== 'websocket') {
@@ -58,16 +69,25 @@ export function verifyUpgrade(head: ResponseHead, { key, subprotocols, deflate }
     throw mismatch('CONNECTION_NOT_UPGRADE', 'the answer lacks "Connection: Upgrade"', head);
   }
   // Item 4: a server that can't make this from the key does not speak WebSocket
-  if (headers.get('sec-websocket-accept') !== acceptKey(key)) {
+  if (headers.get('sec-websocket-accept') !== acceptKey(offer.key)) {
     throw mismatch('ACCEPT_INVALID', 'Sec-WebSocket-Accept does not answer the key; is a cache in between?', head);
   }
+  return verifyChoice(head, offer);
+}
+
+/**
+ * Checks what a response that accepts has chosen of the offer; over HTTP/2, there is nothing else to check.
+ *
+ * @throws HandshakeError if it is not the answer to this offer
+ */
+export function verifyChoice(head: ResponseHead, { subprotocols, deflate }: Offer): Accepted {
   const agreement = verifyExtensions(head, deflate);
   // Item 6: likewise. §11.3.4 allows the field once; several lines joined are no subprotocol of the offer.
-  const subprotocol = headers.get('sec-websocket-protocol');
+  const subprotocol = head.headers.get('sec-websocket-protocol');
   if (subprotocol !== null && !subprotocols.includes(subprotocol)) {
     throw mismatch('SUBPROTOCOL_NOT_OFFERED', explainSubprotocol(subprotocol, subprotocols), head);
   }
-  return { subprotocol, extensions: headers.get('sec-websocket-extensions') ?? '', deflate: agreement };
+  return { subprotocol, extensions: head.headers.get('sec-websocket-extensions') ?? '', deflate: agreement };
 }
 
 /** Item 5: the server uses nothing but what "was present in the client's handshake". */

@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import type { Connection } from '../connection/connection.js';
 import {
-  checkFields, openConnection, openingOptions, prepareOpening, resolveClientLimits, type OpeningOptions,
+  ask, checkFields, openConnection, openingOptions, prepareOpening, resolveClientLimits, type OpeningOptions,
 } from '../connection/opening.js';
 import { checkNames } from '../connection/options.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
@@ -18,8 +18,8 @@ export async function inject(openStream: () => Duplex, path: string, options: Op
   const target = { url: parsePath(path), headers: Object.entries(headers) };
   const opening = prepareOpening(target, options, resolveClientLimits(options));
   signal.throwIfAborted();
-  const stream = { stream: openStream(), remoteAddress: '', isSocket: false };
-  return await openConnection(stream, opening, keepAlive, signal);
+  const asked = ask({ stream: openStream(), remoteAddress: '', isSocket: false }, opening, signal);
+  return await openConnection(asked, opening, keepAlive, signal);
 }
 
 function parsePath(path: string): URL {

@@ -2,7 +2,7 @@
 import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { resolveLimits } from '../../src/connection/limits.js';
-import { credentialsOf, openConnection, prepareOpening, redirectOf } from '../../src/connection/opening.js';
+import { ask, credentialsOf, openConnection, prepareOpening, redirectOf } from '../../src/connection/opening.js';
 import { SilenceTimer } from '../../src/stream/silence-timer.js';
 import { suite } from '../runner/suite.js';
 import { acceptOf } from '../support/peers/raw-server.js';
@@ -42,8 +42,8 @@ async function open(answer: (key: string) => string) {
   const url = new URL('ws://example.com/chat?a=b');
   const opening = prepareOpening({ url, headers: [['X-Test', '1']] }, {}, resolveLimits({}));
   const { signal } = new AbortController();
-  const opened = { stream, remoteAddress: '192.0.2.1', isSocket: false };
-  const attempt = openConnection(opened, opening, new SilenceTimer(0), signal);
+  const asked = ask({ stream, remoteAddress: '192.0.2.1', isSocket: false }, opening, signal);
+  const attempt = openConnection(asked, opening, new SilenceTimer(0), signal);
   await nextTurn();
   const head = stream.written.toString();
   const [, key = ''] = /^Sec-WebSocket-Key: (.*)\r$/m.exec(head) ?? [];
@@ -64,6 +64,7 @@ test('§4.1: the request, and a connection that has read what followed the answe
 });
 
 for (const [name, answer] of [
+  ['a status of 200, as over HTTP/2', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno'],
   ['a refusal', 'HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno'],
   ['an answer to another key', 'HTTP/1.1 101 .\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'],
 ] as const) {

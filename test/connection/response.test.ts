@@ -1,6 +1,6 @@
 // Reading an answer from a stream in memory: cut at every byte, paused behind its head, ended, broken or given up.
 import type { Socket } from 'node:net';
-import { getEventListeners } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { receiveBody, receiveResponse, waitFor, type ReceivedResponse } from '../../src/connection/response.js';
@@ -209,6 +209,15 @@ for (const [name, end] of endings) {
     fake.destroy();
   });
 }
+
+test('a body that has ended before it is asked for is there', async () => {
+  const { fake, socket, received } = await responseWith('', 'hello');
+  fake.receiveEnd();
+  socket.resume();
+  await once(fake, 'end');
+  assert.is(await receiveBody(socket, received, never), 'hello');
+  fake.destroy();
+});
 
 test('a body is given up by an abort', async () => {
   const { fake, socket, received } = await responseWith('', 'hello');

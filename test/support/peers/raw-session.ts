@@ -1,9 +1,10 @@
-// A peer of HTTP/2 whose every WebSocket frame the test decides: a session of node:http2, and extended CONNECTs on it.
+// Peers of HTTP/2 whose every WebSocket frame the test decides: sessions of node:http2, and extended CONNECTs on them.
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import {
-  connect, type ClientHttp2Session, type ClientHttp2Stream, type ClientSessionOptions, type IncomingHttpHeaders,
-  type IncomingHttpStatusHeader, type SecureClientSessionOptions,
+  connect, createSecureServer, createServer, type ClientHttp2Session, type ClientHttp2Stream,
+  type ClientSessionOptions, type Http2Server, type IncomingHttpHeaders, type IncomingHttpStatusHeader,
+  type SecureClientSessionOptions, type SecureServerOptions, type ServerHttp2Session, type ServerHttp2Stream,
 } from 'node:http2';
 import { RawClient } from './raw-client.js';
 
@@ -75,5 +76,60 @@ export class RawSession implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.session.destroy();
     await this.#closed;
+  }
+}
+
+/** A request as it came to a `StreamServer`. */
+export interface Received {
+  readonly stream: ServerHttp2Stream;
+  /** Reads and writes the stream's data. */
+  readonly peer: RawClient;
+  readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn. */
+  readonly rawHeaders: readonly string[];
+}
+
+/** A server that announces extended CONNECT, and leaves it to the test to answer. */
+export class StreamServer implements AsyncDisposable {
+  readonly sessions = new Set<ServerHttp2Session>();
+  readonly server: Http2Server;
+  readonly #waiting: Received[] = [];
+  #wake: () => void = () => {};
+
+  private constructor(server: Http2Server) {
+    this.server = server;
+    server.on('session', (session) => void this.sessions.add(session));
+    const receive = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]): void => {
+      const peer = new RawClient(stream as unknown as Socket);
+      this.#waiting.push({ stream, peer, headers, rawHeaders: raw });
+      this.#wake();
+    };
+    server.on('stream', receive as () => void);
+  }
+
+  /** @param options with `key`, it speaks TLS. */
+  static async listen(options: SecureServerOptions = {}, where: number | string = 0): Promise<StreamServer> {
+    const all = { settings: { enableConnectProtocol: true }, ...options };
+    const server = new StreamServer('key' in options ? (createSecureServer(all) as Http2Server) : createServer(all));
+    await new Promise<void>((resolve) => {
+      if (typeof where === 'string') server.server.listen(where, resolve);
+      else server.server.listen(where, '127.0.0.1', resolve);
+    });
+    return server;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** The next request. */
+  async accept(): Promise<Received> {
+    while (this.#waiting.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
+    return this.#waiting.shift()!;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const session of this.sessions) session.destroy();
+    await new Promise<unknown>((resolve) => this.server.close(resolve));
   }
 }
