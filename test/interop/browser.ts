@@ -12,6 +12,7 @@ export interface Browser {
 
 export interface ContextOptions {
   readonly javaScriptEnabled?: boolean;
+  readonly ignoreHTTPSErrors?: boolean;
   readonly colorScheme?: 'light' | 'dark';
   readonly reducedMotion?: 'reduce';
   readonly viewport?: { readonly width: number; readonly height: number };
