@@ -5,6 +5,7 @@ import type { Connection, OpeningRequest } from '../connection/connection.js';
 import { clientGone } from '../errors.js';
 import type { HeaderFields } from '../http/fields.js';
 import type { RequestHead } from '../http/request-head.js';
+import { isOfHttp2 } from '../stream/cut.js';
 import type { CountingSocket, Exchange } from './exchange.js';
 
 /** Bytes that a request has moved so far, counted at the server's socket: heads, bodies and frames. */
@@ -68,7 +69,7 @@ export class Request<Authorized = undefined> implements OpeningRequest {
     this.path = head.path;
     const { asked, connection } = exchange;
     this.host = asked.host;
-    this.scheme = asked.scheme ?? (connection.socket.encrypted ? 'https' : 'http');
+    this.scheme = asked.scheme ?? (transportOf(connection.socket)?.encrypted ? 'https' : 'http');
     this.params = params;
     this.headers = head.headers;
     this.#exchange = exchange;
@@ -126,10 +127,9 @@ export class Request<Authorized = undefined> implements OpeningRequest {
    * none that an authority in `ca` has signed, or comes by a proxy that ends TLS.
    */
   peerCertificate(): DetailedPeerCertificate | null {
-    const socket = this.#socket as TLSSocket;
+    const transport = this.#socket.destroyed ? undefined : transportOf(this.#socket);
     // A server of Bun's `node:https` doesn't tell it.
-    const isThere = socket.authorized && !socket.destroyed && typeof socket.getPeerCertificate === 'function';
-    return isThere ? socket.getPeerCertificate(true) : null;
+    return transport?.authorized ? (transport.getPeerCertificate?.(true) ?? null) : null;
   }
 
   /** What the route's `authorize` has returned; `undefined` without one, and on plain HTTP. */
@@ -178,4 +178,9 @@ export class Request<Authorized = undefined> implements OpeningRequest {
 /** Whether a handler has failed because its client has left: it has passed the request's signal on. */
 export function isAbort(error: unknown, signal: AbortSignal): boolean {
   return signal.aborted && error instanceof Error && error.name === 'AbortError';
+}
+
+/** What its bytes go over: a stream of HTTP/2 shares the socket of its session, if that hasn't ended. */
+function transportOf(socket: CountingSocket): Partial<TLSSocket> | undefined {
+  return isOfHttp2(socket) ? (socket.session?.socket as TLSSocket | undefined) : socket;
 }

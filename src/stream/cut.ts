@@ -10,7 +10,14 @@ export function cut(stream: Duplex): void {
   stream.destroy();
 }
 
+/** What is used of an `Http2Stream`. */
+interface StreamOfHttp2 {
+  close(code: number): void;
+  /** `undefined` once it has ended. */
+  readonly session: { readonly socket: unknown } | undefined;
+}
+
 /** By what it can do: a class would have to be imported. */
-function isOfHttp2(stream: Duplex): stream is Duplex & { close(code: number): void } {
+export function isOfHttp2(stream: object): stream is StreamOfHttp2 {
   return 'rstCode' in stream;
 }

@@ -30,7 +30,8 @@ async function start(feed: Feed<number>, port = 0, isBlocked = false): Promise<{
   const server = createServer({ onRefuse: () => {} });
   const headers = { 'Content-Type': 'text/html', 'Cache-Control': 'no-store' };
   server.route('/', () => ({ headers, body: PAGE }));
-  server.route('/feed', serveFeed(feed, { authorize: ({ headers }: Request) => !isBlocked || !headers.has('upgrade') }));
+  const authorize = ({ headers }: Request): boolean => !isBlocked || !headers.has('upgrade');
+  server.route('/feed', serveFeed(feed, { authorize }));
   await server.listen(port, '127.0.0.1');
   return { server, port: (server.address() as { port: number }).port };
 }

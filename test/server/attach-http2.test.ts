@@ -9,11 +9,12 @@ import type { AddressInfo, Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import * as assert from 'uvu/assert';
 import {
-  acceptWebSocket, createServer, HandshakeError, requireWebSocket, type Close, type Connection, type Server,
-  type ServerOptions,
+  acceptWebSocket, createServer, HandshakeError, requireWebSocket, type Close, type Connection, type Request,
+  type Server, type ServerOptions,
 } from '../../src/index.js';
 import { suite } from '../runner/suite.js';
 import { certificate, privateKey } from '../support/certificate.js';
+import { makeCertificate } from '../support/make-certificate.js';
 import { RawClient, SAMPLE_ACCEPT } from '../support/peers/raw-client.js';
 import { RawSession } from '../support/peers/raw-session.js';
 import { gate, nextTurn, until } from './harness.js';
@@ -319,6 +320,22 @@ test('TLS with allowHTTP1: both versions on one port', async () => {
     assert.is((await each.readFrame()).payload.toString(), 'hello');
   }
   assert.is(attached.server.connections.size, 2);
+});
+
+test('scheme and certificate are those of the session, unless a trusted proxy tells another', async () => {
+  const client = makeCertificate('a client');
+  const tls = { key: privateKey, cert: certificate, ca: client.cert, requestCert: true };
+  await using attached = await Attached.open({ trustProxy: 1 }, createSecureServer(tls) as unknown as NodeServer);
+  attached.server.route('/', requireWebSocket(async ({ webSocket, scheme, remoteAddress, authorized }) => {
+    await webSocket.send(`${scheme} ${remoteAddress} ${authorized}`);
+    return webSocket.closed;
+  }, { authorize: (request: Request) => request.peerCertificate()?.subject.CN ?? 'nobody' }));
+  await using session = await RawSession.connect(attached.port, { ca: certificate, ...client });
+  const { peer } = await session.open('/', { ':scheme': 'https' });
+  assert.is((await peer.readFrame()).payload.toString(), 'https 127.0.0.1 a client');
+  const forwarded = { 'x-forwarded-for': '192.0.2.7', 'x-forwarded-proto': 'http' };
+  const { peer: other } = await session.open('/', { ':scheme': 'https', ...forwarded });
+  assert.is((await other.readFrame()).payload.toString(), 'http 192.0.2.7 a client');
 });
 
 // ── How it ends ──
