@@ -70,6 +70,7 @@ const publicTypes: readonly string[] = [
   'Server',
   'ServerOptions',
   'ServerSentEvent',
+  'StreamedMessage',
   'Traffic',
   'Transport',
   'Update',

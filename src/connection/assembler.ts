@@ -1,4 +1,5 @@
 // Puts messages together from the frames that bring them, and from the pieces in which these arrive (RFC 6455 §5.4).
+import { copyOf } from '../frame/allocate.js';
 import type { DataReceiver } from '../frame/decode.js';
 import { FIN, MAX_HEADER_BYTES, RSV1 } from '../frame/header.js';
 import { maxCompressedBytes, TAIL, type Inflater } from '../frame/inflater.js';
@@ -6,16 +7,22 @@ import { copyMasked } from '../frame/mask.js';
 import { Opcode } from '../frame/opcode.js';
 import { copyPayload, decodeText, invalidUtf8, messageTooLarge, toText } from '../frame/payload.js';
 import { decodeUtf8, Utf8Validator } from '../frame/utf8.js';
+import { connectionDefaults } from './limits.js';
+import { Pieces } from './pieces.js';
 
 /** A text message is a `string`, a binary one a `Buffer` that nobody else holds. */
 export type Message = string | Buffer;
 
-/** Where whole messages go. */
+/** Where messages go. */
 export interface MessageReceiver {
   /** @param byteLength its bytes, without compression. */
   put(message: Message, byteLength: number): void;
   /** Whether that is enough for now. */
   readonly isFull: boolean;
+  /** Whether a message that is too long to be put may wait for one who takes it in pieces. */
+  mayStream(byteLength: number): boolean;
+  /** Where the pieces of the message go that has begun to arrive; `null` if it is wanted whole, or by nobody yet. */
+  takeSink(): Pieces | null;
 }
 
 /** A declared length is believed this far before its bytes arrive: about what one read of a socket brings. */
@@ -26,6 +33,13 @@ const TRUST_FACTOR = 16;
 /** Less than this is better read into the shared memory, with what follows it. */
 const MIN_VACANCY_BYTES = 131_072;
 
+/** For a message that nobody wants. */
+function skipped(): Pieces {
+  const pieces = new Pieces(connectionDefaults);
+  pieces.skip();
+  return pieces;
+}
+
 /** Shared: each empty buffer would be another `ArrayBuffer`. */
 const NOTHING = Buffer.alloc(0);
 
@@ -34,6 +48,8 @@ export class MessageAssembler implements DataReceiver {
   messageCount = 0;
   /** Where the next bytes of a large payload belong: what is read there need not be copied. */
   vacancy: Buffer | null = null;
+  /** Whether the message is too long to be assembled, and nobody has asked for it yet. */
+  isUnclaimed = false;
   /** `null` unless permessage-deflate was agreed on. */
   readonly #inflater: Inflater | null;
   #receiver: MessageReceiver | null = null;
@@ -42,6 +58,7 @@ export class MessageAssembler implements DataReceiver {
   // The message of the latest frame.
   #isText = false;
   #isCompressed = false;
+  /** Whether it comes in fragments, or is read in pieces. */
   #isFragmented = false;
   /** Whether that frame is its last. */
   #isFinal = false;
@@ -50,6 +67,12 @@ export class MessageAssembler implements DataReceiver {
   #buffer = NOTHING;
   /** Checks text that arrives in pieces. */
   #validator: Utf8Validator | null = null;
+  /** Whether some of it is here that could be handed over. */
+  #hasPart = false;
+  /** Whether more of it will come. */
+  #hasRest = false;
+  /** Who reads it in pieces. */
+  #pieces: Pieces | null = null;
 
   constructor(inflater: Inflater | null) {
     this.#inflater = inflater;
@@ -72,15 +95,22 @@ export class MessageAssembler implements DataReceiver {
       this.#isFragmented = !this.#isFinal;
     }
     const limit = this.#isCompressed ? maxCompressedBytes(this.#maxMessageBytes) : this.#maxMessageBytes;
-    if (this.#byteLength + payloadLength > limit) throw messageTooLarge(this.#maxMessageBytes);
+    if (this.#byteLength + payloadLength > limit) this.#exceed(this.#byteLength + payloadLength);
+  }
+
+  /** The message is too long to be put together. */
+  #exceed(byteLength: number): void {
+    const limit = this.#pieces?.maxMessageBytes ?? this.#maxMessageBytes;
+    const isAllowed = this.#pieces !== null ? byteLength <= limit : this.#receiver!.mayStream(byteLength);
+    if (this.#isCompressed || !isAllowed) throw messageTooLarge(limit);
+    this.isUnclaimed = this.#pieces === null;
+    this.#isFragmented = true;
   }
 
   /** @throws ProtocolError 1007 for what can't be UTF-8 or is not DEFLATE, 1009 for what inflates to too much. */
   receivePayload(chunk: Buffer, start: number, end: number, maskingKey: number, remaining: number): boolean {
     if (remaining > 0 || this.#byteLength > 0 || this.#isFragmented || this.#isCompressed) {
-      this.#append(chunk, start, end, maskingKey, remaining);
-      this.vacancy = remaining >= MIN_VACANCY_BYTES ? this.#findVacancy(remaining) : null;
-      return remaining > 0 || !this.#isFinal || this.#finish();
+      return this.#receivePiece(chunk, start, end, maskingKey, remaining);
     }
     // Nearly all messages: one frame, whole in the chunk.
     const message = this.#isText
@@ -91,6 +121,95 @@ export class MessageAssembler implements DataReceiver {
     return true;
   }
 
+  #receivePiece(chunk: Buffer, start: number, end: number, maskingKey: number, remaining: number): boolean {
+    this.#hasRest = remaining > 0 || !this.#isFinal;
+    if (this.#pieces === null && !this.#isCompressed) this.#lookForReader();
+    if (this.#pieces !== null) return this.#pass(this.#pieces, copyPayload(chunk, start, end, maskingKey));
+    this.#append(chunk, start, end, maskingKey, this.isUnclaimed ? 0 : remaining);
+    if (this.isUnclaimed) return this.#hold();
+    this.vacancy = remaining >= MIN_VACANCY_BYTES ? this.#findVacancy(remaining) : null;
+    this.#hasPart = this.#hasRest && (this.#isFragmented || this.#byteLength > 0);
+    return this.#hasRest || this.#finish();
+  }
+
+  #hold(): boolean {
+    if (!this.#hasRest) this.#finishText();
+    this.#hasPart = true;
+    return false;
+  }
+
+  #lookForReader(): void {
+    const pieces = this.#receiver!.takeSink();
+    if (pieces !== null) this.#giveTo(pieces);
+  }
+
+  // ── Messages that are read in pieces ──
+
+  /**
+   * Gives the message that is arriving to one who reads it in pieces: what is there, and what will come.
+   * @returns `false` if there is none, or if it has to be put together: because another reads it, or it is compressed.
+   */
+  handOver(pieces: Pieces): boolean {
+    if (!this.#hasPart || this.#pieces !== null || this.#isCompressed) return false;
+    this.#giveTo(pieces);
+    if (!this.#hasRest) this.#end(pieces);
+    return true;
+  }
+
+  #giveTo(pieces: Pieces): void {
+    this.#pieces = pieces;
+    this.#isFragmented = true;
+    this.isUnclaimed = false;
+    this.vacancy = null;
+    pieces.begin(this.#isText);
+    // A copy: the buffer may have room for much more.
+    if (this.#byteLength > 0) pieces.push(copyOf(this.#takeBytes()), this.#validator?.isComplete ?? true);
+  }
+
+  #pass(pieces: Pieces, bytes: Buffer): boolean {
+    this.#byteLength += bytes.length;
+    if (bytes.length > 0 && !pieces.isEnded) {
+      if (this.#isText) this.#validate(bytes, 0, bytes.length);
+      pieces.push(bytes, this.#validator?.isComplete ?? true);
+    }
+    if (this.#hasRest) return !pieces.isFull;
+    if (!pieces.isEnded) this.#finishText();
+    this.#end(pieces);
+    return true;
+  }
+
+  #end(pieces: Pieces): void {
+    this.#pieces = this.#validator = null;
+    this.#hasPart = false;
+    pieces.end();
+    this.messageCount++;
+  }
+
+  /** Whether the message that is arriving has to wait: for its reader, or for somebody to claim it. */
+  get isFull(): boolean {
+    return this.isUnclaimed || (this.#pieces !== null && this.#pieces.isFull);
+  }
+
+  /** Whether one that had to wait may go on. */
+  get isLow(): boolean {
+    return !this.isUnclaimed && (this.#pieces === null || this.#pieces.queue.isLow);
+  }
+
+  /** From now on nothing waits: what is not read fast enough is cut, what nobody has claimed is dropped. */
+  dropExcess(): void {
+    if (this.isUnclaimed) this.handOver(skipped());
+    this.#pieces?.dropExcess();
+  }
+
+  /** The rest of the message will not arrive. */
+  cut(error: Error | null): void {
+    this.#pieces?.cut(error);
+    this.#pieces = null;
+    this.#hasPart = this.isUnclaimed = false;
+  }
+
+  // ── Messages that are put together ──
+
   /** Copies a piece of payload out of the chunk, unmasking it on the way. */
   #append(chunk: Buffer, start: number, end: number, maskingKey: number, remaining: number): void {
     const from = this.#byteLength;
@@ -99,10 +218,17 @@ export class MessageAssembler implements DataReceiver {
     if (maskingKey !== 0 || !this.#isInPlace(chunk, start, from)) {
       copyMasked(chunk, start, this.#buffer, from, end - start, maskingKey);
     }
-    if (!this.#isText || this.#isCompressed) return;
+    if (this.#isText && !this.#isCompressed) this.#validate(this.#buffer, from, this.#byteLength);
+  }
+
+  /** §8.1: text that can't become UTF-8 any more fails the connection, however much of it is still to come. */
+  #validate(bytes: Buffer, start: number, end: number): void {
     this.#validator ??= new Utf8Validator();
-    // §8.1: text that can't become UTF-8 any more fails the connection, however much of it is still to come.
-    if (!this.#validator.push(this.#buffer, from, this.#byteLength)) throw invalidUtf8();
+    if (!this.#validator.push(bytes, start, end)) throw invalidUtf8();
+  }
+
+  #finishText(): void {
+    if (this.#validator?.isComplete === false) throw invalidUtf8();
   }
 
   #isInPlace(chunk: Buffer, start: number, from: number): boolean {
@@ -136,9 +262,8 @@ export class MessageAssembler implements DataReceiver {
     if (this.#isCompressed) return this.#inflate(this.#inflater!);
     const byteLength = this.#byteLength;
     const bytes = this.#takeBytes();
-    const validator = this.#validator;
+    this.#finishText();
     this.#validator = null;
-    if (validator?.isComplete === false) throw invalidUtf8();
     this.#receiver!.put(this.#isText ? decodeUtf8(bytes) : bytes, byteLength);
     this.messageCount++;
     return true;

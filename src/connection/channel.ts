@@ -1,7 +1,8 @@
 // The inside of a connection: how its stream, its protocol and its queue act on one another.
 import type { Duplex } from 'node:stream';
-import { TimeoutError, WebSocketError, type Close } from '../errors.js';
+import { TimeoutError, WebSocketError, type Close, type ProtocolError } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
+import { messageTooLarge } from '../frame/payload.js';
 import type { Role } from '../frame/opcode.js';
 import type { DeflateAgreement } from '../handshake/deflate.js';
 import { cut } from '../stream/cut.js';
@@ -12,6 +13,7 @@ import type { Message } from './assembler.js';
 import type { Connection, OpeningRequest } from './connection.js';
 import { Ending } from './ending.js';
 import type { ConnectionLimits } from './limits.js';
+import type { Pieces } from './pieces.js';
 import { Pings } from './pings.js';
 import { Protocol, type ProtocolReceiver } from './protocol.js';
 import { WaitQueue } from './wait-queue.js';
@@ -44,13 +46,13 @@ const NO_PAYLOAD = Buffer.alloc(0);
 
 export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   readonly protocol: Protocol;
-  readonly queue: WaitQueue<Message>;
+  readonly queue: WaitQueue<Message, Pieces>;
+  readonly limits: ConnectionLimits;
   readonly writer: Writer;
   /** How the connection has ended; `null` before. */
   close: Close | null = null;
   readonly #connection: Connection;
   readonly #stream: Duplex;
-  readonly #limits: ConnectionLimits;
   readonly #keepAlive: SilenceTimer;
   readonly #connections: Set<Connection> | null;
   #isPaused = false;
@@ -67,7 +69,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     const { role, limits, deflate } = init;
     this.#connection = connection;
     this.#stream = stream;
-    this.#limits = limits;
+    this.limits = limits;
     this.queue = new WaitQueue(limits);
     this.protocol = new Protocol(this, { role, limits, deflate });
     this.writer = new Writer(stream, this.protocol, this, limits.maxBufferedBytes, init.isSocket);
@@ -83,7 +85,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   }
 
   get ending(): Ending {
-    return (this.#ending ??= new Ending(this, this.#stream, this.#limits.closeTimeout));
+    return (this.#ending ??= new Ending(this, this.#stream, this.limits.closeTimeout));
   }
 
   get pings(): Pings {
@@ -127,7 +129,10 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   }
 
   #giveUpReading(): void {
-    const message = `${this.queue.count} messages wait and nobody takes them; read them, or call discardMessages()`;
+    const { count } = this.queue;
+    const message = count > 0
+      ? `${count} messages wait and nobody takes them; read them, or call discardMessages()`
+      : 'a message waits that nobody reads to its end; receive() and read it, or skip() the rest of it';
     this.protocol.close(CloseCode.POLICY_VIOLATION, 'messages are not read', new WebSocketError('NOT_READ', message));
     this.afterProtocol();
   }
@@ -138,8 +143,8 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.#silentChecks = 0;
     this.protocol.receive(chunk);
     this.#afterReceive();
-    const { vacancy } = this.protocol;
-    if (vacancy !== null) readNextInto(this.#stream, vacancy);
+    const { arriving } = this.protocol;
+    if (arriving !== null && arriving.vacancy !== null) readNextInto(this.#stream, arriving.vacancy);
   }
 
   #afterReceive(): void {
@@ -156,7 +161,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     if (byteLength >= this.#stream.writableHighWaterMark) this.writer.flush();
     else if (byteLength > 0) this.writer.schedule();
     if (protocol.isOpen) {
-      if (!this.#isPaused && this.queue.isFull) this.#pause();
+      if (!this.#isPaused && (this.queue.isFull || protocol.arriving?.isFull)) this.#pause();
     } else {
       this.#startClosing();
     }
@@ -168,17 +173,29 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.#stream.pause();
   }
 
-  resumeIfLow(): void {
+  /** @param wantsWhole whether somebody asks for a whole message who doesn't wait for it. */
+  resumeIfLow(wantsWhole = false): void {
     if (!this.#isPaused) return;
     this.#silentChecks = 0;
-    if (this.queue.isLow) this.#resume();
+    const { arriving } = this.protocol;
+    if (arriving?.isUnclaimed && (wantsWhole || this.queue.wantsWhole)) {
+      return this.refuse(messageTooLarge(this.limits.maxMessageBytes));
+    }
+    if (this.queue.isLow && (arriving === null || arriving.isLow)) this.#resume();
+  }
+
+  /** A message is longer than the one who has asked for it accepts. */
+  refuse(error: ProtocolError): void {
+    this.protocol.refuse(error);
+    this.afterProtocol();
   }
 
   #resume(): void {
     this.#isPaused = false;
     // The bytes held may inflate to a whole limit: other connections get their turn first.
-    if (this.protocol.isHolding) setImmediate(() => this.#receiveHeld());
-    else this.#stream.resume();
+    if (!this.protocol.isHolding) return void this.#stream.resume();
+    this.#stream.pause();
+    setImmediate(() => this.#receiveHeld());
   }
 
   #receiveHeld(): void {
@@ -201,7 +218,8 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.writer.flush();
     // Read on, even without a reader, to find the peer's Close frame or the end.
     this.queue.dropExcess();
-    if (this.#isPaused) this.#resume();
+    this.protocol.arriving?.dropExcess();
+    if (this.#isPaused || this.protocol.isHolding) this.#resume();
     this.ending.begin();
   }
 

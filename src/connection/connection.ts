@@ -6,9 +6,11 @@ import { MAX_CONTROL_PAYLOAD_BYTES } from '../frame/header.js';
 import type { HeaderFields } from '../http/fields.js';
 import type { Message } from './assembler.js';
 import { Channel, type ConnectionInit } from './channel.js';
+import type { Pieces } from './pieces.js';
 import { PreparedMessage } from './prepared.js';
 import type { ConnectionState } from './protocol.js';
 import { toPayload, type Sendable } from './sendable.js';
+import { receive, type StreamedMessage } from './streamed-message.js';
 import type { WaitOptions, WaitQueue } from './wait-queue.js';
 
 export interface SendOptions {
@@ -53,7 +55,7 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   readonly request: OpeningRequest;
 
   readonly #channel: Channel;
-  readonly #queue: WaitQueue<Message>;
+  readonly #queue: WaitQueue<Message, Pieces>;
 
   static {
     hasRoom = (connection) => connection.#channel.writer.hasRoom;
@@ -99,8 +101,18 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   /** The oldest unread message, or `null` if there is none now; it never waits. */
   read(): Message | null {
     const message = this.#queue.take();
-    this.#channel.resumeIfLow();
+    this.#channel.resumeIfLow(message === null);
     return message;
+  }
+
+  /**
+   * Waits for the oldest unread message as `wait` does, but not for its end: it is read while it arrives, and may be
+   * longer than memory (`maxStreamedBytes`). Calls of both may be mixed, and are served first come, first served.
+   * @returns `null` once the connection has ended and every message was taken.
+   * @throws as `wait`; RangeError at once for an invalid timeout.
+   */
+  receive(options: WaitOptions = {}): Promise<StreamedMessage | null> {
+    return receive(this.#channel, options);
   }
 
   /** How many messages have arrived and not been taken. */

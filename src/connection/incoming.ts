@@ -41,11 +41,11 @@ export function borrowIncoming(
 }
 
 /**
- * Takes it back, unless it is within a frame or a message, or messages may be compressed.
+ * Takes it back, unless it is within a frame or a message, has one that is unclaimed, or messages may be compressed.
  * @returns what the connection has to keep.
  */
 export function returnIncoming(incoming: Incoming): Incoming | null {
-  if (incoming.hasInflater || !incoming.decoder.isIdle) return incoming;
+  if (incoming.hasInflater || !incoming.decoder.isIdle || incoming.assembler.isUnclaimed) return incoming;
   incoming.serve('server', null, null, 0);
   shared = incoming;
   return null;

@@ -24,6 +24,12 @@ export interface ConnectionOptions {
    * Default 1 MiB, as in Python's websockets.
    */
   maxMessageBytes?: number;
+  /**
+   * The longest message accepted of those that are read with `receive()`, while they arrive: one over `maxMessageBytes`
+   * then waits for that. `Infinity` for any length: no more than `maxQueuedBytes` of it is in memory. By default such a
+   * message may be as long as any other.
+   */
+  maxStreamedBytes?: number;
   /** With this many unread messages the socket is paused, so that TCP stops the peer. Default 1,024. */
   maxQueuedMessages?: number;
   /** The same for the bytes of unread messages. Default 1 MiB. */
@@ -50,6 +56,7 @@ export interface ConnectionLimits extends Required<Omit<ConnectionOptions, 'defl
 /** A function that takes further options adds their names to these. */
 export const connectionDefaults: ConnectionLimits = {
   maxMessageBytes: 1 << 20,
+  maxStreamedBytes: 0,
   maxQueuedMessages: 1024,
   maxQueuedBytes: 1 << 20,
   maxBufferedBytes: 16 << 20,
@@ -67,6 +74,10 @@ export function resolveLimits(options: ConnectionOptions, base = connectionDefau
   return {
     // A longer text would not fit into a string.
     maxMessageBytes: limit('maxMessageBytes', 0, constants.MAX_STRING_LENGTH),
+    // One that is no higher than `maxMessageBytes` allows nothing more.
+    maxStreamedBytes: options.maxStreamedBytes === Infinity
+      ? Number.MAX_SAFE_INTEGER
+      : limit('maxStreamedBytes', 0, Number.MAX_SAFE_INTEGER),
     maxQueuedMessages: limit('maxQueuedMessages', 1, Number.MAX_SAFE_INTEGER),
     maxQueuedBytes: limit('maxQueuedBytes', 1, Number.MAX_SAFE_INTEGER),
     maxBufferedBytes: limit('maxBufferedBytes', 0, Number.MAX_SAFE_INTEGER),

@@ -3,26 +3,21 @@ import { ProtocolError, WebSocketError, type Close } from '../errors.js';
 import { copyOf } from '../frame/allocate.js';
 import { CloseCode, parseClosePayload, serializeClosePayload } from '../frame/close.js';
 import type { ControlReceiver } from '../frame/decode.js';
-import { Deflater, OFF_LOOP_FROM_BYTES } from '../frame/deflater.js';
-import type { Frame } from '../frame/encode.js';
 import { Inflater } from '../frame/inflater.js';
 import { Opcode, type Role } from '../frame/opcode.js';
 import type { DeflateAgreement } from '../handshake/deflate.js';
-import type { MessageReceiver } from './assembler.js';
+import type { MessageAssembler, MessageReceiver } from './assembler.js';
+import { Compressor, type CompressorReceiver } from './compressor.js';
 import { borrowIncoming, Incoming, returnIncoming } from './incoming.js';
 import type { ConnectionLimits } from './limits.js';
 import { Output } from './output.js';
 import type { PreparedMessage } from './prepared.js';
 
 /** What the protocol hands on. */
-export interface ProtocolReceiver {
+export interface ProtocolReceiver extends CompressorReceiver {
   /** Where messages go. While it is full, the bytes after a compressed message are held. */
   readonly queue: MessageReceiver;
   receivePong(payload: Buffer): void;
-  /** A message that was being compressed is done: there is output. */
-  outputReady(): void;
-  /** A message could not be compressed. */
-  outputFailed(error: Error): void;
 }
 
 /**
@@ -53,9 +48,8 @@ export class Protocol implements ControlReceiver {
   readonly #role: Role;
   readonly #receiver: ProtocolReceiver;
   #closer: Closer | null = null;
-  readonly #deflater: Deflater | null;
-  /** Messages of fewer bytes are sent as they are. */
-  readonly #deflateThreshold: number;
+  /** `null` if messages are not compressed. */
+  readonly #compressor: Compressor | null;
   readonly #maxMessageBytes: number;
   /** A violation, or the payload of a Close frame, that waits until the messages before it are answered. */
   #ending: Error | Buffer | null = null;
@@ -73,9 +67,7 @@ export class Protocol implements ControlReceiver {
     this.#receiver = receiver;
     this.output = new Output(role);
     this.#maxMessageBytes = limits.maxMessageBytes;
-    const { threshold = 0, level = 0 } = limits.deflate ?? {};
-    this.#deflateThreshold = threshold;
-    this.#deflater = deflate && new Deflater(deflate.outgoing, level);
+    this.#compressor = deflate && new Compressor(this.output, receiver, deflate.outgoing, limits.deflate!);
     if (deflate === null) return;
     this.#incoming = new Incoming(new Inflater(deflate.incoming));
     this.#incoming.serve(role, this, receiver.queue, limits.maxMessageBytes);
@@ -115,15 +107,17 @@ export class Protocol implements ControlReceiver {
       if (taken < chunk.length) this.#held = copyOf(chunk.subarray(taken));
       this.#incoming = returnIncoming(incoming);
     } catch (error) {
+      // It may have a message that somebody reads in pieces.
+      this.#incoming = incoming;
       this.#isDecoding = false;
       this.#ending = error as Error;
     }
     if (assembler.messageCount === messagesBefore || !this.isOpen) this.finish();
   }
 
-  /** As `MessageAssembler.vacancy`. */
-  get vacancy(): Buffer | null {
-    return this.#incoming === null ? null : this.#incoming.assembler.vacancy;
+  /** What has the message that is arriving, if one is. */
+  get arriving(): MessageAssembler | null {
+    return this.#incoming === null ? null : this.#incoming.assembler;
   }
 
   /** Whether bytes are held; until `receiveHeld` has taken them all, `receive` must not be called. */
@@ -138,13 +132,23 @@ export class Protocol implements ControlReceiver {
     if (held !== null) this.receive(held);
   }
 
+  /** Fails the connection for a message that is longer than the one who has asked for it accepts. */
+  refuse(error: ProtocolError): void {
+    if (!this.#isDecoding) return;
+    this.#isDecoding = false;
+    this.#ending = error;
+    this.finish();
+  }
+
   /** Answers what has ended the connection, if anything has: the peer's Close frame, or a violation. */
   finish(): void {
     const ending = this.#ending;
+    if (ending === null) return;
     this.#ending = null;
+    this.#incoming?.assembler.cut(ending instanceof Error ? ending : null);
     // §5.5.1: "it typically echos the status code it received"
     if (ending instanceof Uint8Array) this.#sendClose(ending.subarray(0, 2));
-    else if (ending !== null) this.#fail(ending);
+    else this.#fail(ending);
   }
 
   /** Fails the connection (§7.1.7): the one place where an exception becomes a close code. */
@@ -174,6 +178,7 @@ export class Protocol implements ControlReceiver {
     this.finish();
     if (this.isOpen) this.state = 'closing';
     this.#isDecoding = false;
+    this.#incoming?.assembler.cut(null);
     this.#incoming = null;
     this.#held = null;
   }
@@ -184,44 +189,16 @@ export class Protocol implements ControlReceiver {
    */
   send(message: string | Uint8Array, compress?: boolean): void {
     const opcode = typeof message === 'string' ? Opcode.TEXT : Opcode.BINARY;
-    if (this.#deflater === null || compress === false) this.output.encode(opcode, message);
-    else this.#sendCompressed(this.#deflater, opcode, message, compress ?? false);
+    if (this.#compressor === null || compress === false) this.output.encode(opcode, message);
+    else this.#compressor.send(opcode, message, compress ?? false);
   }
 
   /** Sends a message that was prepared; only while open. */
   sendPrepared(prepared: PreparedMessage, compress?: boolean): void {
-    const frame = this.#compressedFrame(prepared, compress) ?? prepared.plain;
+    const frame = this.#compressor?.compressed(prepared, compress) ?? prepared.plain;
     if (this.#role === 'server') return this.output.append(frame);
     const payload = frame.bytes.subarray(frame.payloadStart, frame.end);
     this.output.encode(prepared.opcode, payload, frame !== prepared.plain);
-  }
-
-  #compressedFrame(prepared: PreparedMessage, compress: boolean | undefined): Frame | null {
-    const deflater = this.#deflater;
-    if (deflater === null || compress === false) return null;
-    if (compress === undefined && prepared.payload.length < this.#deflateThreshold) return null;
-    const frame = prepared.compressed(deflater.windowBits, deflater.level);
-    if (frame !== null) deflater.take(prepared.payload);
-    return frame;
-  }
-
-  #sendCompressed(deflater: Deflater, opcode: number, message: string | Uint8Array, isAsked: boolean): void {
-    const bytes = typeof message === 'string' ? Buffer.from(message) : message;
-    if (!isAsked && bytes.length < this.#deflateThreshold) {
-      this.output.encode(opcode, bytes);
-    } else if (bytes.length < OFF_LOOP_FROM_BYTES) {
-      const deflated = deflater.deflate(bytes);
-      this.output.encode(opcode, deflated ?? bytes, deflated !== null);
-    } else {
-      // The caller may write to its bytes while they are being compressed.
-      const copy = bytes === message ? Buffer.from(bytes) : bytes;
-      const place = this.output.encodeLater(opcode, copy.length);
-      deflater.deflateLater(copy, (error, deflated) => {
-        if (error !== null) return this.#receiver.outputFailed(error);
-        place(deflated ?? copy, deflated !== null);
-        this.#receiver.outputReady();
-      });
-    }
   }
 
   /** Sends a ping; only while open. */
@@ -257,7 +234,7 @@ export class Protocol implements ControlReceiver {
   conclude(streamError: Error | null): Close {
     this.stop();
     this.state = 'closed';
-    this.#deflater?.abandon();
+    this.#compressor?.abandon();
     const received = this.#closeReceived;
     // §7.1.4: "cleanly" asks for both Close frames; a received one was answered, or was the answer.
     const wasClean = received !== null;

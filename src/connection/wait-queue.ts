@@ -14,6 +14,8 @@ export interface WaitOptions {
 export interface QueueLimits {
   readonly maxQueuedMessages: number;
   readonly maxQueuedBytes: number;
+  /** How long an item may be that is taken in pieces. */
+  readonly maxStreamedBytes: number;
 }
 
 /** A full queue has room again when it is down to this part of its limits, as in Python's websockets. */
@@ -26,15 +28,18 @@ interface Entry<T> {
 }
 
 /** In a linked list, so that one that gives up leaves the middle in one step. */
-interface Waiter<T> {
+interface Waiter<T, Sink> {
   /** Called once: with the item or with `null` for the end, or with these as a result for a step of an iteration. */
   readonly wake: ((item: T | null) => void) | ((result: IteratorResult<T, undefined>) => void);
   readonly isStep: boolean;
-  previous: Waiter<T> | null;
-  next: Waiter<T> | null;
+  /** Where it wants the next item in pieces; `null` if it wants it whole. */
+  readonly sink: Sink | null;
+  previous: Waiter<T, Sink> | null;
+  next: Waiter<T, Sink> | null;
 }
 
-export class WaitQueue<T> {
+/** `Sink` is what takes an item in pieces. */
+export class WaitQueue<T, Sink = never> {
   /** How many items have not been taken yet. */
   count = 0;
   /** How many bytes they have. */
@@ -42,11 +47,12 @@ export class WaitQueue<T> {
   #oldest: Entry<T> | null = null;
   #newest: Entry<T> | null = null;
   /** The longest wait is served first; while there are items, there are no waits. */
-  #firstWaiter: Waiter<T> | null = null;
-  #lastWaiter: Waiter<T> | null = null;
+  #firstWaiter: Waiter<T, Sink> | null = null;
+  #lastWaiter: Waiter<T, Sink> | null = null;
   /** Whether no more items will come. */
   isEnded = false;
-  #isDiscarding = false;
+  /** Whether all that is put is dropped. */
+  isDiscarding = false;
   #isDroppingExcess = false;
   readonly #limits: QueueLimits;
 
@@ -69,9 +75,33 @@ export class WaitQueue<T> {
     return this.count <= maxQueuedMessages * LOW_MARK && this.byteLength <= maxQueuedBytes * LOW_MARK;
   }
 
+  /** Whether somebody waits. */
+  get isAwaited(): boolean {
+    return this.#firstWaiter !== null;
+  }
+
+  /** Whether the next item is wanted whole, or not at all. */
+  get wantsWhole(): boolean {
+    if (this.isDiscarding) return true;
+    return this.#firstWaiter === null ? this.#isDroppingExcess : this.#firstWaiter.sink === null;
+  }
+
+  /** Whether an item that is too long to be put may wait for somebody who takes it in pieces. */
+  mayStream(byteLength: number): boolean {
+    return byteLength <= this.#limits.maxStreamedBytes && !this.wantsWhole;
+  }
+
+  /** Takes the sink of the first waiter, if it has one: its wait is over, and fulfils with `null`. */
+  takeSink(): Sink | null {
+    const waiter = this.#firstWaiter;
+    if (waiter === null || waiter.sink === null || this.isDiscarding) return null;
+    this.#wake(waiter, null);
+    return waiter.sink;
+  }
+
   /** Hands the item to the first waiter, or keeps it. */
   put(item: T, byteLength: number): void {
-    if (this.#isDiscarding) return;
+    if (this.isDiscarding) return;
     if (this.#firstWaiter !== null) {
       this.#wake(this.#firstWaiter, item);
       return;
@@ -99,29 +129,30 @@ export class WaitQueue<T> {
   /**
    * The oldest item as soon as there is one; `null` once the queue has ended and is empty, however often asked.
    * A rejected wait takes nothing.
+   * @param sink takes the item in pieces if that begins to arrive so.
    * @throws RangeError at once if the timeout is not a whole number of milliseconds from 0 to 2^31-1.
    */
-  wait(options?: WaitOptions): Promise<T | null> {
+  wait(options?: WaitOptions, sink: Sink | null = null): Promise<T | null> {
     const timeout = options?.timeout;
     const signal = options?.signal;
     if (timeout !== undefined) milliseconds('timeout', timeout);
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.count > 0 || this.isEnded) return Promise.resolve(this.take());
     if (timeout === undefined && signal === undefined) {
-      return new Promise((resolve) => this.#join(resolve, false));
+      return new Promise((resolve) => this.#join(resolve, false, sink));
     }
-    return this.#waitWithin(timeout, signal);
+    return this.#waitWithin(timeout, signal, sink);
   }
 
   /** The same as the result of an iterator. */
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.count > 0 || this.isEnded) return Promise.resolve(toResult(this.take()));
-    return new Promise((resolve) => this.#join(resolve, true));
+    return new Promise((resolve) => this.#join(resolve, true, null));
   }
 
   /** Drops all items, and from now on each that is put. */
   discard(): void {
-    this.#isDiscarding = true;
+    this.isDiscarding = true;
     this.#oldest = this.#newest = null;
     this.count = this.byteLength = 0;
   }
@@ -137,27 +168,31 @@ export class WaitQueue<T> {
     while (this.#firstWaiter !== null) this.#wake(this.#firstWaiter, null);
   }
 
-  #join(wake: Waiter<T>['wake'], isStep: boolean): Waiter<T> {
-    const waiter: Waiter<T> = { wake, isStep, previous: this.#lastWaiter, next: null };
+  #join(wake: Waiter<T, Sink>['wake'], isStep: boolean, sink: Sink | null): Waiter<T, Sink> {
+    const waiter: Waiter<T, Sink> = { wake, isStep, sink, previous: this.#lastWaiter, next: null };
     if (this.#lastWaiter === null) this.#firstWaiter = waiter;
     else this.#lastWaiter.next = waiter;
     this.#lastWaiter = waiter;
     return waiter;
   }
 
-  #leave({ previous, next }: Waiter<T>): void {
+  #leave({ previous, next }: Waiter<T, Sink>): void {
     if (previous === null) this.#firstWaiter = next;
     else previous.next = next;
     if (next === null) this.#lastWaiter = previous;
     else next.previous = previous;
   }
 
-  #wake(waiter: Waiter<T>, item: T | null): void {
+  #wake(waiter: Waiter<T, Sink>, item: T | null): void {
     this.#leave(waiter);
     waiter.wake((waiter.isStep ? toResult(item) : item) as never);
   }
 
-  #waitWithin(timeout: number | undefined, signal: AbortSignal | undefined): Promise<T | null> {
+  #waitWithin(
+    timeout: number | undefined,
+    signal: AbortSignal | undefined,
+    sink: Sink | null,
+  ): Promise<T | null> {
     return new Promise((resolve, reject) => {
       const giveUp = (reason: unknown): void => {
         this.#leave(waiter);
@@ -168,7 +203,7 @@ export class WaitQueue<T> {
       const waiter = this.#join((item: T | null) => {
         stop();
         resolve(item);
-      }, false);
+      }, false, sink);
     });
   }
 }

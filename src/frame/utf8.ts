@@ -58,7 +58,7 @@ export class Utf8Validator {
 }
 
 /** Where the last character before `end` starts, if it may be unfinished; at most three bytes follow a lead byte. */
-function lastCharacterStart(bytes: Uint8Array, end: number): number {
+export function lastCharacterStart(bytes: Uint8Array, end: number): number {
   for (let at = end - 1; at >= end - 3; at--) {
     if (bytes[at] >= 0xc0) return at;
     if (bytes[at] < 0x80) break;

@@ -11,7 +11,7 @@ const test = suite('connection/incoming');
 test.after.each(terminateAll);
 
 const NOBODY = { receiveControl(): void {} };
-const NOWHERE = { put(): void {}, isFull: false };
+const NOWHERE = { put(): void {}, isFull: false, mayStream: () => false, takeSink: () => null };
 
 test('there is one for all that are between two messages, and another while it is in use', () => {
   const first = borrowIncoming('client', NOBODY, NOWHERE, 100);

@@ -13,6 +13,7 @@ const defaults = {
   maxBufferedBytes: 16_777_216,
   closeTimeout: 10_000,
   deflate: null,
+  maxStreamedBytes: 0,
 };
 
 /** Those that are numbers. */
@@ -20,6 +21,16 @@ const numbers = ['maxMessageBytes', 'maxQueuedMessages', 'maxQueuedBytes', 'maxB
 
 test('the defaults are those of the documentation', () => {
   assert.equal(resolveLimits({}), defaults);
+});
+
+test('maxStreamedBytes may be Infinity, and is checked else', () => {
+  assert.is(resolveLimits({ maxStreamedBytes: Infinity }).maxStreamedBytes, 9_007_199_254_740_991);
+  assert.is(resolveLimits({}, resolveLimits({ maxStreamedBytes: 5 })).maxStreamedBytes, 5);
+  for (const value of [-1, 1.5, NaN, '7']) {
+    assert.throws(() => resolveLimits({ maxStreamedBytes: value as number }), (error: Error) => (
+      error instanceof RangeError && error.message.includes('maxStreamedBytes')
+    ));
+  }
 });
 
 test('each option replaces its own default only', () => {
@@ -40,7 +51,8 @@ test('what is no limit is not taken over', () => {
   assert.equal(resolveLimits(options), { ...defaults, maxQueuedMessages: 3 });
 });
 
-const ranges: [name: Exclude<keyof ConnectionOptions, 'deflate'>, lowest: number, highest: number][] = [
+type Limit = Exclude<keyof ConnectionOptions, 'deflate' | 'maxStreamedBytes'>;
+const ranges: [name: Limit, lowest: number, highest: number][] = [
   ['maxMessageBytes', 0, constants.MAX_STRING_LENGTH],
   ['maxQueuedMessages', 1, 9_007_199_254_740_991],
   ['maxQueuedBytes', 1, 9_007_199_254_740_991],

@@ -24,7 +24,7 @@ class Endpoint {
           this.messages.push(message);
           this.byteLengths.push(byteLength);
         },
-        isFull: false,
+        isFull: false, mayStream: () => false, takeSink: () => null,
       },
       receivePong: (payload: Buffer): void => void this.pongs.push(payload.toString()),
       outputReady: (): void => {},
@@ -280,7 +280,7 @@ for (const role of roles) {
         put() {
           throw secret;
         },
-        isFull: false,
+        isFull: false, mayStream: () => false, takeSink: () => null,
       },
       receivePong() {},
       outputReady() {},

@@ -9,7 +9,7 @@ import { countTimers, isPending, rejectionOf } from './harness.js';
 
 const test = suite('WaitQueue');
 
-const LIMITS = { maxQueuedMessages: 4, maxQueuedBytes: 100 };
+const LIMITS = { maxQueuedMessages: 4, maxQueuedBytes: 100, maxStreamedBytes: 0 };
 
 function queueOf(...items: string[]): WaitQueue<string> {
   const queue = new WaitQueue<string>(LIMITS);

@@ -666,6 +666,8 @@ test('RFC 7692 after a compressed message the decoder stops if the receiver has 
     get isFull() {
       return messages.length >= limit;
     },
+    mayStream: () => false,
+    takeSink: () => null,
   };
   const incoming = new Incoming(new Inflater({ windowBits: 15, contextTakeover: true }));
   incoming.serve('client', { receiveControl: () => {} }, queue, 100);

@@ -9,6 +9,7 @@
 //   messages may be compressed also what these inflate to, and the pieces that each final block begins.
 import type { Message } from '../../src/connection/assembler.js';
 import { Incoming } from '../../src/connection/incoming.js';
+import type { Pieces } from '../../src/connection/pieces.js';
 import { parseClosePayload } from '../../src/frame/close.js';
 import type { FrameDecoder } from '../../src/frame/decode.js';
 import { Inflater } from '../../src/frame/inflater.js';
@@ -47,8 +48,10 @@ export class Reading {
   /** The code of the error that ended decoding, and its close code. */
   failure = '';
   readonly isFull = false;
+  readonly mayStream = (): boolean => false;
+  readonly takeSink: () => Pieces | null = () => null;
   readonly #mode: Mode;
-  readonly #decoder: FrameDecoder;
+  protected readonly decoder: FrameDecoder;
   #isClosed = false;
 
   constructor(mode: Mode) {
@@ -57,7 +60,7 @@ export class Reading {
     const inflater = deflate && new Inflater(deflate);
     const incoming = new Incoming(inflater);
     incoming.serve(role, this, this, maxMessageBytes);
-    this.#decoder = incoming.decoder;
+    this.decoder = incoming.decoder;
   }
 
   put(message: Message, byteLength: number): void {
@@ -80,10 +83,14 @@ export class Reading {
   /** Takes the next piece; `false` once it must not be given more. */
   feed(piece: Buffer): boolean {
     try {
-      this.#decoder.decode(piece);
+      this.decoder.decode(piece);
     } catch (error) {
       this.failure = describeError(error, frameErrors);
     }
+    return this.canGoOn;
+  }
+
+  protected get canGoOn(): boolean {
     return this.failure === '' && !this.#isClosed;
   }
 

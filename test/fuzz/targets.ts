@@ -10,9 +10,10 @@ import { proxyProtocol } from './proxy-protocol.js';
 import { receiver } from './receiver.js';
 import { receiverDeflate } from './receiver-deflate.js';
 import { server } from './server.js';
+import { streamed } from './streamed.js';
 import type { Target } from './target.js';
 
 export const targets: readonly Target[] = [
-  requestHead, responseHead, lists, negotiation, proxyProtocol, body, frames, receiver, receiverDeflate, deflate,
-  server, client,
+  requestHead, responseHead, lists, negotiation, proxyProtocol, body, frames, streamed, receiver, receiverDeflate,
+  deflate, server, client,
 ];

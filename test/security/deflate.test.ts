@@ -2,6 +2,7 @@
 import { syncBuiltinESMExports } from 'node:module';
 import zlib, { constants, deflateRawSync } from 'node:zlib';
 import * as assert from 'uvu/assert';
+import { resolveLimits } from '../../src/connection/limits.js';
 import { Protocol } from '../../src/connection/protocol.js';
 import { ProtocolError, requireWebSocket } from '../../src/index.js';
 import { Deflater } from '../../src/frame/deflater.js';
@@ -53,10 +54,16 @@ function receive(chunks: readonly Buffer[], maxMessageBytes = MEBIBYTE): { sizes
   const sizes: number[] = [];
   const ignore = (): void => {};
   const receiver = {
-    queue: { put: (_: Message, byteLength: number) => void sizes.push(byteLength), isFull: false },
+    queue: {
+      put: (_: Message, byteLength: number) => void sizes.push(byteLength),
+      isFull: false,
+      mayStream: () => false,
+      takeSink: () => null,
+    },
     receivePong: ignore, outputReady: ignore, outputFailed: ignore,
   };
-  const protocol = new Protocol(receiver, { role: 'server', limits: { maxMessageBytes, deflate: null }, deflate });
+  const limits = resolveLimits({ maxMessageBytes, deflate: true });
+  const protocol = new Protocol(receiver, { role: 'server', limits, deflate });
   for (const chunk of chunks) protocol.receive(chunk);
   protocol.finish();
   return { sizes, error: protocol.error };
