@@ -12,6 +12,7 @@ export type { BroadcastOptions, BroadcastResult } from './connection/broadcast.j
 export { connectionPair } from './connection/pair.js';
 export type { Connection, OpeningRequest, SendOptions } from './connection/connection.js';
 export type { OpeningOptions } from './connection/opening.js';
+export type { MessageSource, SourceOptions } from './connection/outgoing-message.js';
 export type { StreamedMessage } from './connection/streamed-message.js';
 export type { ConnectionState } from './connection/protocol.js';
 export type { Sendable } from './connection/sendable.js';

@@ -215,6 +215,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     // close() may be called after the end, when nothing would stop a timer.
     if (this.close !== null) return;
     // Nothing worth waiting for can follow the Close frame.
+    this.writer.stopLine();
     this.writer.flush();
     // Read on, even without a reader, to find the peer's Close frame or the end.
     this.queue.dropExcess();

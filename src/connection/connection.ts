@@ -6,6 +6,7 @@ import { MAX_CONTROL_PAYLOAD_BYTES } from '../frame/header.js';
 import type { HeaderFields } from '../http/fields.js';
 import type { Message } from './assembler.js';
 import { Channel, type ConnectionInit } from './channel.js';
+import { isSource, type MessageSource, type SourceOptions } from './outgoing-message.js';
 import type { Pieces } from './pieces.js';
 import { PreparedMessage } from './prepared.js';
 import type { ConnectionState } from './protocol.js';
@@ -156,7 +157,23 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
    * @throws TypeError at once for anything else than a string, an `ArrayBuffer`, a `SharedArrayBuffer` or a view, and
    * for one whose memory was detached.
    */
-  send(message: Sendable | PreparedMessage, options?: SendOptions): Promise<void> {
+  send(message: Sendable | PreparedMessage, options?: SendOptions): Promise<void>;
+  /**
+   * Sends a message while it is made: each chunk of an async iterable, a `Readable`, a `ReadableStream` or a `Blob` is
+   * a fragment of it (§5.4), and the next is asked for once the peer has room. What is sent meanwhile follows after it;
+   * pings and the Close frame go between the fragments.
+   * @returns a promise that fulfils as that of any message, and rejects with the error of the source, or the reason of
+   * the signal: before the first chunk that changes nothing, after it the connection is closed with 1011.
+   * @throws TypeError (as rejection, likewise) for a chunk that is neither text nor bytes.
+   */
+  send(source: MessageSource, options?: SourceOptions): Promise<void>;
+  send(
+    message: Sendable | PreparedMessage | MessageSource,
+    options?: SendOptions & SourceOptions,
+  ): Promise<void> {
+    if (typeof message === 'object' && !ArrayBuffer.isView(message) && message !== null && isSource(message)) {
+      return this.#channel.writer.sendSource(message, options ?? {});
+    }
     const payload = message instanceof PreparedMessage ? message : toPayload(message);
     return this.#channel.writer.send(payload, options?.compress);
   }

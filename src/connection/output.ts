@@ -1,6 +1,6 @@
 // What a connection has sent and its stream was not given yet: frames in order, gathered for one write.
 import { encodeAlone, firstByte, lengthOf, writeFrame, type Frame } from '../frame/encode.js';
-import { headerLengthFor, writeHeader } from '../frame/header.js';
+import { headerLengthFor, MAX_HEADER_BYTES, writeHeader } from '../frame/header.js';
 import { createMaskingKey } from '../frame/mask.js';
 import type { Role } from '../frame/opcode.js';
 import { MAX_SLAB_FRAME_BYTES, ownFrames } from '../frame/slab.js';
@@ -47,11 +47,18 @@ export class Output {
    * @param isCompressed sets RSV1 (RFC 7692 §6).
    */
   encode(opcode: number, payload: string | Uint8Array, isCompressed = false): void {
+    this.encodeFrame(firstByte(opcode, isCompressed), payload);
+  }
+
+  /**
+   * The same for any frame, such as a fragment.
+   * @param first FIN, RSV1 and the opcode.
+   */
+  encodeFrame(first: number, payload: string | Uint8Array): void {
     const payloadLength = lengthOf(payload);
     const headerLength = headerLengthFor(payloadLength, this.#isMasking);
     this.byteLength += headerLength + payloadLength;
     const maskingKey = this.#isMasking ? createMaskingKey() : null;
-    const first = firstByte(opcode, isCompressed);
     if (typeof payload !== 'string' && maskingKey === null && canRefer(payload)) {
       const offset = this.#claim(headerLength);
       writeHeader(this.#run!, offset, first, payloadLength, null);
@@ -101,6 +108,14 @@ export class Output {
       gap.frame = frame;
       gap.byteLength = frame.length;
     };
+  }
+
+  /**
+   * How long a fragment may be. One that is masked is copied: so much lies in a slab, which is used again. Of one that
+   * isn't, a `take` gives as much.
+   */
+  get maxFragmentBytes(): number {
+    return this.#isMasking ? MAX_SLAB_FRAME_BYTES - MAX_HEADER_BYTES : MAX_TAKEN_BYTES;
   }
 
   /** Whether something cannot be taken yet. */

@@ -5,22 +5,23 @@ import { isAnyArrayBuffer } from 'node:util/types';
 export type Sendable = string | ArrayBufferLike | ArrayBufferView;
 
 /**
+ * @param name of what it is, for the message of an error.
  * @throws TypeError for anything else than a string, an `ArrayBuffer`, a `SharedArrayBuffer` or a view, of whatever
  * realm, and for one whose memory was detached.
  */
-export function toPayload(message: Sendable): string | Uint8Array {
+export function toPayload(message: Sendable, name = 'a message'): string | Uint8Array {
   if (typeof message === 'string') return message;
-  const bytes = toBytes(message);
+  const bytes = toBytes(message, name);
   if (bytes.length === 0) checkAttached(bytes.buffer);
   return bytes;
 }
 
-function toBytes(message: ArrayBufferLike | ArrayBufferView): Uint8Array {
+function toBytes(message: ArrayBufferLike | ArrayBufferView, name: string): Uint8Array {
   if (message instanceof Uint8Array) return message;
   // A number must never become a length of uninitialised memory.
   if (ArrayBuffer.isView(message)) return new Uint8Array(message.buffer, message.byteOffset, message.byteLength);
   if (isAnyArrayBuffer(message)) return new Uint8Array(message);
-  throw new TypeError(`a message is a string, an ArrayBuffer or a view of one, not ${typeof message}`);
+  throw new TypeError(`${name} is a string, an ArrayBuffer or a view of one, not ${typeof message}`);
 }
 
 /** A view of detached memory looks empty; only a new one is refused. */

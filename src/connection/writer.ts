@@ -1,13 +1,18 @@
 // The way out of a connection: gives its output to the stream, and tells those who wait for room or for the end of it.
 import { finished, type Duplex } from 'node:stream';
 import { ConnectionClosed, WebSocketError, type Close } from '../errors.js';
+import { CloseCode } from '../frame/close.js';
+import { lengthOf } from '../frame/encode.js';
+import { FIN } from '../frame/header.js';
 import { ownFrames } from '../frame/slab.js';
 import { flushSoon, type Flushable } from '../stream/flush.js';
 import type { Channel } from './channel.js';
 import { defer, quiet, type Deferred } from './deferred.js';
 import { BY_REFERENCE_FROM_BYTES } from './output.js';
+import { OutgoingMessage, type MessageSource, type SourceOptions } from './outgoing-message.js';
 import { PreparedMessage } from './prepared.js';
 import type { Protocol } from './protocol.js';
+import { SendLine, type LineWriter, type WholeMessage } from './send-line.js';
 
 interface PendingFlush extends Deferred<void> {
   /** Whether the stream has all that it waits for. */
@@ -19,7 +24,7 @@ const taken = Promise.resolve();
 
 const NOTHING = Buffer.alloc(0);
 
-export class Writer implements Flushable {
+export class Writer implements Flushable, LineWriter {
   /** Checks of the keep-alive timer since something was written. */
   idleChecks = 0;
   readonly #stream: Duplex;
@@ -34,6 +39,8 @@ export class Writer implements Flushable {
   #flushed: PendingFlush | null = null;
   /** Bytes sent while over `maxBufferedBytes` were waiting for the peer. */
   #excess = 0;
+  /** Present while a message is sent in pieces. */
+  #line: SendLine | null = null;
   /** Whether the stream is to end once it was given all output. */
   #isEnding = false;
 
@@ -48,7 +55,8 @@ export class Writer implements Flushable {
 
   /** Bytes that were sent but not yet handed to the operating system. */
   get bufferedAmount(): number {
-    return this.#protocol.output.byteLength + this.#stream.writableLength;
+    const ahead = this.#protocol.output.byteLength + this.#stream.writableLength;
+    return this.#line === null ? ahead : ahead + this.#line.byteLength;
   }
 
   /**
@@ -56,9 +64,13 @@ export class Writer implements Flushable {
    * bytes are not the caller's yet.
    */
   get hasRoom(): boolean {
-    const { bufferedAmount } = this;
-    if (bufferedAmount >= BY_REFERENCE_FROM_BYTES || this.#protocol.isSaturated) return false;
-    return bufferedAmount < this.#stream.writableHighWaterMark;
+    return this.#line === null && this.#hasSpace;
+  }
+
+  get #hasSpace(): boolean {
+    const ahead = this.#protocol.output.byteLength + this.#stream.writableLength;
+    if (ahead >= BY_REFERENCE_FROM_BYTES || this.#protocol.isSaturated) return false;
+    return ahead < this.#stream.writableHighWaterMark;
   }
 
   /** Whether a `send` waits for room. */
@@ -67,7 +79,13 @@ export class Writer implements Flushable {
   }
 
   /** @returns as `Connection.send`. */
-  send(message: string | Uint8Array | PreparedMessage, compress: boolean | undefined): Promise<void> {
+  send(message: WholeMessage, compress: boolean | undefined): Promise<void> {
+    if (!this.#protocol.isOpen) return this.rejectClosed();
+    if (this.#line !== null) return this.#wait(this.#line, message, compress);
+    return this.sendNow(message, compress);
+  }
+
+  sendNow(message: WholeMessage, compress: boolean | undefined): Promise<void> {
     const protocol = this.#protocol;
     if (!protocol.isOpen) return this.rejectClosed();
     const before = protocol.output.byteLength;
@@ -76,8 +94,57 @@ export class Writer implements Flushable {
     const isWaiting = this.#stream.writableLength > 0;
     if (isWaiting && this.#isOverdrawn(protocol.output.byteLength - before)) return this.rejectClosed();
     this.schedule();
-    if (this.hasRoom) return taken;
+    return this.room();
+  }
+
+  /** Fulfils once there is room, however much waits in line. */
+  room(): Promise<void> {
+    if (this.#hasSpace) return taken;
     return (this.#room ??= defer<void>()).promise;
+  }
+
+  // ── Messages in pieces ──
+
+  /** @returns as `Connection.send`. */
+  sendSource(source: MessageSource, options: SourceOptions): Promise<void> {
+    if (!this.#protocol.isOpen) return this.rejectClosed();
+    const message = new OutgoingMessage(source, options);
+    this.#line ??= new SendLine(this);
+    this.#line.add(message);
+    return message.done;
+  }
+
+  #wait(line: SendLine, message: WholeMessage, compress: boolean | undefined): Promise<void> {
+    if (line.byteLength > this.#maxBufferedBytes) {
+      const limit = `maxBufferedBytes (${this.#maxBufferedBytes})`;
+      const advice = `over ${limit} wait for a message that is sent in pieces; await send, or raise the limit`;
+      this.#channel.destroy(new WebSocketError('PEER_NOT_READING', advice));
+      return this.rejectClosed();
+    }
+    return quiet(line.addWhole(message, compress, byteLengthOf(message)));
+  }
+
+  get maxFragmentBytes(): number {
+    return this.#protocol.output.maxFragmentBytes;
+  }
+
+  writeFragment(opcode: number, payload: Uint8Array, isFinal: boolean): void {
+    this.#protocol.output.encodeFrame(isFinal ? FIN | opcode : opcode, payload);
+    this.schedule();
+  }
+
+  fail(error: unknown): void {
+    this.#protocol.close(CloseCode.INTERNAL_ERROR, '', error instanceof Error ? error : new Error(String(error)));
+    this.#channel.afterProtocol();
+  }
+
+  leaveLine(): void {
+    this.#line = null;
+  }
+
+  /** Nothing more may be sent. */
+  stopLine(): void {
+    this.#line?.stop(new ConnectionClosed(this.#channel.close));
   }
 
   /**
@@ -101,6 +168,7 @@ export class Writer implements Flushable {
   /** @returns as `Connection.flushed`. */
   flushed(): Promise<void> {
     if (this.#channel.close !== null) return this.#stream.writableFinished ? taken : this.rejectClosed();
+    if (this.#line !== null) return quiet(this.#line.done.then(() => this.flushed()));
     if (this.bufferedAmount === 0) return taken;
     if (this.#flushed !== null) return quiet(this.#flushed.promise.then(() => this.flushed()));
     this.#flushed = { ...defer<void>(), isGiven: false };
@@ -138,7 +206,7 @@ export class Writer implements Flushable {
     const { output } = this.#protocol;
     if (!this.#stream.writable) return void output.take();
     this.#write(output.take());
-    if (this.hasRoom) this.#giveRoom();
+    if (this.#hasSpace) this.#giveRoom();
     this.#awaitWritten();
     if (this.#isEnding) this.end();
   }
@@ -196,7 +264,12 @@ export class Writer implements Flushable {
 
   /** The connection has ended: what waits is rejected. */
   conclude(close: Close): void {
+    this.stopLine();
     this.#room?.reject(new ConnectionClosed(close));
     this.#flushed?.reject(new ConnectionClosed(close));
   }
+}
+
+function byteLengthOf(message: WholeMessage): number {
+  return message instanceof PreparedMessage ? message.payload.length : lengthOf(message);
 }

@@ -343,7 +343,7 @@ import {
     ['a number', 1024], ['null', null], ['undefined', undefined], ['true', true], ['a bigint', 5n], ['an object', {}],
     ['an array', [1, 2, 3]], ['what looks like an array', { length: 16, 0: 1 }], ['a symbol', Symbol('a')],
     ['what looks like an ArrayBuffer', { byteLength: 16 }], ['a Date', new Date(0)], ['a String', new String('a')],
-    ['a function', () => 'a'], ['a Blob', new Blob(['a'])],
+    ['a function', () => 'a'], ['a Set', new Set(['a'])],
   ];
   for (const [name, message] of refused) {
     test(`${name} is a TypeError at once, and nothing is sent`, async () => {

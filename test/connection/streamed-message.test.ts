@@ -334,6 +334,16 @@ test('text, bytes and json take no more than maxMessageBytes', async () => {
   }
 });
 
+test('more than they take is told after the end of the connection, too', async () => {
+  const opened = open(STREAMING);
+  const wait = received(opened);
+  await opened.receive('02 0a 6162636465666768696a 80 01 6b' + CLOSE_1000);
+  const error = await rejectionOf((await wait).bytes());
+  assert.is((error as ProtocolError).code, 'MESSAGE_TOO_LARGE');
+  opened.stream.destroy();
+  await assertClosed(opened, { code: 1000, reason: '', wasClean: true });
+});
+
 // ── Backpressure ──
 
 test('while chunks are unread the socket is paused, and resumed when they are read', async () => {
@@ -580,6 +590,7 @@ test('a compressed message is put together before', async () => {
   assert.is(join((await read(await received(opened))).chunks), 'abcdefghijk');
   opened.stream.receive(hex('c2 fe 1000 00000000'));
   await nextTurn();
+  await opened.receiveEnd();
   await assertClosed(opened, { code: 1006, reason: '', wasClean: false }, ProtocolError);
 });
 

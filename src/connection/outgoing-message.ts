@@ -1,0 +1,156 @@
+// A message that is sent while it is made: the chunks of its source become fragments (RFC 6455 §5.4).
+import { ConnectionClosed } from '../errors.js';
+import { Opcode } from '../frame/opcode.js';
+import { Utf8Validator } from '../frame/utf8.js';
+import { toPayload, type Sendable } from './sendable.js';
+import { whenAborted } from './wait-limits.js';
+
+/** What is sent while it is made: an async iterable such as a `Readable`, a `ReadableStream`, or a `Blob`. */
+export type MessageSource = AsyncIterable<Sendable> | { getReader(): unknown } | { stream(): unknown };
+
+export interface SourceOptions {
+  /** Without it the first chunk decides: a string makes it a text message, anything else, or no chunk, a binary one. */
+  type?: 'text' | 'binary';
+  /** Stops the source. A message that has begun can't be taken back: the connection is closed with 1011. */
+  signal?: AbortSignal;
+}
+
+/** What writes the fragments. */
+export interface FragmentWriter {
+  writeFragment(opcode: number, payload: Uint8Array, isFinal: boolean): void;
+  /** Fulfils once there is room for more, and what was written is the source's again. */
+  room(): Promise<void>;
+  /** The message that has begun can't be sent to its end. */
+  fail(error: unknown): void;
+  /** How long a fragment may be. */
+  readonly maxFragmentBytes: number;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+export function isSource(message: object): message is MessageSource {
+  return Symbol.asyncIterator in message || message instanceof Blob;
+}
+
+export class OutgoingMessage {
+  /** Settles once the message was sent, or can't be. */
+  readonly done: Promise<void>;
+  readonly #source: MessageSource;
+  #isText: boolean | null;
+  #isRunning = false;
+  /** Whether some of it was sent. */
+  #hasBegun = false;
+  #isSettled = false;
+  #settle!: (error?: unknown) => void;
+  #stopped: { readonly error: unknown } | null = null;
+  /** Ends what is being waited for. */
+  #interrupt: (error: unknown) => void = () => {};
+  /** Checks the bytes of a text. */
+  readonly #validator = new Utf8Validator();
+  /** The first half of a character at the end of the last string. */
+  #half = '';
+
+  constructor(source: MessageSource, { type, signal }: SourceOptions) {
+    if (type !== undefined && type !== 'text' && type !== 'binary') {
+      throw new TypeError(`type is 'text' or 'binary', not ${String(type)}`);
+    }
+    this.#source = source;
+    this.#isText = type === undefined ? null : type === 'text';
+    let ignore = (): void => {};
+    this.done = new Promise((resolve, reject) => {
+      this.#settle = (error) => {
+        this.#isSettled = true;
+        ignore();
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+    });
+    if (signal?.aborted) this.stop(signal.reason);
+    else if (signal !== undefined) ignore = whenAborted(signal, () => this.stop(signal.reason));
+  }
+
+  /** The message will not be sent, or not to its end. */
+  stop(error: unknown): void {
+    if (this.#isSettled) return;
+    // As every rejection of `send` for this reason.
+    if (error instanceof ConnectionClosed) this.done.catch(() => {});
+    this.#stopped ??= { error };
+    if (this.#isRunning) return this.#interrupt(error);
+    (this.#source as { destroy?(): void }).destroy?.();
+    this.#settle(error);
+  }
+
+  /** Sends it; the promise is fulfilled when `done` is settled. */
+  async run(writer: FragmentWriter): Promise<void> {
+    if (this.#isSettled) return;
+    this.#isRunning = true;
+    let iterator: AsyncIterator<Sendable> | null = null;
+    try {
+      iterator = iterate(this.#source);
+      for (;;) {
+        const { value, done } = await this.#unlessStopped(iterator.next());
+        if (done) break;
+        await this.#send(writer, this.#toBytes(value));
+      }
+      iterator = null;
+      if (this.#half !== '') await this.#send(writer, Buffer.from(this.#half));
+      if (this.#isText && !this.#validator.isComplete) throw notUtf8();
+      await this.#write(writer, NOTHING, true);
+      this.#settle();
+    } catch (error) {
+      // It may never answer.
+      iterator?.return?.().catch(() => {});
+      this.#isSettled = true;
+      if (this.#hasBegun) writer.fail(error);
+      this.#settle(error ?? new Error('the source has failed without an error'));
+    }
+  }
+
+  #unlessStopped<T>(step: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = reject;
+      step.then(resolve, reject);
+    });
+  }
+
+  #toBytes(chunk: Sendable): Uint8Array {
+    const payload = toPayload(chunk, 'a chunk of a message');
+    this.#isText ??= typeof payload === 'string';
+    if (typeof payload !== 'string') {
+      if (this.#half === '') return payload;
+      const half = Buffer.from(this.#half);
+      this.#half = '';
+      return Buffer.concat([half, payload]);
+    }
+    const text = this.#half + payload;
+    this.#half = /[\ud800-\udbff]$/.exec(text)?.[0] ?? '';
+    return Buffer.from(text.slice(0, text.length - this.#half.length));
+  }
+
+  async #send(writer: FragmentWriter, bytes: Uint8Array): Promise<void> {
+    // A text that isn't UTF-8 would fail at the peer, for a reason that it can't tell.
+    if (this.#isText && !this.#validator.push(bytes, 0, bytes.length)) throw notUtf8();
+    const { maxFragmentBytes } = writer;
+    for (let start = 0; start < bytes.length; start += maxFragmentBytes) {
+      await this.#write(writer, bytes.subarray(start, start + maxFragmentBytes), false);
+    }
+  }
+
+  #write(writer: FragmentWriter, bytes: Uint8Array, isFinal: boolean): Promise<void> {
+    // It may have been stopped since what it has waited for was there.
+    if (this.#stopped !== null) throw this.#stopped.error;
+    const opcode = this.#hasBegun ? Opcode.CONTINUATION : this.#isText ? Opcode.TEXT : Opcode.BINARY;
+    this.#hasBegun = true;
+    writer.writeFragment(opcode, bytes, isFinal);
+    return this.#unlessStopped(writer.room());
+  }
+}
+
+function iterate(source: MessageSource): AsyncIterator<Sendable> {
+  const chunks = Symbol.asyncIterator in source || !('stream' in source) ? source : source.stream();
+  return (chunks as AsyncIterable<Sendable>)[Symbol.asyncIterator]();
+}
+
+function notUtf8(): TypeError {
+  return new TypeError('the source of a text message gave bytes that are not UTF-8; send it with type: \'binary\'');
+}

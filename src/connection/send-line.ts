@@ -1,0 +1,66 @@
+// What waits while a message is sent in pieces: no other may begin between its fragments (RFC 6455 §5.4).
+import type { OutgoingMessage, FragmentWriter } from './outgoing-message.js';
+import type { PreparedMessage } from './prepared.js';
+
+export type WholeMessage = string | Uint8Array | PreparedMessage;
+
+/** What sends the messages of a line. */
+export interface LineWriter extends FragmentWriter {
+  /** Sends a message that was waiting. */
+  sendNow(message: WholeMessage, compress: boolean | undefined): Promise<void>;
+  /** Nothing waits any more. */
+  leaveLine(): void;
+}
+
+interface Waiting {
+  readonly message: WholeMessage;
+  readonly compress: boolean | undefined;
+  readonly byteLength: number;
+  resolve(sent: Promise<void>): void;
+}
+
+/** Present while a message is sent in pieces. */
+export class SendLine {
+  /** Bytes of the whole messages that wait. */
+  byteLength = 0;
+  /** Fulfils once nothing waits any more. */
+  readonly done: Promise<void>;
+  readonly #writer: LineWriter;
+  #waiting: (OutgoingMessage | Waiting)[] = [];
+  #current: OutgoingMessage | null = null;
+
+  /** The first message is to be added at once. */
+  constructor(writer: LineWriter) {
+    this.#writer = writer;
+    this.done = Promise.resolve().then(() => this.#run());
+  }
+
+  /** @returns when it was sent. */
+  addWhole(message: WholeMessage, compress: boolean | undefined, byteLength: number): Promise<void> {
+    this.byteLength += byteLength;
+    return new Promise((resolve) => this.#waiting.push({ message, compress, byteLength, resolve }));
+  }
+
+  add(message: OutgoingMessage): void {
+    this.#waiting.push(message);
+  }
+
+  async #run(): Promise<void> {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if ('message' in next) {
+        this.byteLength -= next.byteLength;
+        next.resolve(this.#writer.sendNow(next.message, next.compress));
+        continue;
+      }
+      this.#current = next;
+      await next.run(this.#writer);
+    }
+    this.#writer.leaveLine();
+  }
+
+  /** The connection is closing: nothing more is sent. */
+  stop(error: Error): void {
+    this.#current?.stop(error);
+    for (const waiting of this.#waiting) if (!('message' in waiting)) waiting.stop(error);
+  }
+}
