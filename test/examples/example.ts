@@ -47,7 +47,15 @@ export class Example implements AsyncDisposable {
     throw new Error(`examples/${path} has ended without a port:\n${printed}`);
   }
 
+  /** Asks it to end, and waits until it has. */
+  async end(): Promise<void> {
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    assert.equal(await ended, [0, null]);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null) return;
     const closed = once(this.#child, 'close');
     this.#child.kill('SIGKILL');
     await closed;

@@ -3,14 +3,30 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import { RawClient } from '../support/peers/raw-client.js';
-import { examplePath, serverSuite } from './example.js';
+import { Example, examplePath, serverSuite } from './example.js';
 
 const run = promisify(execFile);
 
-for (const name of ['express', 'fastify', 'hono']) {
+for (const name of ['express', 'hono']) {
   const [test] = serverSuite(name, { path: `${name}/server.js`, unknownPath: 404 });
   test.run();
 }
+
+const [fastify] = serverSuite('fastify', { path: 'fastify/server.js', unknownPath: 404 });
+
+fastify('its close ends, although a WebSocket is open', async () => {
+  await using example = await Example.start('fastify/server.js');
+  await using client = await RawClient.connect(example.port);
+  await client.upgrade('/live/');
+  const ended = example.end();
+  const { opcode, payload } = await client.readFrame();
+  assert.equal([opcode, payload.readUInt16BE()], [8, 1001]);
+  client.sendFrame(8, payload.subarray(0, 2));
+  client.socket.end();
+  await ended;
+});
+
+fastify.run();
 
 const [nest] = serverSuite('nest', {
   path: 'nest/dist/server.js',
