@@ -193,7 +193,9 @@ export class ConnectionEmitter extends EventEmitter<ConnectionEvents> {
     if (typeof options === 'function') return this.send(data, undefined, options);
     const { binary, compress, fin } = options ?? {};
     if (fin === false) throw new TypeError('a message is sent whole; fin: false has no counterpart');
-    const message = binary === undefined ? data : binary ? toBytes(data) : toText(data);
+    const isText = typeof data === 'string';
+    // As it is, mostly: another view of the bytes would be the largest part of a small echo.
+    const message = binary !== isText ? data : isText ? toBytes(data) : toText(data);
     const sent = this.connection.send(message, compress === undefined ? undefined : { compress });
     if (callback !== undefined) void sent.then(() => callback(), callback);
   }
@@ -239,8 +241,8 @@ function toBytes(data: Sendable): Buffer {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
 
-function toText(data: Sendable): string {
-  return typeof data === 'string' ? data : toBytes(data).toString();
+function toText(data: Exclude<Sendable, string>): string {
+  return toBytes(data).toString();
 }
 
 function toArrayBuffer({ buffer, byteOffset, byteLength }: Buffer): ArrayBuffer {
