@@ -12,7 +12,7 @@ interface Exception {
 const notTheLibrary: readonly Exception[] = [
   { files: ['bench/', 'run.test', 'package.test'], reason: 'it is no test of the library' },
   { files: ['cli/', 'cli.test'], reason: 'the command twobyte runs on Node.js' },
-  { files: ['examples/', 'fuzz/', 'interop/'], reason: 'the peers talk to the library on Node.js' },
+  { files: ['examples/', 'fuzz/', 'interop/', 'doors/frameworks'], reason: 'the peers talk to the library on Node.js' },
 ];
 
 /** Where a test counts or replaces what only Node.js lets it. */

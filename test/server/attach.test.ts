@@ -1,7 +1,6 @@
-// WebSockets on a server of node:http: ours and everyone else's requests side by side, refusals, draining.
+// WebSockets on a server of node:http beside everyone else's requests; test/doors has what is alike through every door.
 import { EventEmitter } from 'node:events';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import * as assert from 'uvu/assert';
@@ -11,7 +10,6 @@ import {
 } from '../../src/index.js';
 import type { UpgradingServer } from '../../src/server/attach.js';
 import { suite } from '../runner/suite.js';
-import { certificate, privateKey } from '../support/certificate.js';
 import { httpRequest, RawClient, SAMPLE_ACCEPT, upgradeRequest } from '../support/peers/raw-client.js';
 import { assertRefusal, gate, get, PLAIN_REFUSAL, until } from './harness.js';
 
@@ -77,36 +75,6 @@ test('a WebSocket at a route, and the app for everything else', async () => {
   for (const path of ['/', '/rooms/1']) {
     assert.is((await httpRequest(attached.port, get(path))).body.toString(), 'app', path);
   }
-});
-
-test('what comes with the head are the first frames', async () => {
-  await using attached = await Attached.open();
-  attached.server.route('/', echo);
-  await using client = await RawClient.connect(attached.port);
-  // Two texts, "a" and "b", masked with a key of zeros, and the half of a third.
-  client.write(Buffer.concat([
-    Buffer.from(upgradeRequest('/')), Buffer.from('8181000000006181810000000062 8181'.replace(' ', ''), 'hex'),
-  ]));
-  assert.is((await client.readResponse()).status, 101);
-  client.write(Buffer.from('0000000063', 'hex'));
-  const texts = [await client.readFrame(), await client.readFrame(), await client.readFrame()];
-  assert.equal(texts.map(({ payload }) => payload.toString()), ['a', 'b', 'c']);
-});
-
-test('frames that come while authorize is asked wait for it', async () => {
-  const asked = gate<string>();
-  const asks = routeThatAsks(asked.promise, async ({ webSocket, authorized }) => {
-    await webSocket.send(`${authorized} ${await webSocket.wait()}`);
-  });
-  await using attached = await Attached.open();
-  attached.server.route('/', asks.route);
-  await using client = await RawClient.connect(attached.port);
-  client.write(upgradeRequest('/'));
-  client.sendFrame(1, 'early');
-  await until('it is asked', () => asks.isAsked);
-  asked.open('somebody');
-  assert.is((await client.readResponse()).status, 101);
-  assert.is((await client.readFrame()).payload.toString(), 'somebody early');
 });
 
 test('refusals have their status, fields and text, and reach onRefuse', async () => {
@@ -379,17 +347,6 @@ test('that is asked of the server\'s own callback, and only while nobody else ta
   assert.is.not(httpServer.shouldUpgradeCallback, ours);
   server.detach(httpServer);
   assert.is(httpServer.shouldUpgradeCallback, before);
-});
-
-test('https: TLS, half-closes, and large messages', async () => {
-  const options = { key: privateKey, cert: certificate };
-  await using attached = await Attached.open({}, createHttpsServer(options) as HttpServer);
-  attached.server.route('/', echo);
-  const socket = await connect(`wss://127.0.0.1:${attached.port}/`, { tls: { ca: certificate } });
-  const message = Buffer.alloc(1 << 20, 'large ');
-  await socket.send(message);
-  assert.ok(message.equals((await socket.wait()) as Buffer));
-  assert.equal(await socket.close(), { code: 1000, reason: '', wasClean: true });
 });
 
 test('no timer of node:http cuts an idle WebSocket', async () => {
