@@ -1,13 +1,13 @@
 // What the conformance tests share: tests named by requirement and role, and sessions with a peer made of bytes.
-import type { AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
-import { connect, createServer, requireWebSocket, ProtocolError, type Connection } from '../../src/index.js';
+import { connect, requireWebSocket, ProtocolError, type Connection } from '../../src/index.js';
 import type { ConnectOptions, ServerOptions, WebSocketOptions } from '../../src/index.js';
 import { peerBytes, terminateAll, unmask } from '../connection/harness.js';
+import { doors, type Door } from '../doors/doors.js';
 import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
 import { decodeNaive, mask, type DecodedFrame } from '../support/codec/naive-codec.js';
-import { RawClient, SAMPLE_MASKING_KEY } from '../support/peers/raw-client.js';
+import { SAMPLE_MASKING_KEY, type RawClient } from '../support/peers/raw-client.js';
 import { RawServer } from '../support/peers/raw-server.js';
 
 export type Role = 'server' | 'client';
@@ -18,12 +18,23 @@ export interface Requirements {
   run(): void;
 }
 
+const ownPort = doors[0]!;
+
+/** Through which door sessions with a server are opened. */
+let door = ownPort;
+
+/** Makes the files that are loaded from now on test servers only, through this door. */
+export function testServersThrough(other: Door): void {
+  door = other;
+}
+
 /** The tests of a section of RFC 6455, or of another. */
 export function requirements(section: string, rfc = 6455): Requirements {
-  const tests = suite(`RFC ${rfc} §${section}`);
+  const tests = suite(`RFC ${rfc} §${section}${door === ownPort ? '' : ` through ${door.name}`}`);
   tests.after.each(terminateAll);
   const prove = (id: string, roles: Role | 'both', title: string, body: (role: Role) => Promise<void> | void): void => {
     for (const role of roles === 'both' ? (['client', 'server'] as const) : [roles]) {
+      if (role === 'client' && door !== ownPort) continue;
       tests(`${id} ${role}: ${title}`, () => body(role));
     }
   };
@@ -119,18 +130,20 @@ export async function establish(role: Role, setup: Setup = {}): Promise<Session>
 
 async function establishServer({ server: options, route, extensions = null }: Setup): Promise<Session> {
   await using resources = new AsyncStack();
-  const server = createServer(options);
+  const opened = await door.open(options ?? {});
+  resources.defer(() => opened[Symbol.asyncDispose]());
   let take!: (connection: Connection) => void;
   const accepted = new Promise<Connection>((resolve) => (take = resolve));
-  server.route('/', requireWebSocket(async ({ webSocket }) => {
+  opened.server.route('/', requireWebSocket(async ({ webSocket }) => {
     take(webSocket);
     await webSocket.closed;
   }, route));
-  await server.listen(0, '127.0.0.1');
-  resources.defer(() => server.close({ timeout: 0 }));
-  const peer = await RawClient.connect((server.address() as AddressInfo).port);
-  resources.defer(() => peer[Symbol.asyncDispose]());
-  await peer.upgrade('/', { 'Sec-WebSocket-Extensions': extensions });
+  const client = await opened.connect();
+  resources.defer(() => client[Symbol.asyncDispose]());
+  client.request('/', { 'Sec-WebSocket-Extensions': extensions });
+  const { isOpen, status, body } = await client.answer();
+  assert.is(isOpen, true, `${status} ${body}`);
+  const peer = client.raw;
   const connection = await accepted;
   return new Session('server', peer, connection, resources.move());
 }
@@ -148,9 +161,9 @@ async function establishClient({ client: options, extensions = null }: Setup): P
 
 /** What to undo, the last first, unless it is moved to another owner. */
 class AsyncStack implements AsyncDisposable {
-  #steps: (() => Promise<void>)[] = [];
+  #steps: (() => PromiseLike<void>)[] = [];
 
-  defer(step: () => Promise<void>): void {
+  defer(step: () => PromiseLike<void>): void {
     this.#steps.unshift(step);
   }
 

@@ -12,7 +12,10 @@ interface Exception {
 const notTheLibrary: readonly Exception[] = [
   { files: ['bench/', 'run.test', 'package.test'], reason: 'it is no test of the library' },
   { files: ['cli/', 'cli.test'], reason: 'the command twobyte runs on Node.js' },
-  { files: ['examples/', 'fuzz/', 'interop/', 'doors/frameworks'], reason: 'the peers talk to the library on Node.js' },
+  {
+    files: ['doors/conformance', 'doors/frameworks', 'examples/', 'fuzz/', 'interop/'],
+    reason: 'the peers talk to the library on Node.js',
+  },
 ];
 
 /** Where a test counts or replaces what only Node.js lets it. */
@@ -155,6 +158,7 @@ const exceptions: Readonly<Record<string, readonly Exception[]>> = {
 
 /** CI runs these on one version of Node.js; the others get `LIGHT=true`. */
 const heavy: readonly Exception[] = [
+  { files: ['doors/conformance'], reason: 'what a door does by itself, test/doors/doors.test.ts tests on all' },
   { files: ['interop/chromium'], reason: 'a browser is as it is on any version: it is run on one' },
   { files: ['examples/'], reason: 'frameworks are as they are on any version: they are run on one' },
 ];
