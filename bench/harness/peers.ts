@@ -69,10 +69,14 @@ export function findPeers(side: Side = 'server', runtimes: readonly Runtime[] = 
 function findScripts(side: Side, runtime: Runtime): Peer[] {
   const folder = FOLDERS[side];
   const own = packageVersion('../package.json');
+  // ws, too, takes the upgrades of a server of node:http.
+  const more = { style: 'for await', environment: { DOOR: 'node:http' } };
+  const attached = script(runtime, 'twobyte on node:http', `${folder}/twobyte`, own, more);
   const peers = [
     script(runtime, 'twobyte', `${folder}/twobyte`, own, { style: 'for await' }),
     script(runtime, 'twobyte wait()', `${folder}/twobyte`, own, { style: 'wait()' }),
     script(runtime, 'twobyte read()', `${folder}/twobyte`, own, { style: 'read()' }),
+    ...(side === 'server' ? [attached] : []),
     script(runtime, 'bare net', `${folder}/net`, runtime.version, { isBare: true }),
   ];
   for (const name of ['ws', 'websocket', 'faye-websocket']) {

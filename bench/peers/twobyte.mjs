@@ -1,4 +1,6 @@
-// This library, or another checkout of it, in three styles of its API.
+// This library, or another checkout of it, in three styles of its API, on a port of its own or attached to node:http.
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { announcement, deflate, keepAliveInterval, ready, role, style, tls } from './options.mjs';
 
 const { broadcast, createServer, requireWebSocket } = await import(process.env.TWOBYTE ?? '../../dist/src/index.js');
@@ -35,13 +37,20 @@ async function relay(connection) {
   for await (const message of connection) await first.send(message);
 }
 
+const isAttached = process.env.DOOR === 'node:http';
 const handlers = { echo: echoes[style], broadcast: announce, relay };
 const server = createServer({
   maxMessageBytes: 1 << 21,
   deflate: deflate !== undefined && { ...deflate, threshold: 0 },
-  ...(tls && { tls }),
+  ...(tls && !isAttached && { tls }),
   ...(keepAliveInterval && { keepAliveInterval }),
 });
 server.route('/', requireWebSocket((request) => handlers[role](request.webSocket)));
-await server.listen(0, '127.0.0.1');
-ready(server.address().port);
+if (isAttached) {
+  const http = tls === undefined ? createHttpServer() : createHttpsServer(tls);
+  server.attach(http);
+  http.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => ready(http.address().port));
+} else {
+  await server.listen(0, '127.0.0.1');
+  ready(server.address().port);
+}
