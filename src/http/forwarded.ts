@@ -2,8 +2,8 @@
 import { isToken, listElements, trimWhitespace, type HeaderFields } from './fields.js';
 import { isAuthority } from './request-head.js';
 
-/** Which header fields are read: a proxy passes those that it doesn't write on as a client has made them up. */
-export type ForwardedHeader = 'x-forwarded' | 'forwarded';
+/** A header field in which a proxy may tell something. */
+export type ForwardedHeader = 'forwarded' | 'x-forwarded-for' | 'x-forwarded-proto' | 'x-forwarded-host';
 
 /** What one proxy tells of the request that it got; each is `null` where it doesn't tell, or not as it should. */
 export interface ForwardedHop {
@@ -16,9 +16,12 @@ export interface ForwardedHop {
 
 const NOTHING: ForwardedHop = { address: null, scheme: null, host: null };
 
-/** What the proxies have told, the nearest first. */
-export function forwardedHops(headers: HeaderFields, header: ForwardedHeader): Iterable<ForwardedHop> {
-  return header === 'forwarded' ? hopsOfForwarded(headers) : hopsOfXForwarded(headers);
+/**
+ * What the proxies have told, the nearest first.
+ * @param names the fields that count: a proxy passes those that it doesn't write on as a client has made them up.
+ */
+export function forwardedHops(headers: HeaderFields, names: readonly ForwardedHeader[]): Iterable<ForwardedHop> {
+  return names.includes('forwarded') ? hopsOfForwarded(headers) : hopsOfXForwarded(headers, names);
 }
 
 /**
@@ -34,11 +37,11 @@ function* hopsOfForwarded(headers: HeaderFields): Generator<ForwardedHop> {
  * The last scheme and the last host only: a proxy that adds to the list of addresses mostly passes these on or replaces
  * them, so that their places in the lists tell nothing.
  */
-function* hopsOfXForwarded(headers: HeaderFields): Generator<ForwardedHop> {
-  const addresses = listElements(headers.getAll('x-forwarded-for'));
-  const last = (name: string): string | undefined => listElements(headers.getAll(name)).at(-1);
-  const scheme = parseScheme(last('x-forwarded-proto'));
-  const host = parseHost(last('x-forwarded-host'));
+function* hopsOfXForwarded(headers: HeaderFields, names: readonly ForwardedHeader[]): Generator<ForwardedHop> {
+  const read = (name: ForwardedHeader): string[] => (names.includes(name) ? listElements(headers.getAll(name)) : []);
+  const addresses = read('x-forwarded-for');
+  const scheme = parseScheme(read('x-forwarded-proto').at(-1));
+  const host = parseHost(read('x-forwarded-host').at(-1));
   yield { address: parseNode(addresses.at(-1)), scheme, host };
   for (const address of addresses.reverse().slice(1)) yield { ...NOTHING, address: parseNode(address) };
 }

@@ -21,10 +21,11 @@ export interface ProxyOptions {
    */
   trustProxy?: false | number | Addresses;
   /**
-   * Whether they tell it in `X-Forwarded-For`, `-Proto` and `-Host`, or in `Forwarded` (RFC 7239). The proxy must set
-   * or remove all of them: clients may send them too. Default `x-forwarded`.
+   * The header fields in which they tell it, in lower case: each must be set by the proxy, or removed, as clients may
+   * send it too. Either `forwarded` (RFC 7239), or some of those that are the default: `x-forwarded-for`,
+   * `x-forwarded-proto` and `x-forwarded-host`.
    */
-  proxyHeader?: ForwardedHeader;
+  proxyHeaders?: readonly ForwardedHeader[];
 }
 
 /** Options of a server. The limits of a connection hold for every route that doesn't set its own. */
@@ -87,7 +88,7 @@ const serverOptions: OptionNames<ServerOptions> = {
   origins: true,
   tls: true,
   trustProxy: true,
-  proxyHeader: true,
+  proxyHeaders: true,
   proxyProtocol: true,
   maxConnections: true,
   ...headDefaults,
@@ -132,7 +133,7 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
   const time = (name: Time, byDefault: number): number => milliseconds(name, options[name] ?? byDefault);
   return {
     limits: resolveLimits(options),
-    proxyTrust: resolveProxyTrust(options.trustProxy, options.proxyHeader),
+    proxyTrust: resolveProxyTrust(options.trustProxy, options.proxyHeaders),
     proxySources: resolveProxySources(options.proxyProtocol),
     maxConnections,
     // A longer head would not fit into a string.

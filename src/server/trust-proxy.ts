@@ -21,8 +21,10 @@ export interface Asked {
 export interface ProxyTrust {
   /** @param hop how many proxies are nearer to the server. */
   trusts(address: string, hop: number): boolean;
-  readonly header: ForwardedHeader;
+  readonly headers: readonly ForwardedHeader[];
 }
+
+const X_FORWARDED: readonly ForwardedHeader[] = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'];
 
 /** More proxies in a row than anybody has. */
 const MAX_HOPS = 100;
@@ -38,15 +40,17 @@ const UNIX = 'unix';
 /** @throws TypeError, RangeError for an option that is none. */
 export function resolveProxyTrust(
   trustProxy: false | number | Addresses = false,
-  header: ForwardedHeader = 'x-forwarded',
+  headers: readonly ForwardedHeader[] = X_FORWARDED,
 ): ProxyTrust | null {
-  if (header !== 'x-forwarded' && header !== 'forwarded') {
-    throw new TypeError(`proxyHeader is 'x-forwarded' or 'forwarded', not ${String(header)}`);
+  const isKnown = Array.isArray(headers) && headers.every((name) => name === 'forwarded' || X_FORWARDED.includes(name));
+  // Two views of one hop would have to be the same.
+  if (!isKnown || (headers.length > 1 && headers.includes('forwarded'))) {
+    throw new TypeError(`proxyHeaders is a list of ${X_FORWARDED.join(', ')}, or of forwarded alone`);
   }
   if (trustProxy === false) return null;
-  if (typeof trustProxy !== 'number') return { trusts: addressMatcher('trustProxy', trustProxy), header };
+  if (typeof trustProxy !== 'number') return { trusts: addressMatcher('trustProxy', trustProxy), headers };
   const hops = wholeNumber('trustProxy', trustProxy, 0, MAX_HOPS);
-  return { trusts: (_, hop) => hop < hops, header };
+  return { trusts: (_, hop) => hop < hops, headers };
 }
 
 /**
@@ -89,10 +93,10 @@ function withoutMapping(address: string): string {
  * true then. It ends at what is no address.
  * @param peer the address at the other end of the connection.
  */
-export function askedThrough({ trusts, header }: ProxyTrust, peer: string, { headers, host }: RequestHead): Asked {
-  let asked: Asked = { remoteAddress: peer, host, scheme: null };
+export function askedThrough({ trusts, headers: names }: ProxyTrust, peer: string, head: RequestHead): Asked {
+  let asked: Asked = { remoteAddress: peer, host: head.host, scheme: null };
   let count = 0;
-  for (const hop of forwardedHops(headers, header)) {
+  for (const hop of forwardedHops(head.headers, names)) {
     const { remoteAddress } = asked;
     if (!trusts(remoteAddress, count++)) break;
     const isKnown = hop.address !== null && isIP(hop.address) !== 0 && !hop.address.includes('%');

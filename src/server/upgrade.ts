@@ -25,7 +25,7 @@ const keepAlive = new SilenceTimer(serverOptions.keepAliveInterval);
  * });
  * ```
  * @param head what has arrived after the request: the first frames.
- * @param options as for `requireWebSocket`, with `trustProxy` and `proxyHeader` of `createServer`.
+ * @param options as for `requireWebSocket`, with `trustProxy` and `proxyHeaders` of `createServer`.
  * @returns the connection; `null` if the request was refused, which is logged as by a server, or the client has gone.
  * @throws TypeError, RangeError at once for a wrong option.
  */
@@ -33,7 +33,7 @@ export function upgrade(
   request: ParsedRequest,
   socket: Duplex,
   head: Buffer,
-  { trustProxy, proxyHeader, ...options }: WebSocketOptions<any> & ProxyOptions = {},
+  { trustProxy, proxyHeaders, ...options }: WebSocketOptions<any> & ProxyOptions = {},
 ): Promise<Connection | null> {
   const { promise, resolve } = defer<Connection | null>();
   const refuse = (): void => resolve(null);
@@ -42,7 +42,7 @@ export function upgrade(
     resolve(webSocket);
     return webSocket.closed;
   }, options);
-  const proxyTrust = resolveProxyTrust(trustProxy, proxyHeader);
+  const proxyTrust = resolveProxyTrust(trustProxy, proxyHeaders);
   const route = marked.resolve({ origins: [], limits: resolveLimits });
   // The client may have gone while the caller made up its mind.
   if (socket.closed) return Promise.resolve(null);

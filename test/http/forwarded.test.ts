@@ -1,15 +1,20 @@
 // What each proxy tells in Forwarded or in X-Forwarded-*, the nearest first, and what of it is not understood.
 import * as assert from 'uvu/assert';
 import { HeaderFields } from '../../src/http/fields.js';
-import { forwardedHops, type ForwardedHop } from '../../src/http/forwarded.js';
+import { forwardedHops, type ForwardedHeader, type ForwardedHop } from '../../src/http/forwarded.js';
 import { suite } from '../runner/suite.js';
 
 type Expected = readonly [address: string | null, scheme: ForwardedHop['scheme'], host: string | null];
 
 const NOTHING: Expected = [null, null, null];
 
-function hopsOf(header: 'forwarded' | 'x-forwarded', lines: readonly (readonly [string, string])[]): Expected[] {
-  const hops = forwardedHops(HeaderFields.from(lines), header);
+const X_FORWARDED = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'] as const;
+
+function hopsOf(
+  names: readonly ForwardedHeader[],
+  lines: readonly (readonly [string, string])[],
+): Expected[] {
+  const hops = forwardedHops(HeaderFields.from(lines), names);
   return Array.from(hops, ({ address, scheme, host }) => [address, scheme, host]);
 }
 
@@ -50,7 +55,7 @@ const values: readonly [value: string, expected: readonly Expected[]][] = [
 ];
 for (const [value, expected] of values) {
   forwarded(value === '' ? 'an empty value' : value, () => {
-    assert.equal(hopsOf('forwarded', [['Forwarded', value]]), expected);
+    assert.equal(hopsOf(['forwarded'], [['Forwarded', value]]), expected);
   });
 }
 
@@ -58,11 +63,11 @@ forwarded('several lines are one list', () => {
   const lines = [
     ['Forwarded', 'for=192.0.2.1'], ['X-Forwarded-For', '192.0.2.9'], ['forwarded', 'for=192.0.2.2'],
   ] as const;
-  assert.equal(hopsOf('forwarded', lines), [['192.0.2.2', null, null], ['192.0.2.1', null, null]]);
+  assert.equal(hopsOf(['forwarded'], lines), [['192.0.2.2', null, null], ['192.0.2.1', null, null]]);
 });
 
 forwarded('without the field, nobody tells anything', () => {
-  assert.equal(hopsOf('forwarded', [['X-Forwarded-For', '192.0.2.1']]), []);
+  assert.equal(hopsOf(['forwarded'], [['X-Forwarded-For', '192.0.2.1']]), []);
 });
 
 forwarded.run();
@@ -82,7 +87,7 @@ const nodes: readonly [value: string, addresses: readonly (string | null)[]][] =
 ];
 for (const [value, addresses] of nodes) {
   others(`X-Forwarded-For: ${value}`, () => {
-    const hops = hopsOf('x-forwarded', [['X-Forwarded-For', value]]);
+    const hops = hopsOf(X_FORWARDED, [['X-Forwarded-For', value]]);
     assert.equal(hops.map(([address]) => address), addresses);
   });
 }
@@ -93,13 +98,22 @@ others('the last scheme and host are the nearest proxy\'s', () => {
     ['X-Forwarded-For', '192.0.2.1'], ['X-Forwarded-For', '192.0.2.2'], ['Forwarded', 'host=c.example'],
   ] as const;
   const expected = [['192.0.2.2', 'https', 'b.example:1'], ['192.0.2.1', null, null]];
-  assert.equal(hopsOf('x-forwarded', lines), expected);
+  assert.equal(hopsOf(X_FORWARDED, lines), expected);
 });
 
 others('without an address, scheme and host count', () => {
   const lines = [['X-Forwarded-Proto', 'wss'], ['X-Forwarded-Host', 'a.example']] as const;
-  assert.equal(hopsOf('x-forwarded', lines), [[null, 'https', 'a.example']]);
-  assert.equal(hopsOf('x-forwarded', [['X-Forwarded-Host', 'user@a.example']]), [NOTHING]);
+  assert.equal(hopsOf(X_FORWARDED, lines), [[null, 'https', 'a.example']]);
+  assert.equal(hopsOf(X_FORWARDED, [['X-Forwarded-Host', 'user@a.example']]), [NOTHING]);
+});
+
+others('only those that are named', () => {
+  const lines = [
+    ['X-Forwarded-For', '192.0.2.1'], ['X-Forwarded-Proto', 'https'], ['X-Forwarded-Host', 'a.example'],
+  ] as const;
+  assert.equal(hopsOf(['x-forwarded-for', 'x-forwarded-proto'], lines), [['192.0.2.1', 'https', null]]);
+  assert.equal(hopsOf(['x-forwarded-host'], lines), [[null, null, 'a.example']]);
+  assert.equal(hopsOf([], lines), [NOTHING]);
 });
 
 others.run();

@@ -27,77 +27,84 @@ function open(
   return connect(proxy.origins[scheme] + path, { tls: { ca: certificate }, ...options });
 }
 
-/** Adds the exchanges to a suite. */
+type Exchange = (proxy: ReverseProxy, scheme: 'ws' | 'wss', server: ExchangeServer) => Promise<void>;
+
+const exchanges = new Map<string, Exchange>();
+
+function add(name: string, exchange: Exchange): void {
+  exchanges.set(name, exchange);
+}
+
+add('handshake', async (proxy, scheme) => {
+  await using connection = await open(proxy, scheme, '/echo/', { subprotocols: ['none', 'chat.v2'] });
+  assert.is(connection.subprotocol, 'chat.v2');
+  const refusal = await open(proxy, scheme, '/nowhere/').catch((error: HandshakeError) => error) as HandshakeError;
+  assert.equal([refusal.code, refusal.status], ['UNEXPECTED_STATUS', 404]);
+});
+
+add('messages of all sizes', async (proxy, scheme) => {
+  await using connection = await open(proxy, scheme, '/echo/');
+  for (const message of [...texts, ...sizes.map(bytesOf)]) {
+    await connection.send(message);
+    assert.equal(digest((await connection.wait())!), digest(message));
+  }
+  assert.ok((await connection.ping()) >= 0);
+});
+
+add('the client closes', async (proxy, scheme, server) => {
+  for (const [code, reason] of closeFrames) {
+    const connection = await open(proxy, scheme, '/echo/');
+    // The server has accepted it when it echoes.
+    await connection.send('');
+    await connection.wait();
+    const close = await connection.close(code, reason);
+    assert.equal([close.code, close.wasClean], [code, true]);
+    assert.equal(await server.closes.at(-1), { code, reason, wasClean: true });
+  }
+});
+
+add('the server closes', async (proxy, scheme) => {
+  for (const [code, reason] of closeFrames) {
+    const connection = await open(proxy, scheme, `/close/?${new URLSearchParams({ code: `${code}`, reason })}`);
+    assert.equal(await connection.closed, { code, reason, wasClean: true });
+  }
+});
+
+add('an event stream, event by event', async (proxy, scheme, { server }) => {
+  const feed = createFeed<string>();
+  addTransportRoutes(server, '/feed/', feed);
+  const url = `${proxy.origins[scheme].replace('ws', 'http')}/feed/streaming`;
+  const asked = scheme === 'ws' ? http.get(url) : https.get(url, { ca: certificate });
+  const [response] = (await once(asked, 'response')) as [http.IncomingMessage];
+  let text = '';
+  response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  // Each is published when the one before has come: a proxy that gathers them would wait for ever.
+  for (const value of ['1', '2', '3']) {
+    const number = feed.publish(value);
+    while (!text.endsWith(`id: ${number}\ndata: ${value}\n\n`)) await once(response, 'data');
+  }
+  feed.end();
+  await once(response, 'end');
+  assert.equal([response.statusCode, response.headers['content-type']], [200, 'text/event-stream']);
+});
+
+add('the server goes away', async (proxy, scheme, server) => {
+  const connection = await open(proxy, scheme, '/echo/');
+  await server.server.close();
+  assert.equal(await connection.closed, { code: 1001, reason: 'the server is closing', wasClean: true });
+  assert.equal(await server.closes.at(-1), { code: 1001, reason: '', wasClean: true });
+});
+/** Adds the exchanges to a suite, each with a proxy and a server of its own. */
 export function addProxyExchanges(test: Suite, program: ProxyProgram): void {
   for (const scheme of schemes) {
-    function add(name: string, body: (proxy: ReverseProxy, server: ExchangeServer) => Promise<void>): void {
+    for (const [name, exchange] of exchanges) {
       test(`${scheme}: ${name}`, async () => {
         await using server = await startExchangeServer();
         await using proxy = await startProxy(program, server.port);
-        await body(proxy, server);
+        await exchange(proxy, scheme, server);
         assert.equal(server.errors, []);
       });
     }
-
-    add('handshake', async (proxy) => {
-      await using connection = await open(proxy, scheme, '/echo/', { subprotocols: ['none', 'chat.v2'] });
-      assert.is(connection.subprotocol, 'chat.v2');
-      const refusal = await open(proxy, scheme, '/nowhere/').catch((error: HandshakeError) => error) as HandshakeError;
-      assert.equal([refusal.code, refusal.status], ['UNEXPECTED_STATUS', 404]);
-    });
-
-    add('messages of all sizes', async (proxy) => {
-      await using connection = await open(proxy, scheme, '/echo/');
-      for (const message of [...texts, ...sizes.map(bytesOf)]) {
-        await connection.send(message);
-        assert.equal(digest((await connection.wait())!), digest(message));
-      }
-      assert.ok((await connection.ping()) >= 0);
-    });
-
-    add('the client closes', async (proxy, server) => {
-      for (const [code, reason] of closeFrames) {
-        const connection = await open(proxy, scheme, '/echo/');
-        // The server has accepted it when it echoes.
-        await connection.send('');
-        await connection.wait();
-        const close = await connection.close(code, reason);
-        assert.equal([close.code, close.wasClean], [code, true]);
-        assert.equal(await server.closes.at(-1), { code, reason, wasClean: true });
-      }
-    });
-
-    add('the server closes', async (proxy) => {
-      for (const [code, reason] of closeFrames) {
-        const connection = await open(proxy, scheme, `/close/?${new URLSearchParams({ code: `${code}`, reason })}`);
-        assert.equal(await connection.closed, { code, reason, wasClean: true });
-      }
-    });
-
-    add('an event stream, event by event', async (proxy, { server }) => {
-      const feed = createFeed<string>();
-      addTransportRoutes(server, '/feed/', feed);
-      const url = `${proxy.origins[scheme].replace('ws', 'http')}/feed/streaming`;
-      const asked = scheme === 'ws' ? http.get(url) : https.get(url, { ca: certificate });
-      const [response] = (await once(asked, 'response')) as [http.IncomingMessage];
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-      // Each is published when the one before has come: a proxy that gathers them would wait for ever.
-      for (const value of ['1', '2', '3']) {
-        const number = feed.publish(value);
-        while (!text.endsWith(`id: ${number}\ndata: ${value}\n\n`)) await once(response, 'data');
-      }
-      feed.end();
-      await once(response, 'end');
-      assert.equal([response.statusCode, response.headers['content-type']], [200, 'text/event-stream']);
-    });
-
-    add('the server goes away', async (proxy, server) => {
-      const connection = await open(proxy, scheme, '/echo/');
-      await server.server.close();
-      assert.equal(await connection.closed, { code: 1001, reason: 'the server is closing', wasClean: true });
-      assert.equal(await server.closes[0], { code: 1001, reason: '', wasClean: true });
-    });
   }
 
   test("either side's keep-alive outlasts the proxy's patience, and silence does not", async () => {
@@ -122,4 +129,12 @@ export function addProxyExchanges(test: Suite, program: ProxyProgram): void {
       assert.is((await connection.close()).wasClean, true);
     }
   });
+}
+
+/** All of them with one proxy and one server, without TLS. */
+export async function performExchanges(program: ProxyProgram): Promise<void> {
+  await using server = await startExchangeServer();
+  await using proxy = await startProxy(program, server.port);
+  for (const exchange of exchanges.values()) await exchange(proxy, 'ws', server);
+  assert.equal(server.errors, []);
 }

@@ -1,11 +1,12 @@
 // A reverse proxy before our server: started with a configuration of ours in a temporary folder, on ports of its own.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ServerOptions } from '../../src/index.js';
 import { certificate, privateKey } from '../support/certificate.js';
 import { requireProgram } from './programs.js';
 
@@ -15,8 +16,18 @@ export interface ProxyProgram {
   /** Debian's package with it. */
   readonly package: string;
   /** The arguments that make it stay in the foreground, with the configuration of a file. */
-  args(folder: string, configurationPath: string): string[];
+  args(folder: string, configurationPath: string, setting: ProxySetting): string[];
   configuration(setting: ProxySetting): string;
+  /** Further files, by their names. */
+  files?(setting: ProxySetting): Readonly<Record<string, string>>;
+  /** Whether it is tried without TLS only. */
+  readonly isPlainOnly?: boolean;
+  /** Whether it never cuts a connection that is silent. */
+  readonly hasNoIdleCut?: boolean;
+  /** Where it tells who its client is, if not in all of X-Forwarded-*. */
+  readonly proxyHeaders?: ServerOptions['proxyHeaders'];
+  /** How it is ended, if not by SIGKILL. */
+  readonly signal?: NodeJS.Signals;
 }
 
 export interface ProxySetting {
@@ -46,19 +57,28 @@ const QUESTION_INTERVAL = 20;
 export async function startProxy(program: ProxyProgram, serverPort: number, readTimeout = 60): Promise<ReverseProxy> {
   requireProgram(program.path, program.package);
   const folder = await mkdtemp(join(tmpdir(), 'twobyte-proxy-'));
+  // Some give their rights up before they write there.
+  await chmod(folder, 0o777);
   await writeFile(join(folder, 'certificate.pem'), certificate + privateKey);
   for (let attempt = 1; ; attempt++) {
     const [plainPort, tlsPort] = await findFreePorts();
     const file = join(folder, 'proxy.conf');
-    await writeFile(file, program.configuration({ folder, plainPort, tlsPort, serverPort, readTimeout }));
-    const child = spawn(program.path, program.args(folder, file), { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
-    const running = new ProxyProcess(child);
-    if (await running.listensOn([plainPort, tlsPort])) {
+    const setting = { folder, plainPort, tlsPort, serverPort, readTimeout };
+    await writeFile(file, program.configuration(setting));
+    const files = program.files?.(setting) ?? {};
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    const child = spawn(program.path, program.args(folder, file, setting), {
+      cwd: folder,
+      env: { ...process.env, HOME: folder },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const running = new ProxyProcess(child, program.signal ?? 'SIGKILL');
+    if (await running.listensOn(program.isPlainOnly ? [plainPort] : [plainPort, tlsPort])) {
       return {
         origins: { ws: `ws://127.0.0.1:${plainPort}`, wss: `wss://127.0.0.1:${tlsPort}` },
         async [Symbol.asyncDispose]() {
           await running.end();
-          await rm(folder, { recursive: true });
+          await rm(folder, { recursive: true, force: true });
         },
       };
     }
@@ -73,10 +93,12 @@ class ProxyProcess {
   /** What it has printed. */
   complaints = '';
   readonly #child: ChildProcess;
+  readonly #signal: NodeJS.Signals;
   readonly #ended: Promise<unknown>;
 
-  constructor(child: ChildProcess) {
+  constructor(child: ChildProcess, signal: NodeJS.Signals) {
     this.#child = child;
+    this.#signal = signal;
     this.#ended = once(child, 'close');
     child.stderr!.setEncoding('utf8').on('data', (part: string) => (this.complaints += part));
     process.once('exit', this.#kill);
@@ -95,7 +117,7 @@ class ProxyProcess {
 
   async end(): Promise<void> {
     process.off('exit', this.#kill);
-    this.#kill();
+    this.#child.kill(this.#signal);
     await this.#ended;
   }
 

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
 import { upgrade, type HttpError, type RefusedRequest } from '../../src/index.js';
 import { connect } from '../../src/client/connect.js';
+import type { ForwardedHeader } from '../../src/http/forwarded.js';
 import { RequestHeadParser } from '../../src/http/request-head.js';
 import type { ServerOptions } from '../../src/server/options.js';
 import { createServer } from '../../src/server/server.js';
@@ -67,10 +68,14 @@ matching('a number of hops is in its range', () => {
   }
 });
 
-matching('the header has two names', () => {
-  for (const header of ['forwarded', 'x-forwarded'] as const) createServer({ proxyHeader: header });
-  const wrong = { proxyHeader: 'Forwarded' } as unknown as ServerOptions;
-  throws(() => createServer(wrong), { name: 'TypeError', message: /^proxyHeader is/ });
+matching('the header fields are those of X-Forwarded-*, or Forwarded alone', () => {
+  for (const proxyHeaders of [[], ['forwarded'], ['x-forwarded-for', 'x-forwarded-host']] as const) {
+    createServer({ proxyHeaders });
+  }
+  for (const wrong of ['forwarded', null, ['Forwarded'], ['forwarded', 'x-forwarded-for'], ['x-real-ip'], [1]]) {
+    const options = { proxyHeaders: wrong } as unknown as ServerOptions;
+    throws(() => createServer(options), { name: 'TypeError', message: /^proxyHeaders is a list of/ });
+  }
 });
 
 matching.run();
@@ -80,10 +85,15 @@ const walk = suite('trust-proxy: from hop to hop');
 type Told = readonly [remoteAddress: string, host: string | null, scheme: string | null];
 
 /** What is known of a request from 192.0.2.1, whose Host is `own`. */
-function ask(trustProxy: number | Addresses, header: 'forwarded' | 'x-forwarded', ...fields: string[]): Told {
+function ask(
+  trustProxy: number | Addresses,
+  proxyHeaders: readonly ForwardedHeader[] | undefined,
+  ...fields: string[]
+): Told {
   const text = ['GET / HTTP/1.1', 'Host: own', ...fields, '\r\n'].join('\r\n');
   const head = new RequestHeadParser().push(Buffer.from(text))!;
-  const { remoteAddress, host, scheme } = askedThrough(resolveProxyTrust(trustProxy, header)!, '192.0.2.1', head);
+  const trust = resolveProxyTrust(trustProxy, proxyHeaders)!;
+  const { remoteAddress, host, scheme } = askedThrough(trust, '192.0.2.1', head);
   return [remoteAddress, host, scheme];
 }
 
@@ -116,7 +126,7 @@ const walks: readonly [trustProxy: number | Addresses, fields: readonly string[]
 ];
 for (const [trustProxy, fields, expected] of walks) {
   walk(`${JSON.stringify(trustProxy)}: ${fields[0] ?? 'nothing'} is ${expected.join(' ')}`, () => {
-    assert.equal(ask(trustProxy, 'x-forwarded', ...fields), expected);
+    assert.equal(ask(trustProxy, undefined, ...fields), expected);
   });
 }
 
@@ -134,13 +144,13 @@ const forwardedWalks: readonly [trustProxy: number | Addresses, field: string, e
 ];
 for (const [trustProxy, field, expected] of forwardedWalks) {
   walk(`forwarded, ${JSON.stringify(trustProxy)}: ${field} is ${expected.join(' ')}`, () => {
-    assert.equal(ask(trustProxy, 'forwarded', field), expected);
+    assert.equal(ask(trustProxy, ['forwarded'], field), expected);
   });
 }
 
 walk('as many hops as a head can hold take no more than that', () => {
   const list = Array.from({ length: 4000 }, () => '::1').join(',');
-  assert.equal(ask(['192.0.2.1', '::1'], 'x-forwarded', `X-Forwarded-For: ${list}`), ['::1', 'own', null]);
+  assert.equal(ask(['192.0.2.1', '::1'], undefined, `X-Forwarded-For: ${list}`), ['::1', 'own', null]);
 });
 
 walk.run();
@@ -172,7 +182,7 @@ const origins: readonly [origin: string, options: ServerOptions, status: number]
   ['http://www.example', { trustProxy: 1 }, 403],
   ['http://127.0.0.1', { trustProxy: 1 }, 403],
   ['http://127.0.0.1', {}, 101],
-  ['https://www.example', { trustProxy: 1, proxyHeader: 'forwarded' }, 403],
+  ['https://www.example', { trustProxy: 1, proxyHeaders: ['forwarded'] }, 403],
   ['https://www.example', { trustProxy: 'private' }, 403],
   ['https://other.example', { trustProxy: 1, origins: ['https://other.example'] }, 101],
 ];
@@ -189,7 +199,7 @@ for (const [origin, options, status] of origins) {
     assert.is(response.status, status);
     if (status === 101) return assert.equal(refused, []);
     const [[message, remoteAddress] = []] = refused;
-    const isBelieved = options.trustProxy === 1 && !options.proxyHeader;
+    const isBelieved = options.trustProxy === 1 && !options.proxyHeaders;
     assert.is(remoteAddress, isBelieved ? '203.0.113.1' : '127.0.0.1');
     assert.match(message!, isBelieved ? `the host "www.example" over https` : 'set "trustProxy"');
     assert.not.match(response.body.toString(), /trust/);
@@ -206,7 +216,7 @@ served('an attached server and a single upgrade know it, too', async () => {
   let told = '';
   httpServer.on('upgrade', async (request, socket, head) => {
     if (request.url !== '/upgraded') return;
-    const connection = await upgrade(request, socket, head, { trustProxy: 'loopback', proxyHeader: 'forwarded' });
+    const connection = await upgrade(request, socket, head, { trustProxy: 'loopback', proxyHeaders: ['forwarded'] });
     told = connection!.remoteAddress;
     await connection!.close();
   });
