@@ -146,7 +146,7 @@ export class Listeners {
 
   #secure(socket: Socket, remoteAddress: string): void {
     if (this.#tlsServer === null) return this.#serve(socket, remoteAddress);
-    this.#addresses.set(socket, remoteAddress);
+    if (this.#options.proxySources !== null) this.#addresses.set(socket, remoteAddress);
     this.#tlsServer.emit('connection', socket);
   }
 
