@@ -2,6 +2,7 @@
 import * as assert from 'uvu/assert';
 import { HeaderFields } from '../../src/http/fields.js';
 import { forwardedHops, type ForwardedHeader, type ForwardedHop } from '../../src/http/forwarded.js';
+import { withRandom } from '../frame/random.js';
 import { suite } from '../runner/suite.js';
 
 type Expected = readonly [address: string | null, scheme: ForwardedHop['scheme'], host: string | null];
@@ -117,3 +118,28 @@ others('only those that are named', () => {
 });
 
 others.run();
+
+const prefixes = suite('forwarded: whatever a client writes before');
+
+const PIECES = [
+  'for', '=', '"', '\\', ',', ';', ' ', '[', ']', ':', '::1', '192.0.2.9', 'proto', 'host', 'https', '_', '%',
+];
+
+for (const [header, field, value, expected] of [
+  ['forwarded', 'Forwarded', 'for="[2001:db8::1]:1";proto=https;host=a.example', ['2001:db8::1', 'https', 'a.example']],
+  ['x-forwarded-for', 'X-Forwarded-For', '203.0.113.7', ['203.0.113.7', null, null]],
+] as const) {
+  prefixes(`what the nearest proxy adds to ${field} is the same`, () => {
+    withRandom((random) => {
+      for (let count = 0; count < 5000; count++) {
+        const prefix = Array.from({ length: random.integer(0, 12) }, () => random.pick(PIECES)).join('');
+        const lines = random.chance(0.5)
+          ? [[field, `${prefix}, ${value}`] as const]
+          : [[field, prefix] as const, [field, value] as const];
+        assert.equal(hopsOf([header], lines)[0], expected, prefix);
+      }
+    });
+  });
+}
+
+prefixes.run();
