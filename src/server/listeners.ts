@@ -28,6 +28,8 @@ export class Listeners {
   /** Those that listen or have connections left, each with when neither is so. */
   readonly #netServers = new Map<NetServer, Promise<unknown>>();
   readonly #sockets = new Set<Socket>();
+  /** Those of them that have not sent all of a header of the PROXY protocol: nothing was asked yet. */
+  readonly #silent = new Set<Socket>();
   /** Listens to all sockets, which saves each a closure. */
   readonly #forget: (this: Socket) => void;
   /** The clients of proxies within their TLS handshakes. */
@@ -39,9 +41,10 @@ export class Listeners {
     this.#serve = serve;
     this.#tlsOptions = tls;
     this.#tlsServer = tls === undefined ? null : this.#createTlsServer(tls);
-    const sockets = this.#sockets;
+    const [sockets, silent] = [this.#sockets, this.#silent];
     this.#forget = function () {
       sockets.delete(this);
+      silent.delete(this);
     };
   }
 
@@ -82,6 +85,7 @@ export class Listeners {
   /** Listens nowhere any more. @returns when the last connection has ended. */
   async close(): Promise<void> {
     for (const netServer of this.#netServers.keys()) if (netServer.listening) netServer.close();
+    for (const socket of this.#silent) socket.destroy();
     await Promise.all(this.#netServers.values());
   }
 
@@ -141,7 +145,11 @@ export class Listeners {
       const message = 'a stranger may not use the PROXY protocol; name the proxy in proxyProtocol';
       return refuse(new HttpError('PROXY_UNKNOWN', 403, message));
     }
-    readProxyHeader(socket, this.#options.headTimeout, ({ address }) => this.#secure(socket, address ?? peer), refuse);
+    this.#silent.add(socket);
+    readProxyHeader(socket, this.#options.headTimeout, ({ address }) => {
+      this.#silent.delete(socket);
+      this.#secure(socket, address ?? peer);
+    }, refuse);
   }
 
   #secure(socket: Socket, remoteAddress: string): void {

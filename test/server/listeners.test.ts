@@ -310,11 +310,12 @@ proxied('one too many gets 503 before its header', async () => {
   assert.equal(refused, [['TOO_MANY_CONNECTIONS', '127.0.0.1']]);
 });
 
-proxied('close cuts a connection whose header is awaited', async () => {
-  const { served } = await serveProxied();
+proxied('close cuts a connection whose header is awaited, without waiting for it', async () => {
+  const { served } = await serveProxied({ headTimeout: 3_600_000 });
   await using client = await RawClient.connect(served.port);
+  client.write('PROXY');
   await serverSide(client);
-  await served.server.close({ timeout: 0 });
+  await served.server.close({ timeout: 3_600_000 });
   await client.readToEnd();
 });
 
