@@ -68,7 +68,8 @@ export const apache: ProxyProgram = {
   path: '/usr/sbin/apache2',
   package: 'apache2',
   isPlainOnly: true,
-  args: (_, configurationPath) => ['-D', 'FOREGROUND', '-f', configurationPath],
+  // In one process: others would outlive it.
+  args: (_, configurationPath) => ['-X', '-f', configurationPath],
   configuration: (setting) => `
 ServerRoot ${setting.folder}
 DefaultRuntimeDir ${setting.folder}
