@@ -80,8 +80,8 @@ add('an event stream, event by event', async (proxy, scheme, { server }) => {
   response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   // Each is published when the one before has come: a proxy that gathers them would wait for ever.
   for (const value of ['1', '2', '3']) {
-    const number = feed.publish(value);
-    while (!text.endsWith(`id: ${number}\ndata: ${value}\n\n`)) await once(response, 'data');
+    const id = await feed.publish(value);
+    while (!text.endsWith(`id: ${id}\ndata: ${value}\n\n`)) await once(response, 'data');
   }
   feed.end();
   await once(response, 'end');
