@@ -46,8 +46,7 @@ export class ConnectStream implements ExchangeConnection, OpenExchange {
     this.context = context;
     this.remoteAddress = stream.session?.socket.remoteAddress ?? '';
     context.httpConnections.add(this);
-    // What follows the head waits for a connection: the stream's window bounds it.
-    stream.pause();
+    // What follows the head waits until a connection listens: the stream's window bounds it.
     stream.on('error', ignore).on('close', this.#conclude);
     try {
       this.#exchange = new Exchange(parse(), this);

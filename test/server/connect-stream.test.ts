@@ -47,7 +47,7 @@ test('a refusal that is not read within two seconds is cut', async () => {
 });
 
 test('without a session there is no address', () => {
-  const stream = { session: undefined, destroyed: true, pause() {}, on: () => stream } as unknown as ServerHttp2Stream;
+  const stream = { session: undefined, destroyed: true, on: () => stream } as unknown as ServerHttp2Stream;
   const context = { httpConnections: new Set(), onRefuse: () => {} } as unknown as HttpContext;
   const connection = new ConnectStream(stream, context, () => {
     throw new HttpError('HOST_INVALID', 400, 'the host is not valid');
