@@ -58,6 +58,18 @@ function routeThatAsks(answer: Promise<string>, handler: WebSocketHandler<string
   return Object.assign(state, { route: requireWebSocket(handler, { authorize }) });
 }
 
+test('a message that is sent and received in pieces', async () => {
+  await using attached = await Attached.open({ maxStreamedBytes: Infinity });
+  attached.server.route('/back/', requireWebSocket(async ({ webSocket }) => {
+    const message = await webSocket.receive();
+    if (message !== null) await webSocket.send(message.chunks, { type: message.type });
+  }));
+  await using connection = await connect(`ws://127.0.0.1:${attached.port}/back/`, { maxMessageBytes: 4 << 20 });
+  const large = Buffer.alloc(3 << 20, 'larger than a mebibyte ');
+  void connection.send(new Blob([large]));
+  assert.ok(large.equals((await connection.wait()) as Buffer));
+});
+
 test('a WebSocket at a route, and the app for everything else', async () => {
   await using attached = await Attached.open();
   attached.server.route('/rooms/:room', requireWebSocket(async ({ webSocket }) => {

@@ -52,6 +52,22 @@ async function assertWorking(served: Served): Promise<void> {
   assert.is(await connection.wait(), 'works');
 }
 
+test('a message in pieces both ways, larger than the limit of whole ones', async () => {
+  const sendBack = requireWebSocket(async ({ webSocket }) => {
+    const message = await webSocket.receive();
+    if (message !== null) await webSocket.send(message.chunks, { type: message.type });
+  }, { maxStreamedBytes: Infinity });
+  await using served = await serve({ '/back/': sendBack }, { tls });
+  const options = { ...TRUST, maxStreamedBytes: Infinity, deflate: false };
+  await using connection = await connect(wss(served, '/back/'), options);
+  const large = Buffer.alloc(3 << 20, 'larger than a mebibyte ');
+  void connection.send(new Blob([large]));
+  const message = await connection.receive();
+  const chunks: Buffer[] = [];
+  for await (const chunk of message!.chunks) chunks.push(chunk as Buffer);
+  assert.ok(large.equals(Buffer.concat(chunks)));
+});
+
 test('https by Node\'s client', async () => {
   await using served = await serveTls();
   const request = httpsGet({ port: served.port, host: '127.0.0.1', path: '/echo/', ca: certificate, agent: false });
