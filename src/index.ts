@@ -27,6 +27,7 @@ export type { Reply, ReplyParts } from './server/reply.js';
 export type { Request, Traffic, WebSocketRequest } from './server/request.js';
 export { createFeed } from './feed/feed.js';
 export type { AfterOptions, Feed, FeedOptions } from './feed/feed.js';
+export { checkLog } from './feed/check-log.js';
 export type { Batch, Log, Update } from './feed/log.js';
 export { serveFeed } from './feed/serve-feed.js';
 export type { ServeFeedOptions } from './feed/serve-feed.js';

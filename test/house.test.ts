@@ -19,6 +19,7 @@ const publicValues: readonly string[] = [
   'WebSocketError',
   'acceptWebSocket',
   'broadcast',
+  'checkLog',
   'connect',
   'connectionPair',
   'createFeed',

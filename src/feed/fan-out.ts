@@ -1,7 +1,6 @@
 // Pushes a feed to WebSockets: each update to all at once while they keep up, to each at its own pace while it doesn't.
 import { hasRoom, type Connection } from '../connection/connection.js';
 import { prepare } from '../connection/broadcast.js';
-import { ConnectionClosed } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import type { Feed } from './feed.js';
 import type { Update } from './log.js';
@@ -31,6 +30,7 @@ interface Reader<T> {
 export class FanOut<T> {
   readonly #feed: Feed<T>;
   readonly #slow: Slow;
+  readonly #page: number | undefined;
   /** Those that have every update up to `#place`. */
   readonly #live = new Set<Reader<T>>();
   /** Those that have every update of which this process knows, but are not known to be at `#place`. */
@@ -47,6 +47,7 @@ export class FanOut<T> {
   constructor(feed: Feed<T>, slow: Slow) {
     this.#feed = feed;
     this.#slow = slow;
+    this.#page = slow === 'latest' ? undefined : PAGE;
   }
 
   /**
@@ -145,7 +146,8 @@ export class FanOut<T> {
       if (!hasRoom(connection)) await connection.flushed();
       while (!connection.isClosed()) {
         const batches = this.#batches;
-        const { place, updates } = await this.#feed.read(reader.place, this.#slow === 'latest' ? undefined : PAGE);
+        const isOver = (): boolean => connection.isClosed();
+        const { place, updates } = await this.#feed.readPatiently(reader.place, isOver, this.#page);
         for (const update of this.#slow === 'latest' ? latestOf(updates) : updates) {
           const message = messageFor(reader, update);
           if (message === null) continue;
@@ -156,7 +158,7 @@ export class FanOut<T> {
         if (updates.length === 0 && batches === this.#batches) return this.#settle(reader);
       }
     } catch (error) {
-      if (!(error instanceof ConnectionClosed)) reader.fail(error);
+      if (!connection.isClosed()) reader.fail(error);
     }
   }
 

@@ -29,6 +29,9 @@ export interface AfterOptions {
 /** The most updates that a reader gets at once; those on the way to it are not counted by `keep`. */
 const MAX_BATCH = 1000;
 
+/** Milliseconds between two attempts to read a log that is away. */
+const RETRY_TIME = 500;
+
 /**
  * Makes a feed: publish an update once, and any number of readers take it, each at its own pace.
  *
@@ -108,12 +111,24 @@ export class Feed<T> {
   /** Ends the feed in this process: waits end at once, iterations after the last update. The log stays as it is. */
   end(): void {
     this.#isEnded = true;
-    this.tail.notify();
+    this.tail.end();
   }
 
   /** @internal What came after a place: as the readers share it, else as the log has it. */
   read(place: string, limit = MAX_BATCH): Batch<T> | Promise<Batch<T>> {
     return this.tail.read(place, limit) ?? this.#log.read(place, limit);
+  }
+
+  /** @internal As `read`, but while the log is away it waits, until it is over for the reader. */
+  async readPatiently(place: string, isOver: () => boolean, limit?: number): Promise<Batch<T>> {
+    for (;;) {
+      try {
+        return await this.read(place, limit);
+      } catch (error) {
+        if (isOver()) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_TIME));
+      }
+    }
   }
 
   async *#iterate(
@@ -139,7 +154,7 @@ export class Feed<T> {
     const news = new News((listener) => this.tail.listen(listener), { timeout, signal });
     try {
       for (;;) {
-        const batch = await this.read(place);
+        const batch = await this.readPatiently(place, () => news.isOver);
         if (batch.updates.length > 0 || this.#isEnded || !(await news.wait())) return batch;
         // A word is the same place for the whole wait.
         place = batch.place;

@@ -23,6 +23,11 @@ export class News {
     this.#unlimit = limitWait(limits, end, end);
   }
 
+  /** Whether the time is over, or the signal aborted. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /**
    * @returns whether there was news since the last call; `false` if the time is over.
    * @throws the signal's reason (as rejection) after an abort.

@@ -153,7 +153,10 @@ async function* toEvents<T>({ feed, place, wanted }: Reader<T>, signal: AbortSig
 async function poll<T>(request: Request<never>, { feed, place, wanted }: Reader<T>, maxWait: number): Promise<Reply> {
   const { query, signal } = request;
   const wait = Math.min(Number(query.get('wait')), maxWait) * 1000;
-  const batch = await feed.after(place, { wait: wait > 0 ? Math.ceil(wait) : 0, signal });
+  const batch = await feed.after(place, { wait: wait > 0 ? Math.ceil(wait) : 0, signal }).catch((error: unknown) => {
+    if (signal.aborted) throw error;
+    throw new HttpError('LOG_AWAY', 503, 'the updates cannot be read at the moment; try again later');
+  });
   const texts = textsOf(batch.updates, wanted).map(({ text }) => text);
   return {
     headers: {

@@ -17,6 +17,7 @@ export class Tail<T> {
   #readers = 0;
   #unwatch: (() => void) | null = null;
   #lingering: NodeJS.Timeout | undefined;
+  #isEnded = false;
   readonly #listeners = new Set<() => void>();
 
   constructor(log: Log<T>, keep: number) {
@@ -40,9 +41,19 @@ export class Tail<T> {
     clearTimeout(this.#lingering);
     this.#unwatch ??= this.#log.watch((batch) => this.#take(batch));
     return () => {
+      if (--this.#readers > 0) return;
+      if (this.#isEnded) return this.#stop();
       // The timer must not keep an otherwise idle process alive.
-      if (--this.#readers === 0) this.#lingering = setTimeout(() => this.#stop(), LINGER_TIME).unref();
+      this.#lingering = setTimeout(() => this.#stop(), LINGER_TIME).unref();
     };
+  }
+
+  /** Whoever reads is told, and the log is let go as soon as nobody does. */
+  end(): void {
+    this.#isEnded = true;
+    this.#notify();
+    clearTimeout(this.#lingering);
+    if (this.#readers === 0) this.#stop();
   }
 
   /** Calls back after each batch, once it can be read. @returns what stops that. */
@@ -51,8 +62,7 @@ export class Tail<T> {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Calls all who listen. */
-  notify(): void {
+  #notify(): void {
     for (const listener of this.#listeners) listener();
   }
 
@@ -81,11 +91,11 @@ export class Tail<T> {
       this.#numbers.set(update.id, ++this.#last);
     }
     this.#place = place;
-    this.notify();
+    this.#notify();
   }
 
   #stop(): void {
-    this.#unwatch!();
+    this.#unwatch?.();
     this.#unwatch = this.#place = null;
     this.#numbers.clear();
     this.#kept.length = this.#last = 0;

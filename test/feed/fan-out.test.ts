@@ -2,6 +2,8 @@
 import * as assert from 'uvu/assert';
 import { FanOut, latestOf, type Filter, type Slow } from '../../src/feed/fan-out.js';
 import { createFeed, type Feed } from '../../src/feed/feed.js';
+import type { Batch, Update } from '../../src/feed/log.js';
+import { MemoryLog } from '../../src/feed/memory-log.js';
 import { suite } from '../runner/suite.js';
 import { decodeNaive } from '../support/codec/naive-codec.js';
 import { Clock } from '../support/clock.js';
@@ -159,19 +161,36 @@ test('a reader with a filter that is slow goes on too', async () => {
   assert.equal(sentBy(reader), ['@a-0', 'xxxxxxxxx', '2', '4']);
 });
 
+/** A log that gives what was appended meanwhile in one batch, as after it was away. */
+class GatheringLog extends MemoryLog<string> {
+  #gathered: Update<string>[] | null = null;
+  #give = (_: Batch<string>): void => {};
+
+  gather(): void {
+    this.#gathered = [];
+  }
+
+  give(): void {
+    const updates = this.#gathered!;
+    this.#gathered = null;
+    this.#give({ place: updates.at(-1)!.id, updates });
+  }
+
+  override watch(take: (batch: Batch<string>) => void): () => void {
+    this.#give = take;
+    return super.watch((batch) => (this.#gathered === null ? take(batch) : void this.#gathered.push(...batch.updates)));
+  }
+}
+
 test('more at once than is kept: everyone is told', async () => {
-  const log = new RemoteLog(2);
+  const log = new GatheringLog(2, 'a');
   const feed = createFeed<string>({ log, keep: 2 });
-  const { tail } = feed;
   const fanOut = new FanOut(feed, 'wait');
   const reader = serve(fanOut, 'now');
   await turns();
-  // The tail takes five in one batch, as after the log was away.
-  const { notify } = tail;
-  tail.notify = () => {};
-  for (const value of ['1', '2', '3', '4', '5']) await log.append(value);
-  tail.notify = notify;
-  tail.notify();
+  log.gather();
+  publish(feed, '1', '2', '3', '4', '5');
+  log.give();
   await turns();
   publish(feed, '6');
   await turns();
@@ -238,6 +257,31 @@ test('what a reader sends is dropped, and pings are answered', async () => {
   assert.is(reader.connection.countMessages(), 0);
   await turns();
   assert.equal(decodeNaive(reader.stream.written).frames.map(({ opcode }) => opcode).sort(), [1, 10]);
+});
+
+test('while the log is away readers stay, and may leave', async () => {
+  using clock = new Clock(500);
+  const log = new RemoteLog();
+  const feed = createFeed<string>({ log });
+  const fanOut = new FanOut(feed, 'wait');
+  log.isAway = true;
+  const [staying, leaving] = [serve(fanOut), serve(fanOut)];
+  await turns();
+  leaving.connection.terminate();
+  await leaving.ended;
+  log.isAway = false;
+  clock.advance(500);
+  publish(feed, '1');
+  await turns();
+  assert.equal(sentBy(staying).at(-1), '1');
+  log.isAway = true;
+  const another = serve(fanOut);
+  await turns();
+  another.connection.terminate();
+  await another.ended;
+  clock.advance(500);
+  await turns();
+  assert.is(clock.timers, 0);
 });
 
 test('the end of the feed closes with 1000, after the last update', async () => {

@@ -6,8 +6,9 @@ import { createFeed } from '../../src/feed/feed.js';
 import type { Update } from '../../src/feed/log.js';
 import { isPending, nextTurn, rejectionOf } from '../connection/harness.js';
 import { suite } from '../runner/suite.js';
+import { Clock } from '../support/clock.js';
 import { warningsOf } from '../support/warnings.js';
-import { countTimers } from '../server/harness.js';
+import { countTimers, until } from '../server/harness.js';
 import { feedOf, RemoteLog, valuesOf } from './harness.js';
 
 const kept = suite('feed: what is kept');
@@ -121,6 +122,34 @@ waiting('what another process appends while the log is asked is not overlooked',
     await log.append(String(number));
     assert.equal(valuesOf((await wait).updates), [String(number)]);
   }
+});
+
+waiting('while the log is away it waits, but does not without', async () => {
+  using clock = new Clock(500);
+  const log = new RemoteLog();
+  log.isAway = true;
+  const feed = createFeed({ log });
+  assert.is((await rejectionOf(feed.after('all'))).message, 'the log is away');
+  const asleep = (count: number): Promise<void> => until('they wait for the log', () => clock.timers === count);
+  const controller = new AbortController();
+  const wait = feed.after('all', { wait: LONG });
+  const aborted = rejectionOf(feed.after('all', { wait: LONG, signal: controller.signal }));
+  for (let count = 0; count < 3; count++) {
+    await asleep(2);
+    clock.advance(500);
+  }
+  const tooLong = rejectionOf(feed.after('all', { wait: 1 }));
+  await asleep(3);
+  controller.abort();
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  clock.advance(500);
+  for (const error of await Promise.all([aborted, tooLong])) assert.is(error.message, 'the log is away');
+  await asleep(1);
+  log.isAway = false;
+  await log.append('1');
+  assert.ok(await isPending(wait));
+  clock.advance(500);
+  assert.equal(valuesOf((await wait).updates), ['1']);
 });
 
 waiting('when the time is over there is none, and no error', async () => {

@@ -18,6 +18,8 @@ export function valuesOf<T>(updates: readonly Update<T>[]): T[] {
 /** A log that answers in a later turn, and says of each request what was asked. */
 export class RemoteLog implements Log<string> {
   readonly asked: string[] = [];
+  /** Whether reading fails. */
+  isAway = false;
   readonly #log: MemoryLog<string>;
 
   constructor(keep = 1000, life = 'a') {
@@ -32,6 +34,7 @@ export class RemoteLog implements Log<string> {
   async read(place: string, limit: number): Promise<Batch<string>> {
     this.asked.push(place);
     await nextTurn();
+    if (this.isAway) throw new Error('the log is away');
     const batch = this.#log.read(place, limit);
     await nextTurn();
     return batch;

@@ -11,7 +11,7 @@ import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-cli
 import {
   assertRefusal, assertResponse, FIRST_COMMENT, get, PLAIN_REFUSAL, request, serve, until, type Served,
 } from '../server/harness.js';
-import { feedOf } from './harness.js';
+import { feedOf, RemoteLog } from './harness.js';
 
 async function start<T>(feed: Feed<T>, options: ServeFeedOptions<T> = {}): Promise<Served> {
   return serve({ '/feed': serveFeed(feed, options) });
@@ -78,6 +78,23 @@ polls('the module for browsers', async () => {
   const { headers, body } = await httpRequest(served.port, get('/feed?module'));
   assert.is(headers.get('content-type'), 'text/javascript; charset=utf-8');
   assert.equal(body, readFileSync(new URL('../../src/feed/browser.js', import.meta.url)));
+});
+
+polls('503 while the log is away', async () => {
+  const log = new RemoteLog();
+  log.isAway = true;
+  await using served = await start(createFeed({ log }));
+  assertRefusal(await httpRequest(served.port, get('/feed')), '503 Service Unavailable', ...PLAIN_REFUSAL);
+});
+
+polls('who leaves a long poll is no error', async () => {
+  const feed = feedOf(0);
+  await using served = await start(feed);
+  await using client = await RawClient.connect(served.port);
+  client.write(get('/feed?wait=60'));
+  await until('it waits', () => feed.tail.place !== null);
+  client.socket.resetAndDestroy();
+  await served.assertWorking();
 });
 
 polls('other methods are refused', async () => {

@@ -62,7 +62,7 @@ tail('one watch serves all readers, and ends some time after the last', async ()
   assert.equal(shared.read('a-1', 9), { place: 'a-1', updates: [] });
 });
 
-tail('who listens is told of each batch, also of the empty first, and when somebody notifies', async () => {
+tail('who listens is told of each batch, also of the empty first, and of the end', async () => {
   const log = new RemoteLog();
   const shared = new Tail(log, 9);
   let told = 0;
@@ -72,11 +72,27 @@ tail('who listens is told of each batch, also of the empty first, and when someb
   assert.is(told, 1);
   await log.append('1');
   assert.is(told, 2);
-  shared.notify();
+  shared.end();
   assert.is(told, 3);
   stop();
   await log.append('2');
   assert.is(told, 3);
+});
+
+tail('at the end the log is let go at once, or with the last reader', async () => {
+  using clock = new Clock();
+  const log = new RemoteLog();
+  new Tail(log, 9).end();
+  const idle = new Tail(log, 9);
+  idle.enter()();
+  idle.end();
+  assert.equal(log.asked.splice(0), ['watch', 'unwatch']);
+  const read = new Tail(log, 9);
+  const leave = read.enter();
+  read.end();
+  assert.equal(log.asked, ['watch']);
+  leave();
+  assert.equal([log.asked, clock.timers], [['watch', 'unwatch'], 0]);
 });
 
 tail.run();

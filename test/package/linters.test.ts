@@ -17,12 +17,17 @@ linters.before(async () => {
 
 linters.after(() => stranger?.[Symbol.asyncDispose]());
 
-for (const [name, path, parameters] of [
-  ['publint', 'publint/src/cli.js', ['run', '--strict']],
-  ['Are The Types Wrong', '@arethetypeswrong/cli/dist/index.js', ['--format', 'ascii']],
+const TYPES = '@arethetypeswrong/cli/dist/index.js';
+const PLAIN = ['--format', 'ascii'];
+
+for (const [name, path, command, parameters] of [
+  ['publint', 'publint/src/cli.js', ['run', '--strict'], []],
+  ['Are The Types Wrong', TYPES, PLAIN, ['--exclude-entrypoints', './browser', './redis']],
+  // These are for `import`, in browsers and with clients that are modules too.
+  ['Are The Types Wrong: modules', TYPES, PLAIN, ['--profile', 'esm-only', '--entrypoints', './browser', './redis']],
 ] as const) {
   linters(name, async () => {
-    await run(process.execPath, [checkerPath(path), ...parameters, stranger.tarball]).catch(
+    await run(process.execPath, [checkerPath(path), ...command, stranger.tarball, ...parameters]).catch(
       ({ stdout }: { readonly stdout: string }) => {
         throw new Error(stdout);
       },

@@ -1,0 +1,194 @@
+// The log of a feed in a stream of Redis, for any number of processes, by the user's own client.
+import type { Batch, Log, Update } from './log.js';
+import { redisOf, type Redis, type RedisClient } from './redis-client.js';
+import { deserialize, serialize } from './serialize.js';
+
+export type { RedisClient } from './redis-client.js';
+
+export interface RedisLogOptions {
+  /** How many updates to keep, and up to a hundred more: Redis trims by whole pages. Default 1,000. */
+  keep?: number;
+}
+
+/**
+ * Appends an update and tells of it, in one step. Redis's ids grow, also after it was restarted with old data; they
+ * have gaps, so the updates are counted, and a stream begun anew has another life.
+ */
+const APPEND = `
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local life, number = ARGV[1], 1
+if last then life, number = last[2][2], last[2][4] + 1 end
+number = string.format('%.0f', number)
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'life', life, 'number', number, 'value', ARGV[3])
+local place = life .. '-' .. number .. '-' .. id
+redis.call('PUBLISH', KEYS[1], place .. ' ' .. ARGV[3])
+return place`;
+
+/** Milliseconds between two attempts to read what was missed. */
+const RETRY_TIME = 500;
+
+/** The life of the log, the number of the update in it, and Redis's own id. */
+const PLACE = /^(\w+)-(\d{1,15})-(\d{1,20})-(\d{1,20})$/;
+
+interface Place {
+  readonly life: string;
+  readonly number: number;
+  /** Redis's. */
+  readonly id: string;
+}
+
+/** An entry as Redis gives it: its id, and names and values in turn. */
+type Entry = readonly [id: string, fields: readonly string[]];
+
+/** Before anything was appended; the first update has the number 1. */
+const BEGINNING = '0-0-0-0';
+
+/**
+ * A log for `createFeed({ log })` in a stream of Redis (5 or later), shared by all processes that name the same key.
+ * All logs of a client share a second connection, on which Redis tells of news.
+ *
+ * ```ts
+ * const client = await createClient().connect(); // of the package redis; or new Redis() of ioredis
+ * const feed = createFeed({ log: redisLog(client, 'prices') });
+ * ```
+ * While Redis is away, publishing waits or fails as the client has it for any command.
+ */
+export function redisLog<T>(client: RedisClient, key: string, { keep = 1000 }: RedisLogOptions = {}): Log<T> {
+  return new RedisLog<T>(redisOf(client), key, keep);
+}
+
+class RedisLog<T> implements Log<T> {
+  readonly #redis: Redis;
+  readonly #key: string;
+  readonly #keep: number;
+
+  constructor(redis: Redis, key: string, keep: number) {
+    this.#redis = redis;
+    this.#key = key;
+    this.#keep = keep;
+  }
+
+  append(value: T): Promise<string> {
+    const life = Math.floor(Math.random() * 36 ** 8).toString(36);
+    return this.#redis.run(APPEND, this.#key, life, String(this.#keep), serialize(value));
+  }
+
+  async read(text: string, limit: number): Promise<Batch<T>> {
+    if (text === 'all') return this.#batch(await this.#range('-', limit), BEGINNING);
+    if (text === 'latest' || text === 'now') {
+      const [last] = await this.#last();
+      if (last === undefined) return { place: BEGINNING, updates: [] };
+      return text === 'latest' ? this.#batch([last], BEGINNING) : { place: placeOf(last), updates: [] };
+    }
+    const place = parse(text);
+    if (place === null) return this.#batch(await this.#range('-', limit), text, 'unknown');
+    const [known, ...rest] = await this.#range(place.id, limit + 1);
+    if (known?.[0] === place.id && placeOf(known) === text) return this.#batch(rest, text);
+    return this.#readAfterGap(place, text, known === undefined ? [] : [known, ...rest].slice(0, limit), limit);
+  }
+
+  /** The place is not in the stream: it was trimmed, or the stream has lost it. */
+  async #readAfterGap(place: Place, text: string, entries: Entry[], limit: number): Promise<Batch<T>> {
+    if (entries.length === 0) {
+      // Nothing is newer by Redis's clock. It may have been set back, and the stream begun anew.
+      const [last] = await this.#last();
+      const isBehind = last === undefined || (lifeOf(last) === place.life && numberOf(last) < place.number);
+      if (isBehind) return { place: text, updates: [] };
+      return this.#batch(await this.#range('-', limit), text, 'unknown');
+    }
+    const [oldest] = await this.#range('-', 1);
+    const [next] = entries;
+    const isTrimmed = oldest?.[0] === next[0] && numberOf(next) > place.number;
+    const isOurs = lifeOf(next) === place.life || text === BEGINNING;
+    if (!isTrimmed || !isOurs) return this.#batch(entries, text, 'unknown');
+    return this.#batch(entries, text, numberOf(next) - place.number - 1);
+  }
+
+  /** Each message names its place, so that one that was lost on the way is noticed, and read from the stream. */
+  watch(take: (batch: Batch<T>) => void): () => void {
+    let last: Place | null = null;
+    let place = 'now';
+    let isStopped = false;
+    let isReading = false;
+    let mustRead = false;
+    const give = (batch: Batch<T>): void => {
+      place = batch.place;
+      last = parse(place);
+      take(batch);
+    };
+    const read = async (): Promise<void> => {
+      mustRead = true;
+      if (isReading || isStopped) return;
+      isReading = true;
+      try {
+        while (mustRead) {
+          mustRead = false;
+          const isFirst = place === 'now';
+          const batch = await this.read(place, this.#keep);
+          if (isStopped) return;
+          if (batch.updates.length === 0 && !isFirst) continue;
+          if (!isFirst) mustRead = true;
+          give(batch);
+        }
+      } catch {
+        // The connection is lost, or Redis is loading its data.
+        setTimeout(() => void read(), RETRY_TIME).unref();
+      } finally {
+        isReading = false;
+      }
+    };
+    const receive = (message: string): void => {
+      const end = message.indexOf(' ');
+      const id = message.slice(0, end);
+      const next = parse(id)!;
+      const isNext = last !== null && !isReading && next.number === last.number + 1
+        && (next.life === last.life || place === BEGINNING) && isAfter(next, last);
+      if (!isNext) return void read();
+      give({ place: id, updates: [{ id, value: deserialize(message.slice(end + 1)) as T }] });
+    };
+    const unsubscribe = this.#redis.subscribe(this.#key, { receive, ready: () => void read() });
+    return () => {
+      isStopped = true;
+      unsubscribe();
+    };
+  }
+
+  async #range(from: string, count: number): Promise<Entry[]> {
+    return (await this.#redis.command('XRANGE', this.#key, from, '+', 'COUNT', String(count))) as Entry[];
+  }
+
+  async #last(): Promise<Entry[]> {
+    return (await this.#redis.command('XREVRANGE', this.#key, '+', '-', 'COUNT', '1')) as Entry[];
+  }
+
+  #batch(entries: readonly Entry[], place: string, missed: number | 'unknown' = 0): Batch<T> {
+    const updates = entries.map((entry): Update<T> => ({ id: placeOf(entry), value: deserialize(entry[1][5]) as T }));
+    if (updates.length === 0) return { place, updates };
+    if (missed !== 0) updates[0] = { ...updates[0], missed };
+    return { place: updates.at(-1)!.id, updates };
+  }
+}
+
+function parse(text: string): Place | null {
+  const [, life, number, time, sequence] = PLACE.exec(text) ?? [];
+  return life === undefined ? null : { life, number: Number(number), id: `${time}-${sequence}` };
+}
+
+function placeOf([id, [, life, , number]]: Entry): string {
+  return `${life}-${number}-${id}`;
+}
+
+function lifeOf([, [, life]]: Entry): string {
+  return life;
+}
+
+function numberOf([, [, , , number]]: Entry): number {
+  return Number(number);
+}
+
+/** Whether Redis has given one id after the other. */
+function isAfter({ id }: Place, { id: other }: Place): boolean {
+  const [time, sequence] = id.split('-').map(Number);
+  const [otherTime, otherSequence] = other.split('-').map(Number);
+  return time > otherTime || (time === otherTime && sequence > otherSequence);
+}

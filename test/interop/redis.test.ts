@@ -1,0 +1,196 @@
+// Feeds with their log in a real Redis, by both clients: two nodes, restarts, lost data, and nothing lost or doubled.
+import { pathToFileURL } from 'node:url';
+import * as assert from 'uvu/assert';
+import { createFeed, checkLog, type Feed, type Log, type Update } from '../../src/index.js';
+import { redisLog } from '../../src/feed/redis.js';
+import { suite } from '../runner/suite.js';
+import { packagePath } from './packages.js';
+import { RedisServer } from './redis-server.js';
+
+interface Client extends AsyncDisposable {
+  readonly client: object;
+  command(...parameters: string[]): Promise<unknown>;
+}
+
+interface NodeRedis {
+  on(event: string, listener: () => void): void;
+  connect(): Promise<unknown>;
+  sendCommand(command: string[]): Promise<unknown>;
+  destroy(): void;
+}
+
+interface IoRedis {
+  on(event: string, listener: () => void): void;
+  call(...command: string[]): Promise<unknown>;
+  disconnect(): void;
+}
+
+const clients: Readonly<Record<string, (port: number) => Promise<Client>>> = {
+  async redis(port) {
+    const { createClient } = (await import(pathToFileURL(packagePath('redis/dist/index.js')).href)) as {
+      createClient(options: object): NodeRedis;
+    };
+    const client = createClient({ url: `redis://127.0.0.1:${port}`, socket: { reconnectStrategy: 20 } });
+    client.on('error', () => {});
+    await client.connect();
+    return {
+      client,
+      command: (...parameters) => client.sendCommand(parameters),
+      [Symbol.asyncDispose]: async () => client.destroy(),
+    };
+  },
+  async ioredis(port) {
+    const { Redis } = (await import(pathToFileURL(packagePath('ioredis/built/index.js')).href)) as {
+      Redis: new (options: object) => IoRedis;
+    };
+    const client = new Redis({ port, retryStrategy: () => 20, maxRetriesPerRequest: null });
+    client.on('error', () => {});
+    return {
+      client,
+      command: (...parameters) => client.call(...parameters),
+      [Symbol.asyncDispose]: async () => client.disconnect(),
+    };
+  },
+};
+
+/** Those of a test: one that has ended holds no connection. */
+const feeds: Feed<number>[] = [];
+
+function feedOf(node: Client, key = 'feed', keep = 1000): Feed<number> {
+  const feed = createFeed({ log: redisLog<number>(node.client, key, { keep }) });
+  feeds.push(feed);
+  return feed;
+}
+
+/** Reads until an update has that value. */
+async function readTo(updates: AsyncIterable<Update<number>>, last: number): Promise<string[]> {
+  const read: string[] = [];
+  for await (const { value, missed } of updates) {
+    read.push(missed === undefined ? String(value) : `${value} missed ${missed}`);
+    if (value === last) break;
+  }
+  return read;
+}
+
+function numbers(from: number, to: number): string[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
+}
+
+async function publish(feed: Feed<number>, from: number, to: number): Promise<string> {
+  let place = '';
+  for (let number = from; number <= to; number++) place = await feed.publish(number);
+  return place;
+}
+
+for (const [name, open] of Object.entries(clients)) {
+  const test = suite(`redis: by the client ${name}`, { timeout: 60_000 });
+  test.after.each(() => feeds.splice(0).forEach((feed) => feed.end()));
+
+  test('it does what a log must', async () => {
+    await using server = await RedisServer.start();
+    await using node = await open(server.port);
+    await checkLog(redisLog(node.client, 'checked', { keep: 100 }) as Log<number | string>);
+  });
+
+  test('any node publishes, any node reads, and a reader moves between them', async () => {
+    await using server = await RedisServer.start();
+    await using one = await open(server.port);
+    await using two = await open(server.port);
+    const nodes = [feedOf(one), feedOf(two)] as const;
+    const reading = readTo(nodes[1].from('all'), 40);
+    const later = readTo(nodes[0].from('all'), 40);
+    const places = await Promise.all([publish(nodes[0], 1, 1)]);
+    for (let number = 2; number <= 40; number++) await publish(nodes[number % 2]!, number, number);
+    assert.equal([await reading, await later], [numbers(1, 40), numbers(1, 40)]);
+    assert.equal(await readTo(nodes[1].from(places[0]), 40), numbers(2, 40));
+  });
+
+  test('many feeds share one connection for reading, which is closed when nobody reads', async () => {
+    await using server = await RedisServer.start();
+    await using node = await open(server.port);
+    const many = Array.from({ length: 50 }, (_, index) => feedOf(node, `feed:${index}`));
+    const readings = many.map((feed) => readTo(feed.from('all'), 1));
+    await Promise.all(many.map((feed) => publish(feed, 1, 1)));
+    await Promise.all(readings);
+    // One that comes when the connection is there, and two that share a key.
+    const [first] = many;
+    const late = [feedOf(node, 'late'), feedOf(node, 'feed:0')].map((feed) => readTo(feed.from('now'), 2));
+    for (const feed of [first!, feedOf(node, 'late')]) {
+      while ((await feed.after('latest')).updates[0]?.value !== 2) await feed.publish(2);
+    }
+    await Promise.all(late);
+    const list = String(await node.command('CLIENT', 'LIST')).trim().split('\n');
+    assert.is(list.length, 2);
+    const channels = await node.command('PUBSUB', 'NUMSUB', 'feed:0', 'late');
+    assert.equal(channels, ['feed:0', 1, 'late', 1]);
+  });
+
+  test('while Redis is away readers wait, and go on without a gap when it is back', async () => {
+    await using server = await RedisServer.start();
+    await using node = await open(server.port);
+    await using other = await open(server.port);
+    const feed = feedOf(node);
+    const reading = readTo(feed.from('all'), 60);
+    await publish(feed, 1, 20);
+    for (const from of [21, 41]) {
+      await server.kill();
+      // It asks in vain, and goes on.
+      const late = readTo(feed.from('all'), from + 19);
+      await server.run();
+      await publish(feedOf(other), from, from + 19);
+      assert.equal(await late, numbers(1, from + 19));
+    }
+    assert.equal(await reading, numbers(1, 60));
+  });
+
+  test('data that is lost is told: all of it, or the newest', async () => {
+    await using server = await RedisServer.start('--save', '');
+    await using node = await open(server.port);
+    const feed = feedOf(node);
+    const reading = readTo(feed.from('all'), 12);
+    await publish(feed, 1, 3);
+    await node.command('SAVE');
+    const place = await publish(feed, 4, 5);
+    assert.equal(await readTo(feed.from('all'), 5), numbers(1, 5));
+    await server.kill();
+    await server.run('--save', '');
+    // 4 and 5 are lost. Nothing is new for who has them, before something is.
+    assert.equal((await feed.after(place)).updates, []);
+    await publish(feed, 6, 8);
+    assert.equal(await readTo(feed.from(place), 8), ['6 missed unknown', '7', '8']);
+    const newest = (await feed.after('now')).place;
+    await node.command('FLUSHALL');
+    await using other = await open(server.port);
+    const elsewhere = feedOf(other);
+    assert.equal(await elsewhere.after(newest), { place: newest, updates: [] });
+    await publish(feed, 9, 12);
+    for (const node of [feed, elsewhere]) {
+      assert.equal(await readTo(node.from(newest), 12), ['9 missed unknown', '10', '11', '12']);
+    }
+    assert.equal(await reading, [...numbers(1, 5), '6 missed unknown', '7', '8', '9 missed unknown', '10', '11', '12']);
+  });
+
+  test('a stream begun anew by a clock set back is another life', async () => {
+    await using server = await RedisServer.start();
+    await using node = await open(server.port);
+    const feed = feedOf(node);
+    await publish(feed, 1, 2);
+    const future = (await feed.after('now')).place.replace(/\d+-\d+$/, '99999999999999-0');
+    const [first, second] = (await feed.after('all')).updates;
+    assert.equal((await feed.after(future)).updates, [{ ...first!, missed: 'unknown' }, second!]);
+  });
+
+  test('what is trimmed is counted, and watchers that fell behind are told', async () => {
+    await using server = await RedisServer.start();
+    await using node = await open(server.port);
+    const feed = feedOf(node, 'feed', 10);
+    const place = await publish(feed, 1, 1);
+    await publish(feed, 2, 400);
+    const { updates } = await feed.after(place);
+    const { missed = 0, value } = updates[0]!;
+    assert.ok(Number(missed) > 200, String(missed));
+    assert.is(value, Number(missed) + 2);
+  });
+
+  test.run();
+}
