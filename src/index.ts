@@ -27,6 +27,8 @@ export type { Reply, ReplyParts } from './server/reply.js';
 export type { Request, Traffic, WebSocketRequest } from './server/request.js';
 export { createFeed } from './feed/feed.js';
 export type { AfterOptions, Feed, FeedOptions } from './feed/feed.js';
+export { createFeeds } from './feed/feeds.js';
+export type { Feeds, FeedsOptions } from './feed/feeds.js';
 export { checkLog } from './feed/check-log.js';
 export type { Batch, Log, Update } from './feed/log.js';
 export { serveFeed } from './feed/serve-feed.js';

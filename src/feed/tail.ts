@@ -35,6 +35,11 @@ export class Tail<T> {
     return this.#place;
   }
 
+  /** Whether there are readers, or were a short time ago. */
+  get isWatched(): boolean {
+    return this.#unwatch !== null;
+  }
+
   /** A reader comes: the log is watched until it and all others have left. @returns what it calls to leave. */
   enter(): () => void {
     this.#readers++;

@@ -1,62 +1,15 @@
 // Feeds with their log in a real Redis, by both clients: two nodes, restarts, lost data, and nothing lost or doubled.
-import { pathToFileURL } from 'node:url';
 import * as assert from 'uvu/assert';
 import { createFeed, checkLog, type Feed, type Log, type Update } from '../../src/index.js';
 import { redisLog } from '../../src/feed/redis.js';
 import { suite } from '../runner/suite.js';
-import { packagePath } from './packages.js';
+import { clients, type RedisConnection } from './redis-clients.js';
 import { RedisServer } from './redis-server.js';
-
-interface Client extends AsyncDisposable {
-  readonly client: object;
-  command(...parameters: string[]): Promise<unknown>;
-}
-
-interface NodeRedis {
-  on(event: string, listener: () => void): void;
-  connect(): Promise<unknown>;
-  sendCommand(command: string[]): Promise<unknown>;
-  destroy(): void;
-}
-
-interface IoRedis {
-  on(event: string, listener: () => void): void;
-  call(...command: string[]): Promise<unknown>;
-  disconnect(): void;
-}
-
-const clients: Readonly<Record<string, (port: number) => Promise<Client>>> = {
-  async redis(port) {
-    const { createClient } = (await import(pathToFileURL(packagePath('redis/dist/index.js')).href)) as {
-      createClient(options: object): NodeRedis;
-    };
-    const client = createClient({ url: `redis://127.0.0.1:${port}`, socket: { reconnectStrategy: 20 } });
-    client.on('error', () => {});
-    await client.connect();
-    return {
-      client,
-      command: (...parameters) => client.sendCommand(parameters),
-      [Symbol.asyncDispose]: async () => client.destroy(),
-    };
-  },
-  async ioredis(port) {
-    const { Redis } = (await import(pathToFileURL(packagePath('ioredis/built/index.js')).href)) as {
-      Redis: new (options: object) => IoRedis;
-    };
-    const client = new Redis({ port, retryStrategy: () => 20, maxRetriesPerRequest: null });
-    client.on('error', () => {});
-    return {
-      client,
-      command: (...parameters) => client.call(...parameters),
-      [Symbol.asyncDispose]: async () => client.disconnect(),
-    };
-  },
-};
 
 /** Those of a test: one that has ended holds no connection. */
 const feeds: Feed<number>[] = [];
 
-function feedOf(node: Client, key = 'feed', keep = 1000): Feed<number> {
+function feedOf(node: RedisConnection, key = 'feed', keep = 1000): Feed<number> {
   const feed = createFeed({ log: redisLog<number>(node.client, key, { keep }) });
   feeds.push(feed);
   return feed;

@@ -81,6 +81,10 @@ const exceptions: Readonly<Record<string, readonly Exception[]>> = {
       reason: 'its collector leaves what the stack only seems to refer to',
     },
     {
+      tests: ['feeds: one that nobody has'],
+      reason: 'garbage is not collected when a test asks for it',
+    },
+    {
       tests: ['the shared read buffer: a handle that reads elsewhere'],
       reason: 'sockets have no handle',
     },
@@ -132,6 +136,10 @@ const exceptions: Readonly<Record<string, readonly Exception[]>> = {
         'security: handshakes: thousands of offers',
       ],
       reason: 'zlib ignores a dictionary, so there is no context takeover',
+    },
+    {
+      tests: ['feeds: one that nobody has'],
+      reason: 'garbage is not collected when a test asks for it',
     },
     {
       tests: ['client/faults: a reset behind each byte', 'client/socket: TLS: a server that is silent in the TLS'],
