@@ -33,7 +33,8 @@ export class RedisServer implements AsyncDisposable {
 
   /** Starts it, again after `kill`. */
   async run(...parameters: string[]): Promise<void> {
-    const kept = parameters.length > 0 ? parameters : ['--appendonly', 'yes', '--save', ''];
+    // With `everysec`, Redis answers before it has written while the disk is slow.
+    const kept = parameters.length > 0 ? parameters : ['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''];
     const common = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder];
     this.#process = spawn(PATH, [...common, ...kept], { stdio: 'ignore' });
     while (!(await this.#isListening())) await sleep(20);
