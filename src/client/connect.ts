@@ -80,22 +80,25 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
   const { timeout = 10_000, signal } = options;
   milliseconds('timeout', timeout);
   const context = prepare(options);
-  let target: Target = { url: parseUrl(url), headers: Object.entries(options.headers ?? {}) };
+  const target = { url: parseUrl(url), headers: Object.entries(options.headers ?? {}) };
   const controller = new AbortController();
   if (signal?.aborted) controller.abort(signal.reason);
   const expire = (): void => controller.abort(new TimeoutError(`no connection within ${timeout} milliseconds`));
   const stop = limitWait({ timeout, signal }, expire, (reason) => controller.abort(reason));
   try {
-    for (let { redirects } = context; ; redirects--) {
-      try {
-        return await open(target, context, controller.signal);
-      } catch (error) {
-        if (redirects === 0 || !isRedirect(error)) throw error;
-        target = redirect(target, error, context);
-      }
-    }
+    return await follow(target, context, context.redirects, controller.signal);
   } finally {
     stop();
+  }
+}
+
+/** Opens a connection where the target, or one of so many redirects, leads. */
+async function follow(target: Target, context: Context, redirects: number, signal: AbortSignal): Promise<Connection> {
+  try {
+    return await open(target, context, signal);
+  } catch (error) {
+    if (redirects === 0 || !isRedirect(error)) throw error;
+    return await follow(redirect(target, error, context), context, redirects - 1, signal);
   }
 }
 
