@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import * as assert from 'uvu/assert';
-import { connect, createFeed, type ConnectOptions, type Connection, type HandshakeError } from '../../src/index.js';
-import { addTransportRoutes } from '../../src/demo/transports.js';
+import { connect, createFeed, serveFeed, type ConnectOptions, type Connection, type HandshakeError } from '../../src/index.js';
 import { certificate } from '../support/certificate.js';
 import type { Suite } from '../runner/suite.js';
 import { startExchangeServer, type ExchangeServer } from './exchange-server.js';
@@ -72,16 +71,17 @@ add('the server closes', async (proxy, scheme) => {
 
 add('an event stream, event by event', async (proxy, scheme, { server }) => {
   const feed = createFeed<string>();
-  addTransportRoutes(server, '/feed/', feed);
-  const url = `${proxy.origins[scheme].replace('ws', 'http')}/feed/streaming`;
-  const asked = scheme === 'ws' ? http.get(url) : https.get(url, { ca: certificate });
+  server.route('/feed/', serveFeed(feed));
+  const url = `${proxy.origins[scheme].replace('ws', 'http')}/feed/`;
+  const headers = { Accept: 'text/event-stream' };
+  const asked = scheme === 'ws' ? http.get(url, { headers }) : https.get(url, { ca: certificate, headers });
   const [response] = (await once(asked, 'response')) as [http.IncomingMessage];
   let text = '';
   response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   // Each is published when the one before has come: a proxy that gathers them would wait for ever.
   for (const value of ['1', '2', '3']) {
     const id = await feed.publish(value);
-    while (!text.endsWith(`id: ${id}\ndata: ${value}\n\n`)) await once(response, 'data');
+    while (!text.endsWith(`id: ${id}\ndata: {"id":"${id}","value":"${value}"}\n\n`)) await once(response, 'data');
   }
   feed.end();
   await once(response, 'end');
