@@ -129,7 +129,7 @@ export class Request<Authorized = undefined> implements OpeningRequest {
   peerCertificate(): DetailedPeerCertificate | null {
     const transport = this.#socket.destroyed ? undefined : transportOf(this.#socket);
     // A server of Bun's `node:https` doesn't tell it.
-    return transport?.authorized ? (transport.getPeerCertificate?.(true) ?? null) : null;
+    return transport?.authorized && transport.getPeerCertificate ? transport.getPeerCertificate(true) : null;
   }
 
   /** What the route's `authorize` has returned; `undefined` without one, and on plain HTTP. */

@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import * as assert from 'uvu/assert';
-import { connect, createFeed, serveFeed, type ConnectOptions, type Connection, type HandshakeError } from '../../src/index.js';
+import {
+  connect, createFeed, serveFeed, type ConnectOptions, type Connection, type HandshakeError,
+} from '../../src/index.js';
 import { certificate } from '../support/certificate.js';
 import type { Suite } from '../runner/suite.js';
 import { startExchangeServer, type ExchangeServer } from './exchange-server.js';
