@@ -9,6 +9,7 @@ import { suite } from '../runner/suite.js';
 import { addProxyExchanges } from './proxy-exchanges.js';
 import { haproxy as program, haproxyTcp } from './proxy-programs.js';
 import { addTraits } from './proxy-traits.js';
+import { requireProgram } from './programs.js';
 import { startProxy } from './reverse-proxy.js';
 import { certificate, privateKey } from '../support/certificate.js';
 
@@ -18,6 +19,7 @@ addProxyExchanges(haproxy, program);
 addTraits(haproxy, 'haproxy', program);
 
 haproxy('the PROXY protocol, before TLS that haproxy passes on', async () => {
+  requireProgram(haproxyTcp.path, haproxyTcp.package);
   const server = createServer({ proxyProtocol: 'loopback', tls: { key: privateKey, cert: certificate } });
   server.route('/', ({ remoteAddress, scheme }) => `${remoteAddress} ${scheme}`);
   const { port } = await server.listen(0, '127.0.0.1') as AddressInfo;

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { connect as connectWebSocket, createServer, requireWebSocket } from '../../src/index.js';
 import type { Suite } from '../runner/suite.js';
 import { upgradeRequest } from '../support/peers/raw-client.js';
+import { requireProgram } from './programs.js';
 import { startProxy, type ProxyProgram } from './reverse-proxy.js';
 
 const page = readFileSync(new URL('../../../docs/how-to/proxies.md', import.meta.url), 'utf8');
@@ -160,6 +161,8 @@ async function checkServer(program: ProxyProgram): Promise<void> {
 /** Adds the comparison with the page to a suite. */
 export function addTraits(test: Suite, name: string, program: ProxyProgram): void {
   test(`${name}: what docs/how-to/proxies.md says`, async () => {
+    // Before a server is left open.
+    requireProgram(program.path, program.package);
     const expected = rowOf(name);
     await Promise.all([
       checkServer(program),
