@@ -271,6 +271,33 @@ for (const transport of ['streaming', 'long-polling', 'polling'] as const) {
   });
 }
 
+transports('polling leaves nothing behind at each pause', async () => {
+  const { fetch } = globalThis;
+  let [listeners, requests] = [0, 0];
+  const controller = new AbortController();
+  globalThis.fetch = async (_url, init) => {
+    const signal = init!.signal!;
+    if (++requests === 10) controller.abort(new Error('enough'));
+    if (requests > 1) return Response.json({ place: 'a-1', updates: [] });
+    for (const [name, change] of [['addEventListener', 1], ['removeEventListener', -1]] as const) {
+      const method = signal[name].bind(signal) as (...values: unknown[]) => void;
+      signal[name] = (...values: unknown[]) => {
+        listeners += change;
+        method(...values);
+      };
+    }
+    return Response.json({ place: 'a-1', updates: [] });
+  };
+  try {
+    const updates = follow('http://a.example/', { transports: ['polling'], interval: 1, signal: controller.signal });
+    await rejects(updates.next(), /enough/);
+  } finally {
+    globalThis.fetch = fetch;
+  }
+  assert.ok(requests >= 10);
+  assert.is(listeners, 0);
+});
+
 transports('a stream says its place before the first update', async () => {
   const { served: server, url, feed } = await served();
   await using _ = server;
