@@ -63,6 +63,7 @@ export class MemoryLog<T> implements Log<T> {
   }
 }
 
-function createLife(): string {
+/** What begins the ids of a log that begins anew: each time another. */
+export function createLife(): string {
   return Math.floor(Math.random() * 36 ** LIFE_DIGITS).toString(36).padStart(LIFE_DIGITS, '0');
 }

@@ -59,18 +59,22 @@ export class Redis {
 
   /** Runs a script on one key. */
   async run(script: string, key: string, ...parameters: string[]): Promise<string> {
+    return this.#evaluate(script, [key, ...parameters], true);
+  }
+
+  async #evaluate(script: string, values: readonly string[], mayForget: boolean): Promise<string> {
     let name = this.#scripts.get(script);
     if (name === undefined) {
       name = this.command('SCRIPT', 'LOAD', script) as Promise<string>;
       this.#scripts.set(script, name);
     }
     try {
-      return (await this.command('EVALSHA', await name, '1', key, ...parameters)) as string;
+      return (await this.command('EVALSHA', await name, '1', ...values)) as string;
     } catch (error) {
       // A load that has failed must be tried again; after a restart, Redis knows no scripts.
       this.#scripts.delete(script);
-      if (!String(error).includes('NOSCRIPT')) throw error;
-      return this.run(script, key, ...parameters);
+      if (!mayForget || !String(error).includes('NOSCRIPT')) throw error;
+      return this.#evaluate(script, values, false);
     }
   }
 

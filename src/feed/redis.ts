@@ -1,5 +1,8 @@
 // The log of a feed in a stream of Redis, for any number of processes, by the user's own client.
+import { wholeNumber } from '../connection/limits.js';
+import { checkNames } from '../connection/options.js';
 import type { Batch, Log, Update } from './log.js';
+import { createLife } from './memory-log.js';
 import { redisOf, type Redis, type RedisClient } from './redis-client.js';
 import { deserialize, serialize } from './serialize.js';
 
@@ -52,8 +55,11 @@ const BEGINNING = '0-0-0-0';
  * const feed = createFeed({ log: redisLog(client, 'prices') });
  * ```
  * While Redis is away, publishing waits or fails as the client has it for any command.
+ * @throws TypeError for a client of another package or an unknown option, RangeError for `keep` out of its range.
  */
-export function redisLog<T>(client: RedisClient, key: string, { keep = 1000 }: RedisLogOptions = {}): Log<T> {
+export function redisLog<T>(client: RedisClient, key: string, options: RedisLogOptions = {}): Log<T> {
+  checkNames<RedisLogOptions>('redisLog', options, { keep: true });
+  const keep = wholeNumber('keep', options.keep ?? 1000, 1, 2 ** 32 - 1);
   return new RedisLog<T>(redisOf(client), key, keep);
 }
 
@@ -69,8 +75,7 @@ class RedisLog<T> implements Log<T> {
   }
 
   append(value: T): Promise<string> {
-    const life = Math.floor(Math.random() * 36 ** 8).toString(36);
-    return this.#redis.run(APPEND, this.#key, life, String(this.#keep), serialize(value));
+    return this.#redis.run(APPEND, this.#key, createLife(), String(this.#keep), serialize(value));
   }
 
   async read(text: string, limit: number): Promise<Batch<T>> {
@@ -140,8 +145,9 @@ class RedisLog<T> implements Log<T> {
     const receive = (message: string): void => {
       const end = message.indexOf(' ');
       const id = message.slice(0, end);
-      const next = parse(id)!;
-      const isNext = last !== null && !isReading && next.number === last.number + 1
+      const next = parse(id);
+      // Whoever else tells something on this channel must not end the process.
+      const isNext = next !== null && last !== null && !isReading && next.number === last.number + 1
         && (next.life === last.life || place === BEGINNING) && isAfter(next, last);
       if (!isNext) return void read();
       give({ place: id, updates: [{ id, value: deserialize(message.slice(end + 1)) as T }] });

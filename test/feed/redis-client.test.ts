@@ -32,6 +32,13 @@ test('a script is loaded once, and again when Redis has forgotten it', async () 
   assert.equal(asked, ['SCRIPT LOAD return 1', run, run, run, 'SCRIPT LOAD return 1', run]);
 });
 
+test('a script that Redis has forgotten as soon as it was loaded fails', async () => {
+  const forgotten = new Error('NOSCRIPT No matching script');
+  const { client, asked } = clientOf('sha', forgotten, 'sha', forgotten);
+  await rejects(redisOf(client).run('return 1', 'key'), /NOSCRIPT/);
+  assert.is(asked.length, 4);
+});
+
 test('a load that fails is told, and tried again', async () => {
   const { client } = clientOf(new Error('away'), 'sha', 'one');
   const redis = redisOf(client);

@@ -13,6 +13,13 @@ test('something else than a client is refused', () => {
   throws(() => redisLog({}, 'key'), { name: 'TypeError', message: /^the client of redisLog is one of/ });
 });
 
+test('options that are none, or out of range, are refused', () => {
+  for (const keep of [0, 1.5, Infinity]) {
+    throws(() => redisLog(new FakeClient(), 'key', { keep }), { name: 'RangeError' });
+  }
+  throws(() => redisLog(new FakeClient(), 'key', { kept: 1 } as object), { name: 'TypeError', message: /kept/ });
+});
+
 test('reading asks for one more than wanted, to see whether the place is there', async () => {
   const asked: string[][] = [];
   const client = {
@@ -81,6 +88,20 @@ test('what could not be read is read later', async () => {
   client.asked[1]!.answer([]);
   await nextTurn();
   assert.equal(batches, [{ place: '0-0-0-0', updates: [] }]);
+  stop();
+});
+
+test('a message that is not of the log makes it read, and ends nothing', async () => {
+  const client = new FakeClient();
+  const batches: unknown[] = [];
+  const stop = redisLog(client, 'key').watch((batch) => batches.push(batch));
+  client.emit('ready');
+  await until('it reads', () => client.asked.length === 1);
+  client.asked[0]!.answer([]);
+  await nextTurn();
+  client.emit('message', 'key', 'hello');
+  await until('it reads again', () => client.asked.length === 2);
+  assert.is(batches.length, 1);
   stop();
 });
 
