@@ -4,7 +4,7 @@ import { checkNames } from '../connection/options.js';
 import { connectionDefaults } from '../connection/limits.js';
 import { HttpError } from '../errors.js';
 import type { Reply, ReplyParts } from '../server/reply.js';
-import type { Granted, Request } from '../server/request.js';
+import { isGranted, type Granted, type Request } from '../server/request.js';
 import { acceptWebSocket, type WebSocketOptions, type WebSocketRoute } from '../server/websocket.js';
 import { eventStream, type ServerSentEvent } from './event-stream.js';
 import { FanOut, type Filter, type Slow } from './fan-out.js';
@@ -123,10 +123,8 @@ async function authorize<Authorized>(
   request: Request<never>,
 ): Promise<Granted<Authorized>> {
   const authorized = await ask(request as unknown as Request);
-  if (authorized === undefined || authorized === null || authorized === false) {
-    throw new HttpError('NOT_AUTHORIZED', 403, 'you are not authorized to read this');
-  }
-  return authorized as Granted<Authorized>;
+  if (!isGranted(authorized)) throw new HttpError('NOT_AUTHORIZED', 403, 'you are not authorized to read this');
+  return authorized;
 }
 
 function placeOf({ headers, query }: Request<never>, start: string): string {

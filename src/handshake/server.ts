@@ -41,8 +41,9 @@ export interface OpeningHead {
 
 /** Which origin the client has asked. */
 export interface AskedOrigin {
+  /** The `host[:port]`; `null` if that is unknown. */
   readonly host: string | null;
-  /** `null` if that is unknown: TLS may end at a proxy. */
+  /** `null` if no proxy has told: TLS may end at one. */
   readonly scheme: 'http' | 'https' | null;
 }
 

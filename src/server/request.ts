@@ -21,6 +21,11 @@ export interface Traffic {
 /** What `authorize` returns when it doesn't refuse. */
 export type Granted<Authorized> = Exclude<Authorized, undefined | null | false>;
 
+/** A handler that returns what a look-up found must not let the client in if it found nothing. */
+export function isGranted<Authorized>(authorized: Authorized): authorized is Granted<Authorized> {
+  return authorized !== undefined && authorized !== null && authorized !== false;
+}
+
 /** A request that was upgraded: `isWebSocket()` has told so, or the route requires it. */
 export type WebSocketRequest<Authorized = undefined> = Request<Authorized> & {
   readonly webSocket: Connection;

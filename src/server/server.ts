@@ -52,6 +52,9 @@ export function createServer(options: ServerOptions = {}): Server {
   return new Server(options);
 }
 
+/** @internal A stream in memory on which a server serves what arrives. */
+export let openStream: (server: Server) => Duplex;
+
 export class Server {
   readonly #options: ServerOptions;
   readonly #limits: ConnectionLimits;
@@ -64,6 +67,14 @@ export class Server {
   readonly #attached = new Map<UpgradingServer, () => void>();
   #isClosing = false;
   readonly #context: HttpContext;
+
+  static {
+    openStream = (server) => {
+      const [near, far] = memoryPair();
+      new HttpConnection(far as Socket, server.#context);
+      return near;
+    };
+  }
 
   /** @internal */
   constructor(options: ServerOptions) {
@@ -171,14 +182,7 @@ export class Server {
    * @returns the client's connection; rejects as `connect`: with `HandshakeError` if the server refuses.
    */
   inject(path: string, options: OpeningOptions = {}): Promise<Connection> {
-    return inject(() => this.openStream(), path, options);
-  }
-
-  /** @internal A stream in memory on which it serves what arrives. */
-  openStream(): Duplex {
-    const [near, far] = memoryPair();
-    new HttpConnection(far as Socket, this.#context);
-    return near;
+    return inject(() => openStream(this), path, options);
   }
 
   /** Where the server listens, at first if in several places; `null` while it doesn't. */

@@ -2,19 +2,16 @@
 import { BlockList, isIP } from 'node:net';
 import { wholeNumber } from '../connection/limits.js';
 import { forwardedHops, type ForwardedHeader } from '../http/forwarded.js';
+import type { AskedOrigin } from '../handshake/server.js';
 import type { RequestHead } from '../http/request-head.js';
 
 /** Addresses, ranges such as `10.0.0.0/8`, and the names of `ranges`. */
 export type Addresses = string | readonly string[];
 
 /** A request as its client sees it. */
-export interface Asked {
+export interface Asked extends AskedOrigin {
   /** The client's IP address; empty on a Unix socket. */
   readonly remoteAddress: string;
-  /** The `host[:port]` that it has asked; `null` if that is unknown. */
-  readonly host: string | null;
-  /** The scheme that it has used; `null` if no proxy has told. */
-  readonly scheme: 'http' | 'https' | null;
 }
 
 /** Which proxies are believed. */

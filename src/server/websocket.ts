@@ -12,7 +12,7 @@ import { checkOrigin, validateUpgrade, type UpgradeOffer } from '../handshake/se
 import type { Exchange, ExchangeConnection } from './exchange.js';
 import type { RunningHandlers } from './handlers.js';
 import type { Reply } from './reply.js';
-import { isAbort, type Granted, type Request, type WebSocketRequest } from './request.js';
+import { isAbort, isGranted, type Granted, type Request, type WebSocketRequest } from './request.js';
 
 /** Serves a request: returns the reply or, on a WebSocket, talks over `request.webSocket` until it returns. */
 export type Handler<Authorized = undefined> = (request: Request<Authorized>) => Reply | Promise<Reply>;
@@ -158,10 +158,7 @@ export function openWebSocket(
 
 async function authorize(ask: Route['authorize'] & {}, request: Request<never>): Promise<Granted<never>> {
   const authorized = await ask(request);
-  // A handler that returns what a look-up found must not let the client in if it found nothing.
-  if (authorized === undefined || authorized === null || authorized === false) {
-    throw new HandshakeError('NOT_AUTHORIZED', 403, 'you are not authorized to connect here');
-  }
+  if (!isGranted(authorized)) throw new HandshakeError('NOT_AUTHORIZED', 403, 'you are not authorized to connect here');
   return authorized as Granted<never>;
 }
 

@@ -6,6 +6,7 @@ import { connect as connectTcp, type AddressInfo, type Server as NetServer, type
 import { connect as connectTls, type TlsOptions } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import { createServer, type Server, type ServerOptions } from '../../src/index.js';
+import { openStream } from '../../src/server/server.js';
 import { certificate, privateKey } from '../support/certificate.js';
 import { RawClient, SAMPLE_ACCEPT, upgradeRequest, type FieldChanges } from '../support/peers/raw-client.js';
 
@@ -154,7 +155,7 @@ const inMemory: Door = {
     const server = createServer(options);
     // As `inject`, but that the test is the client.
     const connect = async (): Promise<DoorClient> => {
-      const stream = server.openStream();
+      const stream = openStream(server);
       return http1Client(stream, () => stream.destroy());
     };
     server.route('/plain', () => 'plain');
