@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { createRequire } from 'node:module';
-import { packagePath, sourcePath } from '../interop/packages.js';
+import { examplePath, requireExamples } from '../examples/example.js';
 import { attachedDoor } from './doors.js';
 import { testDoor } from './exchanges.js';
 
@@ -32,10 +32,10 @@ interface HonoOnNode {
   serve(options: { fetch: unknown; port: number; hostname: string }): Server;
 }
 
-/** Loads a package; ends the test if it is not installed. */
+/** Loads a package of the examples; ends the test if these are not installed. */
 function load<Package>(name: string): Package {
-  packagePath(name);
-  return createRequire(sourcePath('package.json'))(name) as Package;
+  requireExamples();
+  return createRequire(examplePath('package.json'))(name) as Package;
 }
 
 async function listening(server: Server): Promise<Server> {
