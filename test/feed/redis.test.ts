@@ -105,4 +105,24 @@ test('a message that is not of the log makes it read, and ends nothing', async (
   stop();
 });
 
+test('a message is the next update if Redis gave it the later id', async () => {
+  const cases: [id: string, isNext: boolean][] = [
+    ['9-0', true], ['7-6', true], ['7-5', false], ['7-4', false], ['6-9', false],
+  ];
+  for (const [id, isNext] of cases) {
+    const client = new FakeClient();
+    const places: string[] = [];
+    const stop = redisLog(client, 'key').watch(({ place }) => places.push(place));
+    client.emit('ready');
+    await until('it reads', () => client.asked.length === 1);
+    client.asked[0]!.answer([['7-5', ['life', 'a', 'number', '1', 'value', 'j"first"']]]);
+    await until('the first is given', () => places.length === 1);
+    await nextTurn();
+    client.emit('message', 'key', `a-2-${id} j"second"`);
+    await until('it is given or read', () => client.asked.length === (isNext ? 1 : 2));
+    assert.equal(places, isNext ? ['a-1-7-5', `a-2-${id}`] : ['a-1-7-5'], id);
+    stop();
+  }
+});
+
 test.run();
