@@ -174,6 +174,7 @@ const heavy: readonly Exception[] = [
   { files: ['interop/chromium'], reason: 'a browser is as it is on any version: it is run on one' },
   { files: ['interop/proxies.test'], reason: 'proxies are as they are on any version: they are run on one' },
   { files: ['examples/'], reason: 'frameworks are as they are on any version: they are run on one' },
+  { files: ['package/'], reason: 'compilers, linters and npm are as they are on any version: they are run on one' },
 ];
 
 /** Whether what is heavy and doesn't depend on the version of Node.js is left out, or cut short. */
