@@ -23,6 +23,8 @@ export interface MessageReceiver {
   mayStream(byteLength: number): boolean;
   /** Where the pieces of the message go that has begun to arrive; `null` if it is wanted whole, or by nobody yet. */
   takeSink(): Pieces | null;
+  /** Told of a message that has gone to a sink, once it has arrived whole. */
+  countStreamed(isText: boolean, byteLength: number): void;
 }
 
 /** A declared length is believed this far before its bytes arrive: about what one read of a socket brings. */
@@ -182,6 +184,7 @@ export class MessageAssembler implements DataReceiver {
     this.#pieces = this.#validator = null;
     this.#hasPart = false;
     pieces.end();
+    this.#receiver!.countStreamed(this.#isText, this.#byteLength);
     this.messageCount++;
   }
 

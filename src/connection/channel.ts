@@ -3,19 +3,21 @@ import type { Duplex } from 'node:stream';
 import { TimeoutError, WebSocketError, type Close, type ProtocolError } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import { messageTooLarge } from '../frame/payload.js';
-import type { Role } from '../frame/opcode.js';
-import type { DeflateAgreement } from '../handshake/deflate.js';
 import { cut } from '../stream/cut.js';
 import { setOwner, type StreamOwner } from '../stream/owner.js';
 import { readNextInto } from '../stream/read-buffer.js';
 import { CHECKS_PER_INTERVAL, type SilenceTimer, type Watched } from '../stream/silence-timer.js';
 import type { Message } from './assembler.js';
-import type { Connection, OpeningRequest } from './connection.js';
+import type { Connection } from './connection.js';
+import type { ConnectionInit } from './connection-init.js';
+import type { Connections } from './connections.js';
+import { Counters } from './counters.js';
 import { Ending } from './ending.js';
 import type { ConnectionLimits } from './limits.js';
 import type { Pieces } from './pieces.js';
 import { Pings } from './pings.js';
 import { Protocol, type ProtocolReceiver } from './protocol.js';
+import { tellClosed, tellMessage, tellOpened, tellSlow, type Direction } from './telling.js';
 import { WaitQueue } from './wait-queue.js';
 import { Writer } from './writer.js';
 
@@ -23,24 +25,6 @@ import { Writer } from './writer.js';
 const INTERVALS_UNTIL_DEAD = 2;
 /** Keep-alive intervals with a full queue and no reader, after which there will be none. */
 const INTERVALS_UNTIL_UNREAD = 6;
-
-/** What the opening handshake has settled. */
-export interface ConnectionInit {
-  readonly role: Role;
-  readonly request: OpeningRequest;
-  readonly subprotocol: string;
-  readonly extensions: string;
-  /** `null` if messages are not compressed. */
-  readonly deflate: DeflateAgreement | null;
-  readonly limits: ConnectionLimits;
-  readonly keepAlive: SilenceTimer;
-  /** Whether the stream is one of `node:net` or `node:tls`, which read and write by the system. */
-  readonly isSocket: boolean;
-  /** Bytes that arrived after the head: the first frames. */
-  readonly firstBytes: Buffer;
-  /** The open connections of a server, to which each adds and from which it removes itself. */
-  readonly connections?: Set<Connection>;
-}
 
 const NO_PAYLOAD = Buffer.alloc(0);
 
@@ -54,12 +38,14 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   readonly #connection: Connection;
   readonly #stream: Duplex;
   readonly #keepAlive: SilenceTimer;
-  readonly #connections: Set<Connection> | null;
+  readonly #connections: Connections | null;
   #isPaused = false;
   /** Made when it begins, or when somebody asks for it. */
   #ending: Ending | null = null;
   /** Made for the first ping that somebody waits for. */
   #pings: Pings | null = null;
+  /** `null` before the first byte. */
+  counted: Counters | null = null;
   /** Checks of the keep-alive timer since the last sign of life. */
   #silentChecks = 0;
   /** What `bufferedAmount` was at the last check. */
@@ -74,14 +60,19 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.protocol = new Protocol(this, { role, limits, deflate });
     this.writer = new Writer(stream, this.protocol, this, limits.maxBufferedBytes, init.isSocket);
     this.#connections = init.connections ?? null;
-    this.#connections?.add(connection);
+    this.#connections?.enter(connection);
     this.#keepAlive = init.keepAlive;
     this.#keepAlive.add(this);
     setOwner(stream, this);
     if (stream.closed) process.nextTick(() => this.conclude());
-    if (init.firstBytes.length > 0) this.receive(init.firstBytes);
-    if (stream.readableEnded) this.receiveEnd();
-    if (!this.#isPaused) stream.resume();
+  }
+
+  /** To be called once the connection can be used. @param firstBytes what has arrived before. */
+  start(firstBytes: Buffer): void {
+    tellOpened(this.#connection, this.protocol.role);
+    if (firstBytes.length > 0) this.receive(firstBytes);
+    if (this.#stream.readableEnded) this.receiveEnd();
+    if (!this.#isPaused) this.#stream.resume();
   }
 
   get ending(): Ending {
@@ -92,8 +83,14 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     return (this.#pings ??= new Pings());
   }
 
+  get counters(): Counters {
+    return (this.counted ??= new Counters());
+  }
+
   receivePong(payload: Buffer): void {
-    this.#pings?.receivePong(payload);
+    const roundTrip = this.#pings === null ? null : this.#pings.receivePong(payload);
+    if (roundTrip !== null) this.counters.roundTrip = roundTrip;
+    else if (payload.length === 0) this.counters.answer();
   }
 
   outputReady(): void {
@@ -125,6 +122,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     }
     if (this.#silentChecks !== CHECKS_PER_INTERVAL && this.writer.idleChecks !== CHECKS_PER_INTERVAL) return;
     this.protocol.ping(NO_PAYLOAD);
+    this.counters.ask();
     this.writer.schedule();
   }
 
@@ -141,13 +139,55 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
 
   receive(chunk: Buffer): void {
     this.#silentChecks = 0;
+    this.counters.wireBytesReceived += chunk.length;
     this.protocol.receive(chunk);
     this.#afterReceive();
     const { arriving } = this.protocol;
     if (arriving !== null && arriving.vacancy !== null) readNextInto(this.#stream, arriving.vacancy);
   }
 
+  // ── Messages in: what the queue is given, and what is counted of it ──
+
+  put(message: Message, byteLength: number): void {
+    this.countStreamed(typeof message === 'string', byteLength);
+    this.queue.put(message, byteLength);
+  }
+
+  countStreamed(isText: boolean, byteLength: number): void {
+    const { counters } = this;
+    counters.messagesReceived++;
+    counters.bytesReceived += byteLength;
+    tellMessage(this.#connection, this.protocol.role, 'incoming', isText, byteLength);
+  }
+
+  get isFull(): boolean {
+    return this.queue.isFull;
+  }
+
+  mayStream(byteLength: number): boolean {
+    return this.queue.mayStream(byteLength);
+  }
+
+  takeSink(): Pieces | null {
+    return this.queue.takeSink();
+  }
+
+  /** A message was sent whole. */
+  countSent(isText: boolean, byteLength: number): void {
+    const { counters } = this;
+    counters.messagesSent++;
+    counters.bytesSent += byteLength;
+    tellMessage(this.#connection, this.protocol.role, 'outgoing', isText, byteLength);
+  }
+
+  tellSlow(direction: Direction): void {
+    tellSlow(this.#connection, this.protocol.role, direction);
+  }
+
+  // ── After bytes, and after calls ──
+
   #afterReceive(): void {
+    this.counters.noteQueued(this.queue.count, this.queue.byteLength);
     // The messages before a violation or a Close frame are answered as if they had come alone: their readers run first.
     if (this.protocol.mustFinish && !this.ending.isAwaitingReader) this.ending.scheduleFinish();
     this.afterProtocol();
@@ -171,6 +211,8 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.#isPaused = true;
     this.#silentChecks = 0;
     this.#stream.pause();
+    this.counters.pauses++;
+    this.tellSlow('incoming');
   }
 
   /** @param wantsWhole whether somebody asks for a whole message who doesn't wait for it. */
@@ -245,11 +287,12 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     const close = this.protocol.conclude(this.#ending?.error ?? null);
     this.close = close;
     this.#keepAlive.delete(this);
-    this.#connections?.delete(this.#connection);
+    this.#connections?.leave(this.#connection);
     this.queue.end();
     this.writer.conclude(close);
     this.#pings?.conclude(close);
     this.#ending?.conclude(close);
     this.#connection.request.leave?.();
+    tellClosed(this.#connection, this.protocol.role, close);
   }
 }

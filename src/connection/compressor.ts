@@ -34,8 +34,11 @@ export class Compressor {
     this.#threshold = threshold;
   }
 
-  /** @param isAsked whether to compress it however short it is. */
-  send(opcode: number, message: string | Uint8Array, isAsked: boolean): void {
+  /**
+   * @param isAsked whether to compress it however short it is.
+   * @returns how many bytes the message has, without compression.
+   */
+  send(opcode: number, message: string | Uint8Array, isAsked: boolean): number {
     const bytes = typeof message === 'string' ? Buffer.from(message) : message;
     if (!isAsked && bytes.length < this.#threshold) {
       this.#output.encode(opcode, bytes);
@@ -52,6 +55,7 @@ export class Compressor {
         this.#receiver.outputReady();
       });
     }
+    return bytes.length;
   }
 
   /** The frame of a prepared message that is to be sent compressed; `null` if it is to be sent as it is. */

@@ -5,7 +5,9 @@ import { CloseCode } from '../frame/close.js';
 import { MAX_CONTROL_PAYLOAD_BYTES } from '../frame/header.js';
 import type { HeaderFields } from '../http/fields.js';
 import type { Message } from './assembler.js';
-import { Channel, type ConnectionInit } from './channel.js';
+import { Channel } from './channel.js';
+import type { ConnectionInit } from './connection-init.js';
+import { Counters, type ConnectionStats } from './counters.js';
 import { isSource, type MessageSource, type SourceOptions } from './outgoing-message.js';
 import type { Pieces } from './pieces.js';
 import { PreparedMessage } from './prepared.js';
@@ -39,6 +41,11 @@ export interface OpeningRequest {
 /** Whether the connection takes another message at once: for `broadcast`. Users would see a method. */
 export let hasRoom: (connection: Connection) => boolean;
 
+/** What a connection has counted: for the sum of a server. */
+export let countersOf: (connection: Connection) => Counters;
+
+const nothingCounted = new Counters();
+
 /**
  * A WebSocket connection that is pulled like a queue: messages wait in it, from the handshake on, until they are
  * taken. While too many wait, the peer is stopped.
@@ -60,6 +67,7 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
 
   static {
     hasRoom = (connection) => connection.#channel.writer.hasRoom;
+    countersOf = (connection) => connection.#channel.counted ?? nothingCounted;
   }
 
   /** @internal */
@@ -69,6 +77,7 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     this.request = init.request;
     this.#channel = new Channel(stream, this, init);
     this.#queue = this.#channel.queue;
+    this.#channel.start(init.firstBytes);
   }
 
   /** The peer's IP address; empty on a Unix socket, and in memory. */
@@ -84,6 +93,11 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
   /** Bytes that were sent but not yet handed to the operating system. */
   get bufferedAmount(): number {
     return this.#channel.writer.bufferedAmount;
+  }
+
+  /** What the connection has counted so far: messages, bytes, pings, pauses; also after its end. */
+  get stats(): ConnectionStats {
+    return countersOf(this).stats;
   }
 
   /**
@@ -194,13 +208,14 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
    * @throws RangeError at once for a longer payload, TypeError for one that is neither text nor bytes.
    */
   ping(payload?: Sendable): Promise<number> {
-    const { pings, protocol, writer } = this.#channel;
+    const { counters, pings, protocol, writer } = this.#channel;
     const bytes = Buffer.from(payload === undefined ? pings.createPayload() : toPayload(payload));
     if (bytes.length > MAX_CONTROL_PAYLOAD_BYTES) {
       throw new RangeError(`a ping carries at most ${MAX_CONTROL_PAYLOAD_BYTES} bytes, not ${bytes.length}`);
     }
     if (!protocol.isOpen) return writer.rejectClosed();
     protocol.ping(bytes);
+    counters.pings++;
     writer.schedule();
     return pings.send(bytes);
   }

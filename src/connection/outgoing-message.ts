@@ -20,6 +20,8 @@ export interface FragmentWriter {
   writeFragment(opcode: number, payload: Uint8Array, isFinal: boolean): void;
   /** Fulfils once there is room for more, and what was written is the source's again. */
   room(): Promise<void>;
+  /** The last fragment was written. */
+  countStreamed(isText: boolean, byteLength: number): void;
   /** The message that has begun can't be sent to its end. */
   fail(error: unknown): void;
   /** How long a fragment may be. */
@@ -41,6 +43,8 @@ export class OutgoingMessage {
   /** Whether some of it was sent. */
   #hasBegun = false;
   #isSettled = false;
+  /** What was sent so far. */
+  #byteLength = 0;
   #settle!: (error?: unknown) => void;
   #stopped: { readonly error: unknown } | null = null;
   /** Ends what is being waited for. */
@@ -95,7 +99,9 @@ export class OutgoingMessage {
       iterator = null;
       if (this.#half !== '') await this.#send(writer, Buffer.from(this.#half));
       if (this.#isText && !this.#validator.isComplete) throw notUtf8();
-      await this.#write(writer, NOTHING, true);
+      const sent = this.#write(writer, NOTHING, true);
+      writer.countStreamed(this.#isText === true, this.#byteLength);
+      await sent;
       this.#settle();
     } catch (error) {
       // It may never answer.
@@ -142,6 +148,7 @@ export class OutgoingMessage {
     const opcode = this.#hasBegun ? Opcode.CONTINUATION : this.#isText ? Opcode.TEXT : Opcode.BINARY;
     this.#hasBegun = true;
     writer.writeFragment(opcode, bytes, isFinal);
+    this.#byteLength += bytes.length;
     return this.#unlessStopped(writer.room());
   }
 }

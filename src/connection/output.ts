@@ -45,16 +45,17 @@ export class Output {
    * Appends one unfragmented frame. The payload is never changed here; a large binary one may be referred to, not
    * copied, so the caller must not change it either before it is written.
    * @param isCompressed sets RSV1 (RFC 7692 §6).
+   * @returns how many bytes the payload has.
    */
-  encode(opcode: number, payload: string | Uint8Array, isCompressed = false): void {
-    this.encodeFrame(firstByte(opcode, isCompressed), payload);
+  encode(opcode: number, payload: string | Uint8Array, isCompressed = false): number {
+    return this.encodeFrame(firstByte(opcode, isCompressed), payload);
   }
 
   /**
    * The same for any frame, such as a fragment.
    * @param first FIN, RSV1 and the opcode.
    */
-  encodeFrame(first: number, payload: string | Uint8Array): void {
+  encodeFrame(first: number, payload: string | Uint8Array): number {
     const payloadLength = lengthOf(payload);
     const headerLength = headerLengthFor(payloadLength, this.#isMasking);
     this.byteLength += headerLength + payloadLength;
@@ -65,7 +66,7 @@ export class Output {
       this.#endRun();
       // A new view, as the caller's may grow or shrink with its memory. If that is lost, it becomes empty.
       this.#push(Buffer.from(payload.buffer, payload.byteOffset, payloadLength));
-      return;
+      return payloadLength;
     }
     let target: Buffer;
     let offset = 0;
@@ -78,6 +79,7 @@ export class Output {
       this.#push(target);
     }
     writeFrame(target, offset, first, payload, payloadLength, maskingKey);
+    return payloadLength;
   }
 
   /** Appends a frame that was encoded for many connections; not for a client, whose every frame has its own mask. */

@@ -23,11 +23,15 @@ export class Pings {
     return pending.promise;
   }
 
-  receivePong(payload: Buffer): void {
+  /** @returns the round trip of the ping that it answers; `null` if there is none. */
+  receivePong(payload: Buffer): number | null {
     const answered = this.#pending.findIndex((ping) => ping.payload.equals(payload));
+    if (answered === -1) return null;
     const now = performance.now();
+    const { sentAt } = this.#pending[answered]!;
     // §5.5.3: a peer may answer the most recent ping only, which answers those before it.
     for (const ping of this.#pending.splice(0, answered + 1)) ping.resolve(now - ping.sentAt);
+    return now - sentAt;
   }
 
   /** No more pongs will come. */

@@ -13,10 +13,8 @@ import type { ConnectionLimits } from './limits.js';
 import { Output } from './output.js';
 import type { PreparedMessage } from './prepared.js';
 
-/** What the protocol hands on. */
-export interface ProtocolReceiver extends CompressorReceiver {
-  /** Where messages go. While it is full, the bytes after a compressed message are held. */
-  readonly queue: MessageReceiver;
+/** What the protocol hands on. While it is full of messages, the bytes after a compressed one are held. */
+export interface ProtocolReceiver extends CompressorReceiver, MessageReceiver {
   receivePong(payload: Buffer): void;
 }
 
@@ -37,6 +35,7 @@ export interface ProtocolOptions {
 }
 
 export class Protocol implements ControlReceiver {
+  readonly role: Role;
   /** The frames to write: the caller of any method takes them from here. */
   readonly output: Output;
   state: ConnectionState = 'open';
@@ -45,7 +44,6 @@ export class Protocol implements ControlReceiver {
   /** Why this endpoint failed the connection (§7.1.7). */
   error: Error | null = null;
 
-  readonly #role: Role;
   readonly #receiver: ProtocolReceiver;
   #closer: Closer | null = null;
   /** `null` if messages are not compressed. */
@@ -63,14 +61,14 @@ export class Protocol implements ControlReceiver {
   #unansweredPing: Buffer | null = null;
 
   constructor(receiver: ProtocolReceiver, { role, limits, deflate }: ProtocolOptions) {
-    this.#role = role;
+    this.role = role;
     this.#receiver = receiver;
     this.output = new Output(role);
     this.#maxMessageBytes = limits.maxMessageBytes;
     this.#compressor = deflate && new Compressor(this.output, receiver, deflate.outgoing, limits.deflate!);
     if (deflate === null) return;
     this.#incoming = new Incoming(new Inflater(deflate.incoming));
-    this.#incoming.serve(role, this, receiver.queue, limits.maxMessageBytes);
+    this.#incoming.serve(role, this, receiver, limits.maxMessageBytes);
   }
 
   /** Whether data may be sent. */
@@ -85,7 +83,7 @@ export class Protocol implements ControlReceiver {
 
   /** Whether it is for this endpoint to end TCP: the server does (§7.1.1), or the side that failed (§7.1.7). */
   get endsStream(): boolean {
-    return !this.isReceiving && (this.#role === 'server' || this.error !== null);
+    return !this.isReceiving && (this.role === 'server' || this.error !== null);
   }
 
   /** Whether `finish` is to be called, once those who waited for the latest messages had their turn. */
@@ -99,7 +97,7 @@ export class Protocol implements ControlReceiver {
    */
   receive(chunk: Buffer): void {
     if (!this.#isDecoding) return;
-    const incoming = this.#incoming ?? borrowIncoming(this.#role, this, this.#receiver.queue, this.#maxMessageBytes);
+    const incoming = this.#incoming ?? borrowIncoming(this.role, this, this.#receiver, this.#maxMessageBytes);
     const { assembler, decoder } = incoming;
     const messagesBefore = assembler.messageCount;
     try {
@@ -186,17 +184,18 @@ export class Protocol implements ControlReceiver {
   /**
    * Sends a message; only while open.
    * @param compress whether to compress it where that was agreed on; if absent, its length decides.
+   * @returns how many bytes it has.
    */
-  send(message: string | Uint8Array, compress?: boolean): void {
+  send(message: string | Uint8Array, compress?: boolean): number {
     const opcode = typeof message === 'string' ? Opcode.TEXT : Opcode.BINARY;
-    if (this.#compressor === null || compress === false) this.output.encode(opcode, message);
-    else this.#compressor.send(opcode, message, compress ?? false);
+    if (this.#compressor === null || compress === false) return this.output.encode(opcode, message);
+    return this.#compressor.send(opcode, message, compress ?? false);
   }
 
   /** Sends a message that was prepared; only while open. */
   sendPrepared(prepared: PreparedMessage, compress?: boolean): void {
     const frame = this.#compressor?.compressed(prepared, compress) ?? prepared.plain;
-    if (this.#role === 'server') return this.output.append(frame);
+    if (this.role === 'server') return this.output.append(frame);
     const payload = frame.bytes.subarray(frame.payloadStart, frame.end);
     this.output.encode(prepared.opcode, payload, frame !== prepared.plain);
   }

@@ -4,6 +4,7 @@ import { ConnectionClosed, WebSocketError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import { lengthOf } from '../frame/encode.js';
 import { FIN } from '../frame/header.js';
+import { Opcode } from '../frame/opcode.js';
 import { ownFrames } from '../frame/slab.js';
 import { flushSoon, type Flushable } from '../stream/flush.js';
 import type { Channel } from './channel.js';
@@ -89,8 +90,13 @@ export class Writer implements Flushable, LineWriter {
     const protocol = this.#protocol;
     if (!protocol.isOpen) return this.rejectClosed();
     const before = protocol.output.byteLength;
-    if (message instanceof PreparedMessage) protocol.sendPrepared(message, compress);
-    else protocol.send(message, compress);
+    if (message instanceof PreparedMessage) {
+      protocol.sendPrepared(message, compress);
+      this.#channel.countSent(message.opcode === Opcode.TEXT, message.payload.length);
+    } else {
+      const byteLength = protocol.send(message, compress);
+      this.#channel.countSent(typeof message === 'string', byteLength);
+    }
     const isWaiting = this.#stream.writableLength > 0;
     if (isWaiting && this.#isOverdrawn(protocol.output.byteLength - before)) return this.rejectClosed();
     this.schedule();
@@ -131,6 +137,10 @@ export class Writer implements Flushable, LineWriter {
   writeFragment(opcode: number, payload: Uint8Array, isFinal: boolean): void {
     this.#protocol.output.encodeFrame(isFinal ? FIN | opcode : opcode, payload);
     this.schedule();
+  }
+
+  countStreamed(isText: boolean, byteLength: number): void {
+    this.#channel.countSent(isText, byteLength);
   }
 
   fail(error: unknown): void {
@@ -202,7 +212,7 @@ export class Writer implements Flushable, LineWriter {
   flush(): void {
     this.#isFlushScheduled = false;
     // What a full stream was given would count as unsent until the last byte of it has left.
-    if (this.#protocol.isSaturated) return;
+    if (this.#protocol.isSaturated) return this.#channel.counters.noteBuffered(this.bufferedAmount);
     const { output } = this.#protocol;
     if (!this.#stream.writable) return void output.take();
     this.#write(output.take());
@@ -217,16 +227,26 @@ export class Writer implements Flushable, LineWriter {
     this.idleChecks = 0;
     if (chunks.length > 1) stream.cork();
     let isWhole = true;
+    let byteLength = 0;
     for (const chunk of chunks) {
       isWhole = chunk.length > 0;
       if (!isWhole) break;
+      byteLength += chunk.length;
       stream.write(chunk);
     }
     if (chunks.length > 1) stream.uncork();
+    const { counters } = this.#channel;
+    counters.wireBytesSent += byteLength;
     if (!isWhole) return this.#losePayload();
-    if (this.#isSocket && stream.writableLength === 0) for (const chunk of chunks) ownFrames.release(chunk);
-    if (stream.writableNeedDrain) this.#protocol.saturate();
+    if (stream.writableLength > 0) counters.noteBuffered(this.bufferedAmount);
+    else if (this.#isSocket) for (const chunk of chunks) ownFrames.release(chunk);
+    if (stream.writableNeedDrain) this.#saturate();
     else if (this.#protocol.output.byteLength > 0) this.schedule();
+  }
+
+  #saturate(): void {
+    this.#protocol.saturate();
+    this.#channel.tellSlow('outgoing');
   }
 
   /** The frame's header says how long it is, and the bytes are gone: only the missing end can tell the peer. */

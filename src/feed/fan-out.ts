@@ -1,7 +1,9 @@
 // Pushes a feed to WebSockets: each update to all at once while they keep up, to each at its own pace while it doesn't.
 import { hasRoom, type Connection } from '../connection/connection.js';
 import { prepare } from '../connection/broadcast.js';
+import { feedReaderBehind } from '../diagnostics.js';
 import { CloseCode } from '../frame/close.js';
+import { inNoContext } from '../stream/no-context.js';
 import type { Feed } from './feed.js';
 import type { Update } from './log.js';
 import { toMark, toMessage } from './wire.js';
@@ -74,10 +76,10 @@ export class FanOut<T> {
     const leave = tail.enter();
     const unlisten = tail.listen(() => this.#deliver());
     this.#number = tail.last;
-    const heartbeat = setTimeout(() => {
+    const heartbeat = inNoContext(() => setTimeout(() => {
       this.#tellPlace();
       heartbeat.refresh();
-    }, SILENCE).unref();
+    }, SILENCE).unref());
     this.#leave = () => {
       leave();
       unlisten();
@@ -132,11 +134,13 @@ export class FanOut<T> {
   }
 
   #fallBehind(reader: Reader<T>): void {
+    const { connection } = reader;
     this.#live.delete(reader);
     reader.place = this.#place;
+    if (feedReaderBehind.hasSubscribers) feedReaderBehind.publish({ feed: this.#feed, connection });
     if (this.#slow !== 'close') return void this.#catchUp(reader);
     // Not TRY_AGAIN_LATER, which WebKitGTK takes for a protocol error.
-    void reader.connection.close(CloseCode.POLICY_VIOLATION, 'reading too slowly');
+    void connection.close(CloseCode.POLICY_VIOLATION, 'reading too slowly');
   }
 
   /** Reads on for one reader, no faster than it does, until it has all there is. */

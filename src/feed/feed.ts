@@ -2,6 +2,7 @@
 import { quiet } from '../connection/deferred.js';
 import { milliseconds, wholeNumber } from '../connection/limits.js';
 import { checkNames } from '../connection/options.js';
+import { feedPublished } from '../diagnostics.js';
 import type { Batch, Log, Update } from './log.js';
 import { MemoryLog } from './memory-log.js';
 import { News } from './news.js';
@@ -81,7 +82,11 @@ export class Feed<T> {
    */
   publish(value: T): Promise<string> {
     if (this.#isEnded) throw new TypeError('the feed has ended; publish before end()');
-    return this.#log.append(value);
+    const appended = this.#log.append(value);
+    if (feedPublished.hasSubscribers) {
+      void appended.then((id) => feedPublished.publish({ feed: this, id, value }), () => {});
+    }
+    return appended;
   }
 
   /**

@@ -1,6 +1,7 @@
 // Feeds by name, made when they are asked for, and let go when nobody has or reads them.
 import { milliseconds } from '../connection/limits.js';
 import { checkNames } from '../connection/options.js';
+import { inNoContext } from '../stream/no-context.js';
 import { Feed, type FeedOptions } from './feed.js';
 import type { Log } from './log.js';
 
@@ -63,7 +64,7 @@ export class Feeds<T> {
       this.#collected.register(feed, name);
     }
     this.#kept.set(feed, true);
-    this.#sweeping ??= setTimeout(() => this.#sweep(), this.#idle).unref();
+    this.#sweeping ??= inNoContext(() => setTimeout(() => this.#sweep(), this.#idle).unref());
     return feed;
   }
 

@@ -1,4 +1,5 @@
 // The newest updates of a log, taken from it once for all the readers of a process, as long as there are any.
+import { inNoContext } from '../stream/no-context.js';
 import type { Batch, Log, Update } from './log.js';
 
 /** Milliseconds that the log is still watched after the last reader has left: one that polls comes back. */
@@ -44,12 +45,12 @@ export class Tail<T> {
   enter(): () => void {
     this.#readers++;
     clearTimeout(this.#lingering);
-    this.#unwatch ??= this.#log.watch((batch) => this.#take(batch));
+    this.#unwatch ??= inNoContext(() => this.#log.watch((batch) => this.#take(batch)));
     return () => {
       if (--this.#readers > 0) return;
       if (this.#isEnded) return this.#stop();
       // The timer must not keep an otherwise idle process alive.
-      this.#lingering = setTimeout(() => this.#stop(), LINGER_TIME).unref();
+      this.#lingering = inNoContext(() => setTimeout(() => this.#stop(), LINGER_TIME).unref());
     };
   }
 

@@ -5,10 +5,11 @@ import {
   connectionDefaults, milliseconds, resolveLimits, wholeNumber, type ConnectionLimits, type ConnectionOptions,
 } from '../connection/limits.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
+import { tellError } from '../connection/telling.js';
 import type { Close, HttpError } from '../errors.js';
 import type { ForwardedHeader } from '../http/forwarded.js';
 import { headDefaults, type HeadLimits } from '../http/head.js';
-import { warnOfHandshakes, type OnRefuse, type RefusedRequest } from './refusal.js';
+import { publishHandshakes, warnOfHandshakes, type OnRefuse, type RefusedRequest } from './refusal.js';
 import type { Request, WebSocketRequest } from './request.js';
 import { addressMatcher, resolveProxyTrust, type Addresses, type ProxyTrust } from './trust-proxy.js';
 
@@ -144,8 +145,11 @@ export function resolveServerOptions(options: ServerOptions): ResolvedServerOpti
     bodyTimeout: time('bodyTimeout', 30_000),
     idleTimeout: time('idleTimeout', 5000),
     keepAliveInterval: time('keepAliveInterval', 20_000),
-    onError,
-    onRefuse,
+    onError(error, request) {
+      tellError(error, request, request.webSocket, 'server');
+      onError(error, request);
+    },
+    onRefuse: publishHandshakes(onRefuse),
     onClose,
   };
 }

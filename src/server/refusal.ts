@@ -1,4 +1,5 @@
 // What a server tells of the requests that it refuses: whose they were and, unless it is told otherwise, the first few.
+import { handshakeRefused } from '../diagnostics.js';
 import type { HttpError } from '../errors.js';
 import { HeaderFields, quote } from '../http/fields.js';
 
@@ -33,6 +34,14 @@ export function describeRefusal(error: HttpError, { remoteAddress, method, path 
   const what = method === '' ? 'a connection' : `${method} ${quote(path)}`;
   const where = remoteAddress === '' ? '' : ` from ${remoteAddress}`;
   return `refused ${what}${where} with ${error.status} ${error.code}: ${error.message}`;
+}
+
+/** Makes what tells those who subscribe, too. */
+export function publishHandshakes(onRefuse: OnRefuse): OnRefuse {
+  return (error, request) => {
+    if (request.isHandshake && handshakeRefused.hasSubscribers) handshakeRefused.publish({ error, request });
+    onRefuse(error, request);
+  };
 }
 
 /** The codes of the library's own are fewer; an `authorize` may make up any number. */

@@ -3,6 +3,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import type { Connection } from '../connection/connection.js';
+import { Connections } from '../connection/connections.js';
+import type { ConnectionStats } from '../connection/counters.js';
 import { cut } from '../stream/cut.js';
 import { memoryPair } from '../stream/memory-pair.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
@@ -17,6 +19,7 @@ import { inject } from './inject.js';
 import type { ListenOptions } from './listen-options.js';
 import { Listeners } from './listeners.js';
 import { resolveServerOptions, type ServerOptions } from './options.js';
+import type { OnRefuse } from './refusal.js';
 import { Router } from './router.js';
 import { spreadEvenly } from './spread.js';
 import { acceptWebSocket, WebSocketRoute, type Handler, type Route } from './websocket.js';
@@ -52,6 +55,16 @@ export function createServer(options: ServerOptions = {}): Server {
   return new Server(options);
 }
 
+/** What a server has counted since it was made. */
+export interface ServerStats extends Pick<ConnectionStats, 'received' | 'sent' | 'pings' | 'pauses'> {
+  /** WebSockets that are open now. */
+  readonly open: number;
+  /** All that ever were. */
+  readonly opened: number;
+  /** Opening handshakes that were refused. */
+  readonly refused: number;
+}
+
 /** @internal A stream in memory on which a server serves what arrives. */
 export let openStream: (server: Server) => Duplex;
 
@@ -60,12 +73,14 @@ export class Server {
   readonly #limits: ConnectionLimits;
   readonly #listeners: Listeners;
   readonly #router = new Router<Route>();
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Connections();
   readonly #httpConnections = new Set<OpenExchange>();
   readonly #handlers = new RunningHandlers();
   /** The servers of others whose upgrades it takes, with what ends that. */
   readonly #attached = new Map<UpgradingServer, () => void>();
   #isClosing = false;
+  /** Opening handshakes. */
+  #refused = 0;
   readonly #context: HttpContext;
 
   static {
@@ -78,7 +93,12 @@ export class Server {
 
   /** @internal */
   constructor(options: ServerOptions) {
-    const resolved = resolveServerOptions(options);
+    const given = resolveServerOptions(options);
+    const onRefuse: OnRefuse = (error, request) => {
+      if (request.isHandshake) this.#refused++;
+      given.onRefuse(error, request);
+    };
+    const resolved = { ...given, onRefuse };
     const { limits, maxConnections, proxySources, keepAliveInterval, ...shared } = resolved;
     this.#options = options;
     this.#limits = limits;
@@ -101,7 +121,14 @@ export class Server {
 
   /** The open WebSocket connections. */
   get connections(): ReadonlySet<Connection> {
-    return this.#connections;
+    return this.#connections.open;
+  }
+
+  /** What the server and its WebSockets have counted so far, those that have ended included. */
+  get stats(): ServerStats {
+    const { received, sent, pings, pauses } = this.#connections.sum();
+    const { open, opened } = this.#connections;
+    return { open: open.size, opened, refused: this.#refused, received, sent, pings, pauses };
   }
 
   /**
@@ -212,15 +239,16 @@ export class Server {
     const timer = setTimeout(() => {
       this.#listeners.cut();
       for (const { socket } of this.#httpConnections) cut(socket);
-      for (const connection of this.#connections) connection.terminate();
+      for (const connection of this.#connections.open) connection.terminate();
       this.#handlers.release();
     }, timeout);
     for (const connection of this.#httpConnections) connection.close();
-    const stop = spreadEvenly([...this.#connections], spread, (connection) => void connection.close(code, reason));
+    const { open } = this.#connections;
+    const stop = spreadEvenly([...open], spread, (connection) => void connection.close(code, reason));
     await closed;
     // Our listener counts no sockets of attached servers, and its own no longer than until the moment before the
     // connections on them learn that they have closed.
-    await Promise.all(Array.from(this.#connections, (connection) => connection.closed));
+    await Promise.all(Array.from(open, (connection) => connection.closed));
     stop();
     await returned;
     clearTimeout(timer);

@@ -1,6 +1,7 @@
 // Takes one upgrade from a server that has read its request, for those who route themselves.
 import type { Duplex } from 'node:stream';
 import type { Connection } from '../connection/connection.js';
+import { Connections } from '../connection/connections.js';
 import { defer } from '../connection/deferred.js';
 import { resolveLimits } from '../connection/limits.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
@@ -51,7 +52,7 @@ export function upgrade(
     ...serverOptions,
     proxyTrust,
     router: { match: () => ({ target: route, params: {} }) },
-    connections: new Set(),
+    connections: new Connections(),
     httpConnections: new Set(),
     keepAlive,
     handlers: new RunningHandlers(),

@@ -1,6 +1,7 @@
 // Marks routes that speak WebSocket, and takes a request through the opening handshake to its handler (RFC 6455 §4.2).
 import { Socket } from 'node:net';
 import { Connection } from '../connection/connection.js';
+import type { Connections } from '../connection/connections.js';
 import type { SilenceTimer } from '../stream/silence-timer.js';
 import { connectionDefaults, type ConnectionLimits, type ConnectionOptions } from '../connection/limits.js';
 import { checkNames, type OptionNames } from '../connection/options.js';
@@ -120,8 +121,7 @@ export function requireWebSocket(
 /** @internal What the WebSocket routes of a server share. */
 export interface WebSocketContext {
   readonly keepAlive: SilenceTimer;
-  /** The open connections. */
-  readonly connections: Set<Connection>;
+  readonly connections: Connections;
   /** Whether the server is closing: no WebSocket is opened, and each reply is its connection's last. */
   readonly isClosing: boolean;
   /** All that are running, for WebSocket and HTTP. */

@@ -1,5 +1,5 @@
 // Watches for silence: one timer for all connections whose peer may be dead.
-import { AsyncResource } from 'node:async_hooks';
+import { inNoContext } from './no-context.js';
 
 /** What is asked whether it is silent, `CHECKS_PER_INTERVAL` times in each interval, and does something about it. */
 export interface Watched {
@@ -8,9 +8,6 @@ export interface Watched {
 
 /** Silence for so many checks in a row has lasted between three quarters of an interval and a whole one. */
 export const CHECKS_PER_INTERVAL = 4;
-
-/** A timer runs in the async context in which it was started: that of the first connection would be held for all. */
-const startTimer = AsyncResource.bind((callback: () => void, delay: number) => setInterval(callback, delay).unref());
 
 export class SilenceTimer {
   readonly #interval: number;
@@ -26,7 +23,8 @@ export class SilenceTimer {
     if (this.#interval === 0) return;
     this.#watched.add(watched);
     // It must not keep a process alive that has nothing else to do.
-    this.#timer ??= startTimer(() => this.#check(), this.#interval / CHECKS_PER_INTERVAL);
+    const interval = this.#interval / CHECKS_PER_INTERVAL;
+    this.#timer ??= inNoContext(() => setInterval(() => this.#check(), interval).unref());
   }
 
   delete(watched: Watched): void {

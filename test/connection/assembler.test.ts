@@ -302,7 +302,7 @@ function assemble(maxMessageBytes = 2 ** 31): {
       messages.push(message);
       byteLengths.push(byteLength);
     },
-    isFull: false, mayStream: () => false, takeSink: () => null,
+    isFull: false, mayStream: () => false, takeSink: () => null, countStreamed(): void {},
   };
   const assembler = new MessageAssembler(null);
   assembler.serve(queue, maxMessageBytes);

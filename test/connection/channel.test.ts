@@ -9,7 +9,7 @@ test.after.each(terminateAll);
 
 /** All that `docs/api.md` names, and what iteration and `await using` ask for. */
 const PUBLIC = [
-  'constructor', 'remoteAddress', 'closed', 'bufferedAmount', 'wait', 'receive', 'read', 'countMessages',
+  'constructor', 'remoteAddress', 'closed', 'bufferedAmount', 'stats', 'wait', 'receive', 'read', 'countMessages',
   'hasMessages', 'discardMessages', 'next', 'send', 'flushed', 'ping', 'close', 'terminate', 'state', 'isClosed',
   Symbol.asyncIterator, Symbol.asyncDispose,
 ];

@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { Connection, type OpeningRequest } from '../../src/connection/connection.js';
+import type { Connections } from '../../src/connection/connections.js';
 import { SilenceTimer, type Watched } from '../../src/stream/silence-timer.js';
 import { resolveLimits, type ConnectionOptions } from '../../src/connection/limits.js';
 import { HeaderFields } from '../../src/http/fields.js';
@@ -34,6 +35,8 @@ export interface OpenOptions {
   /** What arrived behind the 101. */
   readonly firstBytes?: Buffer;
   readonly stream?: FakeStream;
+  /** Those of a server. */
+  readonly connections?: Connections;
 }
 
 /** Stands in for the keep-alive timer, and checks when the test says so. */
@@ -69,7 +72,7 @@ export class Opened {
 
   constructor(options: OpenOptions) {
     const { role = 'server', limits = {}, stream = new FakeStream(), deflate = null } = options;
-    const { keepAlive = this.#watch, firstBytes = Buffer.alloc(0) } = options;
+    const { keepAlive = this.#watch, firstBytes = Buffer.alloc(0), connections: all } = options;
     this.role = role;
     this.stream = stream;
     this.connection = new Connection(stream, {
@@ -82,6 +85,7 @@ export class Opened {
       keepAlive,
       isSocket: false,
       firstBytes,
+      ...(all && { connections: all }),
     });
     connections.add(this.connection);
   }

@@ -11,7 +11,9 @@ const test = suite('connection/incoming');
 test.after.each(terminateAll);
 
 const NOBODY = { receiveControl(): void {} };
-const NOWHERE = { put(): void {}, isFull: false, mayStream: () => false, takeSink: () => null };
+const NOWHERE = {
+  put(): void {}, isFull: false, mayStream: () => false, takeSink: () => null, countStreamed(): void {},
+};
 
 test('there is one for all that are between two messages, and another while it is in use', () => {
   const first = borrowIncoming('client', NOBODY, NOWHERE, 100);

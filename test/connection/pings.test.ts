@@ -10,16 +10,16 @@ const test = suite('Pings');
 test('a pong answers its ping and those before it, and no other', async () => {
   const pings = new Pings();
   const [first, second, third] = ['a', 'b', 'c'].map((payload) => pings.send(Buffer.from(payload)));
-  pings.receivePong(Buffer.from('b'));
+  const roundTrip = pings.receivePong(Buffer.from('b'));
   assert.ok((await first!) >= 0);
-  assert.ok((await second!) >= 0);
+  assert.is(await second!, roundTrip);
   assert.is(await isPending(third!), true);
 });
 
 test('a pong that nobody asked for is ignored', async () => {
   const pings = new Pings();
   const ping = pings.send(Buffer.from('a'));
-  for (const payload of ['', 'b', 'aa']) pings.receivePong(Buffer.from(payload));
+  for (const payload of ['', 'b', 'aa']) assert.is(pings.receivePong(Buffer.from(payload)), null);
   assert.is(await isPending(ping), true);
 });
 

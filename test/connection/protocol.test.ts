@@ -19,13 +19,11 @@ class Endpoint {
   constructor(role: Role, maxMessageBytes = 1000) {
     this.role = role;
     const receiver = {
-      queue: {
-        put: (message: Message, byteLength: number): void => {
-          this.messages.push(message);
-          this.byteLengths.push(byteLength);
-        },
-        isFull: false, mayStream: () => false, takeSink: () => null,
+      put: (message: Message, byteLength: number): void => {
+        this.messages.push(message);
+        this.byteLengths.push(byteLength);
       },
+      isFull: false, mayStream: () => false, takeSink: () => null, countStreamed: (): void => {},
       receivePong: (payload: Buffer): void => void this.pongs.push(payload.toString()),
       outputReady: (): void => {},
       outputFailed: (): void => {},
@@ -276,12 +274,10 @@ for (const role of roles) {
   test('OPEN, anything unexpected: 1011 without a reason', () => {
     const secret = new Error('a secret of this side');
     const protocol = new Protocol({
-      queue: {
-        put() {
-          throw secret;
-        },
-        isFull: false, mayStream: () => false, takeSink: () => null,
+      put() {
+        throw secret;
       },
+      isFull: false, mayStream: () => false, takeSink: () => null, countStreamed() {},
       receivePong() {},
       outputReady() {},
       outputFailed() {},

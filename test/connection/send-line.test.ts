@@ -24,6 +24,10 @@ class Recorder {
     return Promise.resolve();
   }
 
+  countStreamed(isText: boolean, byteLength: number): void {
+    this.calls.push(`counted ${isText ? 'text' : 'binary'} ${byteLength}`);
+  }
+
   fail(error: unknown): void {
     this.calls.push(`fail ${String(error)}`);
   }
@@ -50,7 +54,9 @@ test('messages are sent in their order, whole ones and sources', async () => {
   assert.is(line.byteLength, 2);
   await Promise.all([whole, last, line.done]);
   assert.is(line.byteLength, 0);
-  const expected = ['1 a', '0 b', '0  FIN', 'whole c', '1 d', '0  FIN', 'whole e', 'leave'];
+  const expected = [
+    '1 a', '0 b', '0  FIN', 'counted text 2', 'whole c', '1 d', '0  FIN', 'counted text 1', 'whole e', 'leave',
+  ];
   assert.equal(recorder.calls, expected);
 });
 

@@ -136,6 +136,7 @@ for (const [name, frames, expected] of CASES) {
             finish();
             return (pieces = new Pieces(connectionDefaults));
           },
+          countStreamed: () => {},
         }, 1);
         const decoder = new FrameDecoder(assembler, false);
         decoder.serve(role, {

@@ -7,6 +7,7 @@ import { MemoryLog } from '../../src/feed/memory-log.js';
 import { suite } from '../runner/suite.js';
 import { decodeNaive } from '../support/codec/naive-codec.js';
 import { Clock } from '../support/clock.js';
+import { Recorder } from '../support/recorder.js';
 import { nextTurn, open, smallStream, terminateAll, type Opened } from '../connection/harness.js';
 import { feedOf, RemoteLog } from './harness.js';
 
@@ -112,6 +113,12 @@ async function slowReader(slow: Slow, keep: number): Promise<{ feed: Feed<string
   }
   return { feed, reader, fast };
 }
+
+test('who falls behind is told of', async () => {
+  using recorder = new Recorder('twobyte:feed:behind');
+  const { feed, reader } = await slowReader('wait', 1000);
+  assert.equal(recorder.take(), [['feed:behind', { feed, connection: reader.connection }]]);
+});
 
 test('slow: wait, it goes on where it was, while others are served', async () => {
   const { feed, reader, fast } = await slowReader('wait', 1000);

@@ -49,7 +49,7 @@ export function decodeFrames(chunks: Iterable<Buffer>, options: DecodeOptions): 
   const events: FrameEvent[] = [];
   let isOver = false;
   const queue = {
-    isFull: false, mayStream: () => false, takeSink: () => null,
+    isFull: false, mayStream: () => false, takeSink: () => null, countStreamed(): void {},
     put(message: Message, byteLength: number): void {
       events.push({ message, byteLength });
     },

@@ -50,6 +50,7 @@ export class Reading {
   readonly isFull = false;
   readonly mayStream = (): boolean => false;
   readonly takeSink: () => Pieces | null = () => null;
+  readonly countStreamed = (): void => {};
   readonly #mode: Mode;
   protected readonly decoder: FrameDecoder;
   #isClosed = false;

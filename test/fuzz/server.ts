@@ -7,6 +7,7 @@
 // - once the client has ended, the socket is destroyed, and no connection is kept in a list;
 // - no message is over its limit, and no body over maxBodyBytes.
 import type { Connection } from '../../src/connection/connection.js';
+import { Connections } from '../../src/connection/connections.js';
 import { SilenceTimer } from '../../src/stream/silence-timer.js';
 import { resolveLimits } from '../../src/connection/limits.js';
 import type { Close } from '../../src/errors.js';
@@ -100,7 +101,7 @@ class Conversation {
     this.#socket = Object.assign(fake, { remoteAddress: this.#address });
     this.#context = {
       router,
-      connections: new Set(),
+      connections: new Connections(),
       httpConnections: new Set(),
       keepAlive: new SilenceTimer(0),
       headTimeout: NEVER,
@@ -145,7 +146,7 @@ class Conversation {
     const { connections, httpConnections } = this.#context;
     if (this.#errors.length > 0) throw new Finding('no fault', String(this.#errors[0]), { cause: this.#errors[0] });
     assertHolds('the socket is destroyed', this.#socket.closed, () => this.#socket.written.toString('latin1'));
-    assertHolds('no connection is kept', connections.size + httpConnections.size === 0, () => 'one is');
+    assertHolds('no connection is kept', connections.open.size + httpConnections.size === 0, () => 'one is');
     const { text, frames } = split(this.#socket.written);
     const [, extensions = ''] = /^Sec-WebSocket-Extensions: (.*)$/m.exec(text) ?? [];
     const sent = frames === null ? 0 : checkFrames(frames, false, compressionOf('server', extensions));

@@ -54,12 +54,11 @@ function receive(chunks: readonly Buffer[], maxMessageBytes = MEBIBYTE): { sizes
   const sizes: number[] = [];
   const ignore = (): void => {};
   const receiver = {
-    queue: {
-      put: (_: Message, byteLength: number) => void sizes.push(byteLength),
-      isFull: false,
-      mayStream: () => false,
-      takeSink: () => null,
-    },
+    put: (_: Message, byteLength: number) => void sizes.push(byteLength),
+    isFull: false,
+    mayStream: () => false,
+    takeSink: () => null,
+    countStreamed: ignore,
     receivePong: ignore, outputReady: ignore, outputFailed: ignore,
   };
   const limits = resolveLimits({ maxMessageBytes, deflate: true });

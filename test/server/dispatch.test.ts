@@ -1,5 +1,6 @@
 // A request on its way to its route without a socket: what is answered at once, by a promise, or not at all.
 import * as assert from 'uvu/assert';
+import { Connections } from '../../src/connection/connections.js';
 import { connectionDefaults } from '../../src/connection/limits.js';
 import { HttpError } from '../../src/errors.js';
 import { RequestHeadParser } from '../../src/http/request-head.js';
@@ -39,7 +40,7 @@ function send(text: string): Dispatched {
   const told: string[] = [];
   const context: DispatchContext = {
     router,
-    connections: new Set(),
+    connections: new Connections(),
     keepAlive: new SilenceTimer(0),
     isClosing: false,
     handlers: new RunningHandlers(),

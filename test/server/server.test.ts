@@ -199,6 +199,33 @@ connections('one can speak to all', async () => {
   for (const client of [one, two]) assert.is((await client.readFrame()).payload.toString(), 'news');
 });
 
+connections('what a server has counted: connections, refused handshakes, and all that passed', async () => {
+  await using served = await serve({ '/echo': acceptWebSocket(() => 'hello') }, { maxConnections: 3 });
+  const { server } = served;
+  const nothing = { messages: 0, bytes: 0, wireBytes: 0 };
+  const none = { open: 0, opened: 0, refused: 0, received: nothing, sent: nothing, pings: 0, pauses: 0 };
+  assert.equal(server.stats, none);
+  server.route('/socket', requireWebSocket(echo));
+  const socket = await server.inject('/socket');
+  await socket.send('hé');
+  await socket.wait();
+  const counted = { messages: 1, bytes: 3, wireBytes: 9 };
+  assert.equal(server.stats, { ...none, open: 1, opened: 1, received: counted, sent: { ...counted, wireBytes: 5 } });
+  // A refusal of plain HTTP is no refused handshake.
+  await httpRequest(served.port, get('/nothing', 'Connection: close'));
+  await httpRequest(served.port, upgradeRequest('/'));
+  await httpRequest(served.port, upgradeRequest('/nothing'));
+  await socket.close();
+  await until('it is removed', () => server.connections.size === 0);
+  assert.equal(server.stats, {
+    ...none,
+    opened: 1,
+    refused: 2,
+    received: { ...counted, wireBytes: 9 + 8 },
+    sent: { ...counted, wireBytes: 5 + 4 },
+  });
+});
+
 connections('over maxConnections: 503, and again served when there is room', async () => {
   await using served = await serve({ '/echo/': requireWebSocket(echo) }, { maxConnections: 2 });
   {
