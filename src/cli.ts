@@ -2,6 +2,7 @@
 // The command line: chooses the command, prints help, and reports mistakes in one sentence.
 import { readFileSync } from 'node:fs';
 import { CommandError, type Command } from './cli/arguments.js';
+import { bench } from './cli/bench.js';
 import { connect } from './cli/connect.js';
 import { serve } from './cli/serve.js';
 
@@ -9,11 +10,12 @@ const help = `Usage: twobyte COMMAND [options]
 
   serve                    runs a server to try WebSocket with
   connect URL              sends lines to a server, and prints the messages that come
+  bench URL                measures how soon a server answers
 
   --help                   prints this; after a command, its options
   --version                prints the version`;
 
-const commands: Readonly<Record<string, Command>> = { serve, connect };
+const commands: Readonly<Record<string, Command>> = { serve, connect, bench };
 
 try {
   await run(process.argv.slice(2));

@@ -10,7 +10,7 @@ const description = fileURLToPath(new URL('../../package.json', import.meta.url)
 const told = suite('cli');
 
 const helps: readonly [args: string, usage: string, names: readonly string[]][] = [
-  ['--help', 'twobyte COMMAND', ['serve', 'connect URL', '--help', '--version']],
+  ['--help', 'twobyte COMMAND', ['serve', 'connect URL', 'bench URL', '--help', '--version']],
   ['server --help', 'twobyte COMMAND', ['serve']],
   ['serve --help', 'twobyte serve', ['--host', '--port', '--max-message-bytes', '--help']],
   ['serve --port 1 --help', 'twobyte serve', ['--port']],
@@ -19,9 +19,10 @@ const helps: readonly [args: string, usage: string, names: readonly string[]][] 
     'twobyte connect URL',
     [
       '--subprotocol', '--header', '--origin', '--binary', '--execute', '--wait', '--timeout', '--max-message-bytes',
-      '--help', '/ping', '/close', '//', 'Ctrl-C', 'Ctrl-D',
+      '--help', '/ping', '/close', '//', 'Ctrl-C', 'Ctrl-D', '--verbose', '--reconnect', '--listen', 'XDG_STATE_HOME',
     ],
   ],
+  ['bench --help', 'twobyte bench URL', ['--connections', '--rate', '--size', '--duration', '--json', '--origin']],
 ];
 
 for (const [args, usage, names] of helps) {

@@ -110,7 +110,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   feed: ['errors', 'diagnostics', 'frame', 'stream', 'connection', 'server', 'client'],
   index: ['errors', 'http', 'frame', 'connection', 'server', 'client', 'feed'],
   demo: ['index'],
-  cli: ['server', 'index', 'demo'],
+  cli: ['frame', 'server', 'client', 'index', 'demo'],
 };
 
 /** Which sources may import the modules that few may. */
@@ -263,7 +263,7 @@ const imports: readonly [path: string, text: string, isFine: boolean][] = [
   ['cli.ts', "import { addEchoRoutes } from './demo/echo.js';", true],
   ['demo/echo.ts', "import type { Reply } from '../index.js';", true],
   ['demo/echo.ts', "import type { Reply } from '../server/reply.js';", false],
-  ['cli.ts', "import { Router } from './frame/encode.js';", false],
+  ['cli.ts', "import { Channel } from './connection/channel.js';", false],
   ['server/server.ts', "import { createFeed } from '../feed/feed.js';", false],
   ['feed/event-stream.ts', "import type { ReplyParts } from '../server/reply.js';", true],
   ['cli.ts', "import { once } from 'node:events';", true],

@@ -1,16 +1,19 @@
 // `twobyte serve`: runs the demo server.
-import { createServer, type Server } from '../index.js';
+import { subscribe } from 'node:diagnostics_channel';
+import { createServer, type DiagnosticsEvents, type OpeningRequest, type Server } from '../index.js';
 import { addEchoRoutes } from '../demo/echo.js';
 import { addRaceRoutes } from '../demo/race.js';
 import { describeRefusal } from '../server/refusal.js';
 import { CommandError, parse, parseMessageLimit, parseWholeNumber, type Command } from './arguments.js';
+import { firstLine } from './printable.js';
 import { closeOnSignal } from './signals.js';
 
 const help = `Usage: twobyte serve [options]
 
 Serves a page to try WebSocket with at /home/, one that lets it race against polling,
 long polling and streaming at /race/, an echo over HTTP and WebSocket at /echo/,
-and one over WebSocket only, for a single message, at /websocket/. Ctrl-C closes gracefully.
+and one over WebSocket only, for a single message, at /websocket/. It prints where the pages
+are, and tells of each connection and refusal on the standard error. Ctrl-C closes gracefully.
 
   --host ADDRESS           the address to listen on (127.0.0.1)
   --port NUMBER            the TCP port, 0 for any that is free (the environment's PORT, else 8000)
@@ -20,6 +23,8 @@ and one over WebSocket only, for a single message, at /websocket/. Ctrl-C closes
   --help                   prints this`;
 
 export const serve: Command = { help, run };
+
+const PAGES = ['/home/', '/race/'];
 
 async function run(args: string[]): Promise<void> {
   const { values } = parse('serve', {
@@ -41,12 +46,31 @@ async function run(args: string[]): Promise<void> {
     maxMessageBytes: parseMessageLimit(values['max-message-bytes']),
     onRefuse: (error, request) => console.error(describeRefusal(error, request)),
   });
+  logConnections();
   addEchoRoutes(server);
   addRaceRoutes(server);
   await listen(server, port, values.host);
   closeOnSignal(() => void server.close());
   const { port: listened } = server.address() as { port: number };
-  console.log(`${origin(values.host, listened)}/home/`);
+  for (const page of PAGES) console.log(`${origin(values.host, listened)}${page}`);
+}
+
+function logConnections(): void {
+  subscribe('twobyte:connection:open', (event) => {
+    const { connection: { request } } = event as DiagnosticsEvents['twobyte:connection:open'];
+    console.error(`opened ${describe(request)}`);
+  });
+  subscribe('twobyte:connection:close', (event) => {
+    const { connection, close } = event as DiagnosticsEvents['twobyte:connection:close'];
+    const { request, stats: { received, sent } } = connection;
+    const reason = firstLine(close.reason || close.error?.message || '');
+    const messages = `messages in ${received.messages}, out ${sent.messages}`;
+    console.error(`closed ${describe(request)} with ${close.code}${reason && `: ${reason}`}; ${messages}`);
+  });
+}
+
+function describe({ path, remoteAddress }: OpeningRequest): string {
+  return `${firstLine(path)} from ${remoteAddress}`;
 }
 
 async function listen(server: Server, port: number, host: string): Promise<void> {

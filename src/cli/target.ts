@@ -1,8 +1,25 @@
 // Where `twobyte connect` connects to, and how: its options for the time until the connection is open.
 import { readFileSync } from 'node:fs';
-import { connect, HandshakeError, WebSocketError, type Connection, type ConnectOptions } from '../index.js';
+import type { Duplex } from 'node:stream';
+import {
+  HandshakeError, WebSocketError, type Connection, type ConnectOptions, type ReconnectOptions,
+} from '../index.js';
+import { connectThrough } from '../client/connect.js';
+import { reconnectBy } from '../client/reconnect.js';
 import { CommandError, parseMessageLimit, parseSeconds } from './arguments.js';
 import { firstLine } from './printable.js';
+
+/** The lines of help for them. */
+export const targetHelp = `  --subprotocol NAME       offers a subprotocol; repeat it for more, the preferred first
+  --header 'NAME: VALUE'   adds a header field to the request; repeat it for more
+  --origin ORIGIN          the value of Origin, which some servers ask for
+  --proxy URL              goes through an http: proxy, as http://user:password@host:port
+  --socket PATH            connects to a Unix socket; the URL still names host and path
+  --ca FILE                trusts the certificates of this file only, for wss:
+  --cert FILE, --key FILE  the certificate to show to the server, and its private key
+  --insecure               accepts any certificate: for tests only
+  --timeout SECONDS        how long connecting may take (10)
+  --max-message-bytes N    the longest message to accept, in bytes (1048576)`;
 
 /** As `parseArgs` takes them. */
 export const targetOptions = {
@@ -34,12 +51,17 @@ export interface TargetValues {
   readonly 'max-message-bytes': string;
 }
 
-/** @throws CommandError for a mistake of the user's, and for a server that can't be reached or refuses. */
-export async function open([url, ...others]: string[], values: TargetValues): Promise<Connection> {
+export interface Target {
+  readonly url: string;
+  readonly options: ConnectOptions;
+}
+
+/** @throws CommandError for a mistake of the user's. */
+export function parseTarget([url, ...others]: string[], values: TargetValues): Target {
   if (url === undefined) throw new CommandError('a URL is missing, such as ws://127.0.0.1:8000/echo/');
   if (others.length > 0) throw new CommandError(`there is one URL too many: "${others[0]}"`);
   if (!URL.canParse(url)) throw new CommandError(`"${url}" is no URL; write it as ws://127.0.0.1:8000/echo/`);
-  const options: ConnectOptions = {
+  const options = {
     subprotocols: values.subprotocol,
     headers: parseHeaders(values.header),
     ...(values.origin !== undefined && { origin: values.origin }),
@@ -49,10 +71,35 @@ export async function open([url, ...others]: string[], values: TargetValues): Pr
     timeout: parseSeconds('--timeout', values.timeout),
     maxMessageBytes: parseMessageLimit(values['max-message-bytes']),
   };
+  return { url, options };
+}
+
+/** Is given each stream to the server before anything is written to it. */
+export type Look = (stream: Duplex) => void;
+
+/** @throws CommandError for a server that can't be reached or refuses. */
+export async function open({ url, options }: Target, look: Look = () => {}): Promise<Connection> {
   try {
-    return await connect(url, options);
+    return await connectThrough(look, url, options);
   } catch (error) {
-    throw new CommandError(explain(error, values.socket ?? new URL(url).host));
+    throw new CommandError(explain(error, options.socketPath ?? new URL(url).host));
+  }
+}
+
+/**
+ * One connection after another, as `reconnect` makes them.
+ * @throws CommandError for what no other attempt can mend.
+ */
+export async function* openAgain(
+  { url, options }: Target,
+  look: Look,
+  more: Pick<ReconnectOptions, 'onRetry' | 'signal'>,
+): AsyncGenerator<Connection, void, undefined> {
+  try {
+    return yield* reconnectBy((...target) => connectThrough(look, ...target), url, { ...options, ...more });
+  } catch (error) {
+    if (more.signal?.aborted) return;
+    throw new CommandError(explain(error, options.socketPath ?? new URL(url).host));
   }
 }
 

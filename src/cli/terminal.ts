@@ -1,5 +1,6 @@
 // A person's terminal: a prompt to type at, with messages printed above the line being typed.
 import { clearScreenDown, createInterface, cursorTo, moveCursor, type Interface } from 'node:readline';
+import { historyPath, readHistory, writeHistory } from './history.js';
 import type { UserInterface } from './pipe.js';
 
 export class Terminal implements UserInterface {
@@ -8,11 +9,17 @@ export class Terminal implements UserInterface {
   #isClosed = false;
 
   constructor() {
-    this.#readline = createInterface({ input: process.stdin, output: process.stdout, prompt: '> ' });
+    const path = historyPath(process.env);
+    const history = readHistory(path);
+    const [input, output] = [process.stdin, process.stdout];
+    this.#readline = createInterface({ input, output, prompt: '> ', history, removeHistoryDuplicates: true });
     this.#iterator = this.#readline[Symbol.asyncIterator]();
     // In raw mode, Ctrl-C is a key.
     this.#readline.on('SIGINT', () => process.emit('SIGINT'));
+    let typed: readonly string[] = history;
+    this.#readline.on('history', (lines) => (typed = lines));
     this.#readline.on('close', () => {
+      writeHistory(path, typed);
       this.#clearPrompt();
       this.#isClosed = true;
     });

@@ -1,5 +1,6 @@
 // Opens a WebSocket as a client: the stream, the opening handshake and redirects, all within one time limit.
 import type { ClientHttp2Session } from 'node:http2';
+import type { Duplex } from 'node:stream';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Connection } from '../connection/connection.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
@@ -75,11 +76,20 @@ const keepAlives = new Map<number, SilenceTimer>();
  * `HandshakeError` if the server refuses or answers wrongly, with its status, headers and up to 64 KiB of its body;
  * with `TimeoutError`; with the signal's reason; or with the error of the socket or of TLS.
  */
-export async function connect(url: string | URL, options: ConnectOptions = {}): Promise<Connection> {
+export function connect(url: string | URL, options: ConnectOptions = {}): Promise<Connection> {
+  return connectThrough(() => {}, url, options);
+}
+
+/** @internal The same. */
+export async function connectThrough(
+  look: Look,
+  url: string | URL,
+  options: ConnectOptions,
+): Promise<Connection> {
   checkNames('connect', options, connectOptions);
   const { timeout = 10_000, signal } = options;
   milliseconds('timeout', timeout);
-  const context = prepare(options);
+  const context = prepare(options, look);
   const target = { url: parseUrl(url), headers: Object.entries(options.headers ?? {}) };
   const controller = new AbortController();
   if (signal?.aborted) controller.abort(signal.reason);
@@ -109,9 +119,13 @@ interface Context {
   readonly keepAlive: SilenceTimer;
   readonly redirects: number;
   readonly proxy: URL | undefined;
+  readonly look: Look;
 }
 
-function prepare(options: ConnectOptions): Context {
+/** Is given each stream to a server before anything is written to it. */
+type Look = (stream: Duplex) => void;
+
+function prepare(options: ConnectOptions, look: Look): Context {
   const interval = milliseconds('keepAliveInterval', options.keepAliveInterval ?? 20_000);
   const keepAlive = keepAlives.get(interval) ?? new SilenceTimer(interval);
   keepAlives.set(interval, keepAlive);
@@ -129,6 +143,7 @@ function prepare(options: ConnectOptions): Context {
     keepAlive,
     redirects: wholeNumber('redirects', options.redirects ?? 0, 0, MAX_REDIRECTS),
     proxy: options.proxy === undefined ? undefined : parseProxy(options.proxy),
+    look,
   };
 }
 
@@ -161,10 +176,11 @@ function open(target: Target, context: Context, signal: AbortSignal): Promise<Co
 
 async function askOnSocket(
   opening: Opening,
-  { options: { socketPath, tls }, proxy }: Context,
+  { options: { socketPath, tls }, proxy, look }: Context,
   signal: AbortSignal,
 ): Promise<Answer> {
   const stream = await openSocket({ url: opening.url, socketPath, proxy, tls }, signal);
+  look(stream);
   return ask({ stream, remoteAddress: stream.remoteAddress ?? '', isSocket: true }, opening, signal);
 }
 

@@ -73,9 +73,20 @@ const UNANSWERED = ['CONNECTION_LOST', 'ECONNRESET', 'EPIPE'];
  * 407 from a proxy. After an abort, the signal's reason; the current connection is closed, too. What a function for URL
  * or headers throws is treated like an error of `connect`.
  */
-export async function* reconnect(
+export function reconnect(
   url: Asked<string | URL>,
   options: ReconnectOptions = {},
+): AsyncGenerator<Connection, void, undefined> {
+  return reconnectBy(connect, url, options);
+}
+
+type ConnectOnce = (url: string | URL, options: ConnectOptions) => Promise<Connection>;
+
+/** @internal The same, by another function than `connect`. */
+export async function* reconnectBy(
+  connectOnce: ConnectOnce,
+  url: Asked<string | URL>,
+  options: ReconnectOptions,
 ): AsyncGenerator<Connection, void, undefined> {
   checkNames('reconnect', options, reconnectOptions);
   const { minDelay = 500, maxDelay = 60_000, maxUnanswered, onRetry, ...forConnect } = options;
@@ -85,7 +96,7 @@ export async function* reconnect(
   if (maxUnanswered !== undefined) wholeNumber('maxUnanswered', maxUnanswered, 1, Number.MAX_SAFE_INTEGER);
   let unanswered = 0;
   for (let attempt = 1, delay = minDelay; ; attempt++, delay = Math.min(delay * 2, maxDelay)) {
-    const opened = await open(url, forConnect).catch(rethrowFatal);
+    const opened = await open(connectOnce, url, forConnect).catch(rethrowFatal);
     let error: Error;
     if (opened instanceof Connection) {
       const openedAt = performance.now();
@@ -123,9 +134,13 @@ async function pauseFor(time: number, signal: AbortSignal | undefined): Promise<
 
 type AttemptOptions = Omit<ReconnectOptions, 'minDelay' | 'maxDelay' | 'maxUnanswered' | 'onRetry'>;
 
-async function open(url: Asked<string | URL>, options: AttemptOptions): Promise<Connection> {
+async function open(
+  connectOnce: ConnectOnce,
+  url: Asked<string | URL>,
+  options: AttemptOptions,
+): Promise<Connection> {
   const { headers = {} } = options;
-  return connect(await ask(url), { ...options, headers: await ask(headers) });
+  return connectOnce(await ask(url), { ...options, headers: await ask(headers) });
 }
 
 function ask<Value extends string | object>(asked: Asked<Value>): Value | Promise<Value> {

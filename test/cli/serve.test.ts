@@ -131,6 +131,37 @@ served('--max-message-bytes', async () => {
   assert.is(payload.readUInt16BE(0), 1009);
 });
 
+served('where its pages are', async () => {
+  await using program = new Run(['serve', '--port', '0']);
+  const { origin } = await program.address();
+  await program.until(() => program.output.split('\n').length > 2);
+  assert.is(program.output, `${origin}/home/\n${origin}/race/\n`);
+});
+
+served('each connection is a line when it opens, and one when it has ended', async () => {
+  await using program = new Run(['serve', '--port', '0']);
+  const port = Number((await program.address()).port);
+  for (const [frame, end] of [['03e8', '1000'], ['0fa1627965', '4001: bye']]) {
+    await using client = await RawClient.connect(port);
+    await client.upgrade('/echo/?secret=1');
+    client.sendFrame(0x1, 'one');
+    client.sendFrame(0x8, Buffer.from(frame!, 'hex'));
+    await client.readToEnd();
+    client.socket.end();
+    const closed = `closed /echo/ from 127.0.0.1 with ${end}; messages in 1, out 1\n`;
+    await program.until(() => program.errors.endsWith(closed));
+    assert.is(program.errors.split(closed)[0]!.slice(-'opened /echo/ from 127.0.0.1\n'.length),
+      'opened /echo/ from 127.0.0.1\n');
+  }
+  await using broken = await RawClient.connect(port);
+  await broken.upgrade('/echo/');
+  broken.sendFrame(0x3, '');
+  broken.socket.end();
+  await program.until(() => program.errors.endsWith('with 1006: unknown opcode 3; messages in 0, out 0\n'));
+  program.child.kill('SIGINT');
+  assert.is((await program.end()).code, 0);
+});
+
 served('what it refuses is a line on the standard error', async () => {
   await using program = new Run(['serve', '--port', '0']);
   const port = Number((await program.address()).port);

@@ -1,5 +1,8 @@
 // `twobyte connect` at a terminal: a pseudo-terminal that Python opens, and the screen that a person would see.
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { RawClient } from '../support/peers/raw-client.js';
 import { RawServer } from '../support/peers/raw-server.js';
@@ -51,10 +54,11 @@ function showScreen(output: string): string[] {
 class Person implements AsyncDisposable {
   readonly run: Run;
 
-  constructor(url: string, args: readonly string[] = []) {
+  /** @param state the folder for the history; nothing can be kept in this file. */
+  constructor(url: string, args: readonly string[] = [], state: string = program) {
     const size = ['sh', '-c', `stty cols ${COLUMNS} rows 20 && exec "$@"`, 'sh'];
     const command = [...size, process.execPath, program, 'connect', url, ...args];
-    this.run = new Run(['-c', OPEN_TERMINAL, ...command], { TERM: 'xterm' }, PYTHON);
+    this.run = new Run(['-c', OPEN_TERMINAL, ...command], { TERM: 'xterm', XDG_STATE_HOME: state }, PYTHON);
   }
 
   type(keys: string): void {
@@ -84,9 +88,9 @@ interface Scene extends AsyncDisposable {
   hear(): Promise<string>;
 }
 
-async function open(args?: readonly string[]): Promise<Scene> {
+async function open(args?: readonly string[], state?: string): Promise<Scene> {
   const server = await RawServer.listen();
-  const person = new Person(`ws://127.0.0.1:${server.port}/`, args);
+  const person = new Person(`ws://127.0.0.1:${server.port}/`, args, state);
   const { peer } = await server.acceptUpgrade();
   return {
     person,
@@ -103,6 +107,8 @@ async function open(args?: readonly string[]): Promise<Scene> {
   };
 }
 
+/** The line before the last. */
+const UP = '\x1b[A\x1b[A';
 const CTRL_C = '\x03';
 const CTRL_D = '\x04';
 const LEFT = '\x1b[D';
@@ -187,6 +193,30 @@ typed('commands', async () => {
   scene.peer.write(Buffer.from('88020fa0', 'hex'));
   scene.peer.socket.end();
   assert.is((await person.run.end()).code, 1);
+});
+
+typed('what was typed is there in the next session, and nothing else is kept', async () => {
+  const state = mkdtempSync(join(tmpdir(), 'twobyte-'));
+  try {
+    for (const keys of ['first\r', UP]) {
+      await using scene = await open([], state);
+      const { person, peer } = scene;
+      await person.sees('connected', '>');
+      scene.say('of the server');
+      await person.sees('connected', '< of the server', '>');
+      person.type(keys);
+      await person.sees('connected', '< of the server', '> first', ...(keys === UP ? [] : ['>']));
+      person.type(`${keys === UP ? '\r' : ''}/close\r`);
+      assert.is(await scene.hear(), '1 first');
+      assert.is((await peer.readFrame()).opcode, 0x8);
+      peer.write(Buffer.from('880203e8', 'hex'));
+      peer.socket.end();
+      assert.is((await person.run.end()).code, 0);
+    }
+    assert.is(readFileSync(join(state, 'twobyte/history'), 'utf8'), 'first\n/close\n');
+  } finally {
+    rmSync(state, { recursive: true });
+  }
 });
 
 typed('/close alone closes with 1000', async () => {
