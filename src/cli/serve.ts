@@ -1,6 +1,7 @@
 // `twobyte serve`: runs the demo server.
 import { subscribe } from 'node:diagnostics_channel';
 import { createServer, type DiagnosticsEvents, type OpeningRequest, type Server } from '../index.js';
+import { addDashboardRoutes } from '../demo/dashboard.js';
 import { addEchoRoutes } from '../demo/echo.js';
 import { addRaceRoutes } from '../demo/race.js';
 import { describeRefusal } from '../server/refusal.js';
@@ -11,9 +12,10 @@ import { closeOnSignal } from './signals.js';
 const help = `Usage: twobyte serve [options]
 
 Serves a page to try WebSocket with at /home/, one that lets it race against polling,
-long polling and streaming at /race/, an echo over HTTP and WebSocket at /echo/,
-and one over WebSocket only, for a single message, at /websocket/. It prints where the pages
-are, and tells of each connection and refusal on the standard error. Ctrl-C closes gracefully.
+long polling and streaming at /race/, a live picture of the server at /dashboard/, an echo
+over HTTP and WebSocket at /echo/, and one over WebSocket only, for a single message, at
+/websocket/. It prints where the pages are, and tells of each connection and refusal on the
+standard error. Ctrl-C closes gracefully.
 
   --host ADDRESS           the address to listen on (127.0.0.1)
   --port NUMBER            the TCP port, 0 for any that is free (the environment's PORT, else 8000)
@@ -24,7 +26,7 @@ are, and tells of each connection and refusal on the standard error. Ctrl-C clos
 
 export const serve: Command = { help, run };
 
-const PAGES = ['/home/', '/race/'];
+const PAGES = ['/home/', '/race/', '/dashboard/'];
 
 async function run(args: string[]): Promise<void> {
   const { values } = parse('serve', {
@@ -49,8 +51,12 @@ async function run(args: string[]): Promise<void> {
   logConnections();
   addEchoRoutes(server);
   addRaceRoutes(server);
+  const endDashboard = addDashboardRoutes(server);
   await listen(server, port, values.host);
-  closeOnSignal(() => void server.close());
+  closeOnSignal(() => {
+    endDashboard();
+    void server.close();
+  });
   const { port: listened } = server.address() as { port: number };
   for (const page of PAGES) console.log(`${origin(values.host, listened)}${page}`);
 }

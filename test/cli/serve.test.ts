@@ -134,8 +134,8 @@ served('--max-message-bytes', async () => {
 served('where its pages are', async () => {
   await using program = new Run(['serve', '--port', '0']);
   const { origin } = await program.address();
-  await program.until(() => program.output.split('\n').length > 2);
-  assert.is(program.output, `${origin}/home/\n${origin}/race/\n`);
+  await program.until(() => program.output.split('\n').length > 3);
+  assert.is(program.output, `${origin}/home/\n${origin}/race/\n${origin}/dashboard/\n`);
 });
 
 served('each connection is a line when it opens, and one when it has ended', async () => {

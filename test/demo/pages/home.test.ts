@@ -23,7 +23,7 @@ const pairs: Page['pairs'] = [
   ['bad', 'surface', 3],
 ];
 
-checkPage({ name: 'echo page', files: pageFiles, paths, links: ['/echo/', '/race/'], pairs });
+checkPage({ name: 'echo page', files: pageFiles, paths, links: ['/dashboard/', '/echo/', '/race/'], pairs });
 
 const html = textOf({ files: pageFiles }, paths.html);
 const script = textOf({ files: pageFiles }, '/home/script.js');
