@@ -17,7 +17,7 @@ const run = promisify(execFile);
 function listDocuments(): string[] {
   const guides = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' });
   const documents = ['README.md', ...guides.map((name) => `docs/${name.replaceAll('\\', '/')}`)];
-  return documents.filter((path) => path.endsWith('.md'));
+  return documents.filter((path) => path.endsWith('.md') && !path.includes('node_modules/'));
 }
 
 /** A document about servers of `node:net`, to try the machinery by itself. Each quote stands for a backtick. */
