@@ -281,7 +281,7 @@ for (const [id, code, digits] of reserved) {
     await session.expectAlive();
     // Where the application is told this code, it was none of the wire.
     if (code === 1005) session.send('88 00');
-    else session.peer.socket.resetAndDestroy();
+    else session.reset();
     session.peer.socket.end();
     const close = await session.connection.closed;
     assert.is(close.code, code === 1005 ? 1005 : 1006);

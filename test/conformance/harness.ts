@@ -55,12 +55,21 @@ export class Session implements AsyncDisposable {
   readonly role: Role;
   readonly peer: RawClient;
   readonly connection: Connection;
+  /** Has the peer break the connection. */
+  readonly reset: () => void;
   readonly #dispose: () => Promise<void>;
 
-  constructor(role: Role, peer: RawClient, connection: Connection, dispose: () => Promise<void>) {
+  constructor(
+    role: Role,
+    peer: RawClient,
+    connection: Connection,
+    dispose: () => Promise<void>,
+    reset: () => void = () => void peer.socket.resetAndDestroy(),
+  ) {
     this.role = role;
     this.peer = peer;
     this.connection = connection;
+    this.reset = reset;
     this.#dispose = dispose;
   }
 
@@ -145,7 +154,7 @@ async function establishServer({ server: options, route, extensions = null }: Se
   assert.is(isOpen, true, `${status} ${body}`);
   const peer = client.raw;
   const connection = await accepted;
-  return new Session('server', peer, connection, resources.move());
+  return new Session('server', peer, connection, resources.move(), () => client.reset());
 }
 
 async function establishClient({ client: options, extensions = null }: Setup): Promise<Session> {

@@ -46,6 +46,8 @@ export interface OpenDoor extends AsyncDisposable {
 export interface Door {
   readonly name: string;
   readonly remoteAddress: '127.0.0.1' | '';
+  /** Of the request that asks for a WebSocket. */
+  readonly method: 'GET' | 'CONNECT';
   /** Makes a server with these options, and the page `plain` at `/plain` from whoever serves plain HTTP there. */
   open(options: ServerOptions): Promise<OpenDoor>;
   /** Names of exchanges that can't be had here, each with the reason. */
@@ -95,7 +97,7 @@ export function portOf(server: NetServer | Server): number {
 }
 
 /** A server of ours that was opened, and what is to be done at the end. */
-export function openDoor(server: Server, connect: () => Promise<DoorClient>, close: () => Promise<void>): OpenDoor {
+function openDoor(server: Server, connect: () => Promise<DoorClient>, close: () => Promise<void>): OpenDoor {
   return {
     server,
     connect,
@@ -111,6 +113,7 @@ function ownPort(name: string, tls?: TlsOptions): Door {
   return {
     name,
     remoteAddress: '127.0.0.1',
+    method: 'GET',
     async open(options) {
       const server = createServer(tls === undefined ? options : { ...options, tls });
       server.route('/plain', () => 'plain');
@@ -128,6 +131,7 @@ export function attachedDoor(name: string, start: () => Promise<HttpServer>, isS
   return {
     name,
     remoteAddress: '127.0.0.1',
+    method: 'GET',
     async open(options) {
       const httpServer = await start();
       const server = createServer(options);
@@ -151,6 +155,7 @@ async function listening(httpServer: HttpServer): Promise<HttpServer> {
 const inMemory: Door = {
   name: 'in memory',
   remoteAddress: '',
+  method: 'GET',
   async open(options) {
     const server = createServer(options);
     // As `inject`, but that the test is the client.

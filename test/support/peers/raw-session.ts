@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import {
   connect, createSecureServer, createServer, type ClientHttp2Session, type ClientHttp2Stream,
-  type ClientSessionOptions, type Http2Server, type IncomingHttpHeaders, type IncomingHttpStatusHeader,
-  type SecureClientSessionOptions, type SecureServerOptions, type ServerHttp2Session, type ServerHttp2Stream,
+  type ClientSessionOptions, type Http2SecureServer, type Http2Server, type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader, type SecureClientSessionOptions, type SecureServerOptions, type ServerHttp2Session,
+  type ServerHttp2Stream,
 } from 'node:http2';
 import { RawClient } from './raw-client.js';
 
@@ -89,47 +90,60 @@ export interface Received {
   readonly rawHeaders: readonly string[];
 }
 
-/** A server that announces extended CONNECT, and leaves it to the test to answer. */
-export class StreamServer implements AsyncDisposable {
+/** A server of node:http2 that listens on a port of the loopback interface; disposing of it cuts its sessions. */
+export class SessionServer implements AsyncDisposable {
   readonly sessions = new Set<ServerHttp2Session>();
   readonly server: Http2Server;
-  readonly #waiting: Received[] = [];
-  #wake: () => void = () => {};
 
-  private constructor(server: Http2Server) {
-    this.server = server;
-    server.on('session', (session) => void this.sessions.add(session));
-    const receive = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]): void => {
-      const peer = new RawClient(stream as unknown as Socket);
-      this.#waiting.push({ stream, peer, headers, rawHeaders: raw });
-      this.#wake();
-    };
-    server.on('stream', receive as () => void);
+  constructor(server: Http2Server | Http2SecureServer) {
+    // The types have nothing in common, the servers all that is called here.
+    this.server = server as Http2Server;
+    this.server.on('session', (session) => void this.sessions.add(session));
   }
 
-  /** @param options with `key`, it speaks TLS. */
-  static async listen(options: SecureServerOptions = {}, where: number | string = 0): Promise<StreamServer> {
-    const all = { settings: { enableConnectProtocol: true }, ...options };
-    const server = new StreamServer('key' in options ? (createSecureServer(all) as Http2Server) : createServer(all));
+  /** @param where a port, or the path of a Unix socket */
+  async listen(where: number | string = 0): Promise<this> {
     await new Promise<void>((resolve) => {
-      if (typeof where === 'string') server.server.listen(where, resolve);
-      else server.server.listen(where, '127.0.0.1', resolve);
+      if (typeof where === 'string') this.server.listen(where, resolve);
+      else this.server.listen(where, '127.0.0.1', resolve);
     });
-    return server;
+    return this;
   }
 
   get port(): number {
     return (this.server.address() as AddressInfo).port;
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const session of this.sessions) session.destroy();
+    await new Promise<unknown>((resolve) => this.server.close(resolve));
+  }
+}
+
+/** A server that announces extended CONNECT, and leaves it to the test to answer. */
+export class StreamServer extends SessionServer {
+  readonly #waiting: Received[] = [];
+  #wake: () => void = () => {};
+
+  private constructor(server: Http2Server | Http2SecureServer) {
+    super(server);
+    const receive = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]): void => {
+      const peer = new RawClient(stream as unknown as Socket);
+      this.#waiting.push({ stream, peer, headers, rawHeaders: raw });
+      this.#wake();
+    };
+    this.server.on('stream', receive as () => void);
+  }
+
+  /** @param options with `key`, it speaks TLS. */
+  static async listen(options: SecureServerOptions = {}, where: number | string = 0): Promise<StreamServer> {
+    const all = { settings: { enableConnectProtocol: true }, ...options };
+    return await new StreamServer('key' in options ? createSecureServer(all) : createServer(all)).listen(where);
+  }
+
   /** The next request. */
   async accept(): Promise<Received> {
     while (this.#waiting.length === 0) await new Promise<void>((resolve) => (this.#wake = resolve));
     return this.#waiting.shift()!;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const session of this.sessions) session.destroy();
-    await new Promise<unknown>((resolve) => this.server.close(resolve));
   }
 }
