@@ -7,7 +7,7 @@
 #
 # Why nobody could have guessed: RFC 8441 §5 has END_STREAM for the end of TCP, in both directions, and the end of the
 # server's side was passed on at once; HAProxy 2.6 in the same place passes on both.
-# twobyte: `closed` comes with the right code, but only after `closeTimeout`.
+# twobyte: `closed` comes with the right code, a second later, by a reset of the stream without an error.
 #
 # seen: the client has ended: yes; the stream 5 s later: open
 set -euo pipefail

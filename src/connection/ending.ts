@@ -1,12 +1,12 @@
 // The end of a connection: what it waits for, for how long, and who is told of it.
 import type { Duplex } from 'node:stream';
 import { TimeoutError, type Close } from '../errors.js';
-import { cut } from '../stream/cut.js';
+import { cut, isOfHttp2, NO_ERROR } from '../stream/cut.js';
 import type { Channel } from './channel.js';
 
 /**
  * Milliseconds that a server has to end TCP after both Close frames (§7.1.1). If it doesn't "after a reasonable time
- * period", the client may.
+ * period", the client may. As long has the client of a stream of HTTP/2 after the server has ended it.
  */
 const ENDING_TIME = 1000;
 
@@ -81,8 +81,21 @@ export class Ending {
     );
     if (protocol.isReceiving || queue.isEnded) return;
     queue.end();
-    if (protocol.endsStream) writer.end();
-    else if (!this.#stream.readableEnded) this.#awaitEnd();
+    if (protocol.endsStream) {
+      if (protocol.error === null && isOfHttp2(this.#stream)) this.#stream.once('finish', () => this.#limitEnd());
+      writer.end();
+    } else if (!this.#stream.readableEnded) {
+      this.#awaitEnd();
+    }
+  }
+
+  /**
+   * The stream has ended on this side, and some proxies never end it on theirs. RFC 9113 §8.1: a server may reset it
+   * "with an error code of NO_ERROR after sending a complete response", which loses nothing of that.
+   */
+  #limitEnd(): void {
+    clearTimeout(this.#timer!);
+    this.#timer = setTimeout(() => cut(this.#stream, NO_ERROR), Math.min(ENDING_TIME, this.#closeTimeout));
   }
 
   /** The server is to end TCP now (§7.1.1); if it doesn't, the client does. */

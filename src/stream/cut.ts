@@ -2,11 +2,15 @@
 import type { Duplex } from 'node:stream';
 
 // RFC 9113 §7
+export const NO_ERROR = 0x00;
 const CANCEL = 0x08;
 
-/** RFC 8441 §5: what is a reset of TCP is "a RST_STREAM frame with a CANCEL error code" on a stream of HTTP/2. */
-export function cut(stream: Duplex): void {
-  if (isOfHttp2(stream)) stream.close(CANCEL);
+/**
+ * RFC 8441 §5: what is a reset of TCP is "a RST_STREAM frame with a CANCEL error code" on a stream of HTTP/2.
+ * @param code another for a stream of HTTP/2.
+ */
+export function cut(stream: Duplex, code: number = CANCEL): void {
+  if (isOfHttp2(stream)) stream.close(code);
   stream.destroy();
 }
 

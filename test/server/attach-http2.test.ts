@@ -14,6 +14,7 @@ import {
 } from '../../src/index.js';
 import { suite } from '../runner/suite.js';
 import { certificate, privateKey } from '../support/certificate.js';
+import { Clock } from '../support/clock.js';
 import { makeCertificate } from '../support/make-certificate.js';
 import { RawClient, SAMPLE_ACCEPT } from '../support/peers/raw-client.js';
 import { RawSession } from '../support/peers/raw-session.js';
@@ -376,6 +377,20 @@ test('any other error of a stream is the reason', async () => {
   const { error, ...close } = await opened.attached.close();
   assert.equal(close, { code: 1006, reason: '', wasClean: false });
   assert.match(error!.message, 'NGHTTP2_ENHANCE_YOUR_CALM');
+});
+
+test('RFC 9113 §8.1: a client that does not end its side a second after both Close frames is reset', async () => {
+  using clock = new Clock(1000);
+  await using opened = await open();
+  opened.peer.sendFrame(8, Buffer.from('03e8', 'hex'));
+  assert.is((await opened.peer.readToEnd()).toString('hex'), '880203e8');
+  await until('it is waited for', () => clock.timers === 1);
+  assert.equal(opened.attached.closes, []);
+  const closed = once(opened.stream, 'close');
+  clock.advance(1000);
+  await closed;
+  assert.is(opened.stream.rstCode, 0);
+  assert.equal(await opened.attached.close(), { code: 1000, reason: '', wasClean: true });
 });
 
 test('a close received before the reset is how it ended', async () => {

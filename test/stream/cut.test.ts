@@ -1,7 +1,7 @@
 // A stream that is ended at once: one of TCP is destroyed, one of HTTP/2 is reset with the code of RFC 8441 §5.
 import { Duplex } from 'node:stream';
 import * as assert from 'uvu/assert';
-import { cut } from '../../src/stream/cut.js';
+import { cut, NO_ERROR } from '../../src/stream/cut.js';
 import { suite } from '../runner/suite.js';
 
 const test = suite('stream cut');
@@ -26,10 +26,12 @@ test('a stream is destroyed, without an error', () => {
   assert.equal(stream.told, ['destroyed', null]);
 });
 
-test('a stream of HTTP/2 is reset with CANCEL before', () => {
-  const stream = Object.assign(new Plain(), { rstCode: 0 });
-  cut(stream);
-  assert.equal(stream.told, ['closed', 8, 'destroyed', null]);
+test('a stream of HTTP/2 is reset with CANCEL before, or with another code', () => {
+  for (const [code, expected] of [[undefined, 8], [NO_ERROR, 0]] as const) {
+    const stream = Object.assign(new Plain(), { rstCode: 0 });
+    cut(stream, code);
+    assert.equal(stream.told, ['closed', expected, 'destroyed', null]);
+  }
 });
 
 test.run();
