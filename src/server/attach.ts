@@ -31,15 +31,15 @@ export interface UpgradingServer extends Partial<Http2Server> {
 /** The listeners of servers of ours: several may be attached to one server. */
 const ours = new WeakSet<UpgradeListener>();
 
-/** The requests that one of them has taken. */
-const given = new WeakSet<ParsedRequest>();
+/** The streams that were taken from a server. */
+const given = new WeakSet<Duplex>();
 
 /** @internal @returns a function that ends it; connections that were taken stay open. */
 export function attachTo(server: UpgradingServer, context: HttpContext): () => void {
   const listenersOf = (): UpgradeListener[] => server.listeners('upgrade') as UpgradeListener[];
   const areAllOurs = (): boolean => listenersOf().every((each) => ours.has(each));
   const listener: UpgradeListener = (request, socket, firstBytes) => {
-    if (given.has(request)) return;
+    if (isGiven(socket)) return;
     // Another library on the same server has its own paths. If there is none, the last of ours must answer.
     const isLast = listenersOf().at(-1) === listener && areAllOurs();
     if (isLast || isRouted(request, context)) giveRequest(request, socket, firstBytes, context);
@@ -74,9 +74,14 @@ function parseHead({ method = '', url = '', httpVersion, rawHeaders }: ParsedReq
   return toRequestHead(method, url, httpVersion === '1.0' ? '1.0' : '1.1', pairs(rawHeaders));
 }
 
+/** @internal Whether the stream was taken before, for a WebSocket or a refusal. */
+export function isGiven(stream: Duplex): boolean {
+  return given.has(stream);
+}
+
 /** @internal Serves a request whose server gives the socket away. */
 export function giveRequest(request: ParsedRequest, stream: Duplex, firstBytes: Buffer, context: HttpContext): void {
-  given.add(request);
+  given.add(stream);
   // Node 26 gives a plain stream where the request has a body that is still to come.
   const { setTimeout, setNoDelay }: Partial<Socket> = stream as Socket;
   // As those are that we accept ourselves.

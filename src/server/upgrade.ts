@@ -5,7 +5,7 @@ import { Connections } from '../connection/connections.js';
 import { defer } from '../connection/deferred.js';
 import { resolveLimits } from '../connection/limits.js';
 import { SilenceTimer } from '../stream/silence-timer.js';
-import { giveRequest, type ParsedRequest } from './attach.js';
+import { giveRequest, isGiven, type ParsedRequest } from './attach.js';
 import { RunningHandlers } from './handlers.js';
 import { resolveServerOptions, type ProxyOptions } from './options.js';
 import type { WebSocketRequest } from './request.js';
@@ -28,7 +28,7 @@ const keepAlive = new SilenceTimer(serverOptions.keepAliveInterval);
  * @param head what has arrived after the request: the first frames.
  * @param options as for `requireWebSocket`, with `trustProxy` and `proxyHeaders` of `createServer`.
  * @returns the connection; `null` if the request was refused, which is logged as by a server, or the client has gone.
- * @throws TypeError, RangeError at once for a wrong option.
+ * @throws TypeError, RangeError at once for a wrong option, TypeError for a socket that was taken before.
  */
 export function upgrade(
   request: ParsedRequest,
@@ -36,6 +36,9 @@ export function upgrade(
   head: Buffer,
   { trustProxy, proxyHeaders, ...options }: WebSocketOptions<any> & ProxyOptions = {},
 ): Promise<Connection | null> {
+  if (isGiven(socket)) {
+    throw new TypeError('this socket was taken before, by upgrade or by a server that is attached; take each once');
+  }
   const { promise, resolve } = defer<Connection | null>();
   const refuse = (): void => resolve(null);
   const marked = requireWebSocket(({ webSocket }: WebSocketRequest) => {

@@ -29,7 +29,7 @@ async function open(options?: WebSocketServerOptions) {
   await new Promise<void>((resolve) => httpServer.listen(0, '127.0.0.1', resolve));
   const { port } = httpServer.address() as AddressInfo;
   return {
-    sockets, port, urls, connections,
+    httpServer, sockets, port, urls, connections,
     async [Symbol.asyncDispose](): Promise<void> {
       for (const webSocket of connections) webSocket.terminate();
       await new Promise<unknown>((resolve) => httpServer.close(resolve));
@@ -54,6 +54,18 @@ test('an upgrade is answered, its first frames are messages, and the request is 
   assert.is((await client.readResponse()).status, 101);
   const { opcode, payload } = await client.readFrame();
   assert.equal([opcode, payload.toString(), opened.urls], [1, 'a', ['/any?a=b']]);
+});
+
+test('a socket is taken once', async () => {
+  await using opened = await open();
+  const thrown: unknown[] = [];
+  opened.httpServer.on('upgrade', (request, socket, head) => {
+    const again = (): void => opened.sockets.handleUpgrade(request, socket, head, () => {});
+    assert.throws(again, (error: unknown) => thrown.push(error) > 0);
+  });
+  await using client = await RawClient.connect(opened.port);
+  await client.upgrade('/');
+  assert.instance(thrown[0], TypeError);
 });
 
 test('clients are the open ones, and none that is told to close', async () => {

@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type IncomingMessage } from 'node:htt
 import { Socket, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as assert from 'uvu/assert';
-import { upgrade, type Connection, type WebSocketOptions } from '../../src/index.js';
+import { createServer, requireWebSocket, upgrade, type Connection, type WebSocketOptions } from '../../src/index.js';
 import { suite } from '../runner/suite.js';
 import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
 import { gate, until } from './harness.js';
@@ -20,7 +20,7 @@ async function open(options: WebSocketOptions<any> = {}) {
   await new Promise<void>((resolve) => httpServer.listen(0, '127.0.0.1', resolve));
   const { port } = httpServer.address() as AddressInfo;
   return {
-    port, results,
+    httpServer, port, results,
     async [Symbol.asyncDispose](): Promise<void> {
       for (const connection of results) connection?.terminate();
       await new Promise<unknown>((resolve) => httpServer.close(resolve));
@@ -56,6 +56,42 @@ test('it gives the connection, with the first frames in its queue', async () => 
   assert.is((await client.readFrame()).payload.toString(), 'b');
   client.sendFrame(2, '123456');
   assert.is((await client.readFrame()).payload.readUInt16BE(), 1009);
+});
+
+test('a socket that was taken before is an error of the caller, and the first connection goes on', async () => {
+  const thrown: unknown[] = [];
+  const again = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    assert.throws(() => upgrade(request, socket, head), (error: unknown) => thrown.push(error) > 0);
+  };
+  await using opened = await open();
+  opened.httpServer.on('upgrade', again);
+  await using client = await RawClient.connect(opened.port);
+  await client.upgrade('/');
+  assert.instance(thrown[0], TypeError);
+  assert.match((thrown[0] as Error).message, /^this socket was taken before, by upgrade or by a server/);
+  await until('it is there', () => opened.results.length === 1);
+  client.sendFrame(1, 'hello');
+  assert.is(await opened.results[0]!.wait(), 'hello');
+});
+
+test('a socket that a server has taken that is attached, likewise', async () => {
+  const httpServer = createHttpServer();
+  const server = createServer();
+  server.route('/', requireWebSocket(({ webSocket }) => webSocket.send('hello')));
+  server.attach(httpServer);
+  const thrown: unknown[] = [];
+  httpServer.on('upgrade', (request, socket, head) => {
+    assert.throws(() => upgrade(request, socket, head), (error: unknown) => thrown.push(error) > 0);
+  });
+  await new Promise<void>((resolve) => httpServer.listen(0, '127.0.0.1', resolve));
+  {
+    await using client = await RawClient.connect((httpServer.address() as AddressInfo).port);
+    await client.upgrade('/');
+    assert.is((await client.readFrame()).payload.toString(), 'hello');
+    assert.instance(thrown[0], TypeError);
+  }
+  await server.close({ timeout: 0 });
+  await new Promise<unknown>((resolve) => httpServer.close(resolve));
 });
 
 test('it stays open until one side closes it', async () => {
