@@ -42,6 +42,21 @@ export const requestErrors = {
   HTTP_VERSION_UNSUPPORTED: 505,
 } as const;
 
+/** Of an extended CONNECT, whose fields someone else has read. */
+export const connectErrors = {
+  HEADER_INVALID: 400,
+  FOLDING_OBSOLETE: 400,
+  PSEUDO_HEADER_MISSING: 400,
+  TARGET_INVALID: 400,
+  HOST_DUPLICATE: 400,
+  HOST_INVALID: 400,
+  CONTENT_LENGTH_INVALID: 400,
+  CONTENT_LENGTH_DUPLICATE: 400,
+  BODY_FRAMING_AMBIGUOUS: 400,
+  TRANSFER_ENCODING_INVALID: 400,
+  TRANSFER_ENCODING_UNSUPPORTED: 501,
+} as const;
+
 /** A connection that is cut without an answer. */
 export const proxyErrors = { PROXY_HEADER_INVALID: 400 } as const;
 
@@ -60,6 +75,19 @@ export const upgradeErrors = {
   KEY_MISSING: 400,
   KEY_DUPLICATE: 400,
   KEY_INVALID: 400,
+  SUBPROTOCOL_INVALID: 400,
+  SUBPROTOCOL_DUPLICATE: 400,
+  EXTENSIONS_INVALID: 400,
+  ORIGIN_DUPLICATE: 400,
+  ORIGIN_REFUSED: 403,
+} as const;
+
+/** HTTP/2 has no 426, and asks for no key. */
+export const upgradeErrorsOfHttp2 = {
+  VERSION_DUPLICATE: 400,
+  VERSION_MISSING: 400,
+  VERSION_UNSUPPORTED: 400,
+  UPGRADE_WITH_BODY: 400,
   SUBPROTOCOL_INVALID: 400,
   SUBPROTOCOL_DUPLICATE: 400,
   EXTENSIONS_INVALID: 400,

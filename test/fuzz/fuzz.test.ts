@@ -9,7 +9,7 @@ import { isLight } from '../runner/exceptions.js';
 import { requirePeer, suite } from '../runner/suite.js';
 import { checkInput, runCampaign } from './campaign.js';
 import {
-  answerErrors, bodyErrors, clientErrors, frameErrors, proxyErrors, requestErrors, responseErrors,
+  answerErrors, bodyErrors, clientErrors, connectErrors, frameErrors, proxyErrors, requestErrors, responseErrors,
   upgradeErrors,
 } from './documented.js';
 import { mutate } from './mutate.js';
@@ -74,8 +74,8 @@ fuzz.run();
 const documents = suite('fuzz: the documented errors');
 
 const all = {
-  ...answerErrors, ...bodyErrors, ...clientErrors, ...frameErrors, ...proxyErrors, ...requestErrors, ...responseErrors,
-  ...upgradeErrors,
+  ...answerErrors, ...bodyErrors, ...clientErrors, ...connectErrors, ...frameErrors, ...proxyErrors, ...requestErrors,
+  ...responseErrors, ...upgradeErrors,
 };
 const reference = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');
 

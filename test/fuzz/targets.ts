@@ -2,6 +2,7 @@
 import { body } from './body.js';
 import { client } from './client.js';
 import { deflate } from './deflate.js';
+import { extendedConnect } from './extended-connect.js';
 import { frames } from './frames.js';
 import { requestHead, responseHead } from './head-targets.js';
 import { lists } from './lists.js';
@@ -14,6 +15,6 @@ import { streamed } from './streamed.js';
 import type { Target } from './target.js';
 
 export const targets: readonly Target[] = [
-  requestHead, responseHead, lists, negotiation, proxyProtocol, body, frames, streamed, receiver, receiverDeflate,
-  deflate, server, client,
+  requestHead, responseHead, extendedConnect, lists, negotiation, proxyProtocol, body, frames, streamed, receiver,
+  receiverDeflate, deflate, server, client,
 ];
