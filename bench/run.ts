@@ -3,6 +3,7 @@
 /** Each bench: its module, and what it tells. */
 const benches: Readonly<Record<string, readonly [module: string, description: string]>> = {
   echo: ['./cases/echo.js', 'what an echo costs the server'],
+  http2: ['./cases/http2.js', 'what an echo costs the server over HTTP/2'],
   client: ['./cases/client.js', 'what an echo costs the client'],
   broadcast: ['./cases/broadcast.js', 'what it costs to send to everyone'],
   connect: ['./cases/connect.js', 'what an opening handshake costs, over TCP and TLS'],

@@ -4,6 +4,7 @@ import { inflateRawSync } from 'node:zlib';
 import { decodeFirst } from '../../test/support/codec/naive-codec.js';
 import { createCompressed, createFrames, createPayload, createTexts, type Content } from './frames.js';
 import { openClients, type ClientOptions, type RawClient } from './raw-client.js';
+import { openStreams, type RawStream } from './raw-session.js';
 import { Run, type LoadResult } from './run.js';
 
 /** Messages that go to an echo and back. */
@@ -14,6 +15,8 @@ export interface EchoLoad extends ClientOptions {
   readonly inFlight: number;
   readonly content: Content;
   readonly size: number;
+  /** How many sessions of HTTP/2 the connections share; without it each is a TCP connection of its own. */
+  readonly sessions?: number;
 }
 
 /** Compressed messages that go to an echo and back, one at a time on each connection, all different. */
@@ -64,20 +67,22 @@ interface Load {
 }
 
 async function openEcho(options: EchoLoad): Promise<Load> {
-  const { content, size, inFlight, isBare = false } = options;
+  const { content, size, inFlight, isBare = false, connections, sessions } = options;
   const { request, reply } = createFrames(content, createPayload(content, size));
   const burst = Buffer.concat(new Array<Buffer>(inFlight).fill(request));
   const expected = isBare ? burst : Buffer.concat(new Array<Buffer>(inFlight).fill(reply));
-  const clients = await openClients(options.connections, options);
+  const clients = sessions === undefined
+    ? await openClients(connections, options)
+    : await openStreams(connections, sessions, options.port);
 
   /** Sends bursts on one connection. @param isChecking whether the bytes that come back are compared. */
-  const drive = (client: RawClient, run: Run, isChecking: boolean): void => {
+  const drive = (client: RawClient | RawStream, run: Run, isChecking: boolean): void => {
     let begun = 0;
     let missing = 0;
     const send = (): void => {
       begun = run.begin();
       missing = expected.length;
-      client.socket.write(burst);
+      client.write(burst);
     };
     client.onBytes = (received, length) => {
       const from = expected.length - missing;
@@ -292,12 +297,12 @@ function openConnect(options: ConnectLoad): Load {
   };
 }
 
-function close(clients: readonly RawClient[]): void {
+function close(clients: readonly (RawClient | RawStream)[]): void {
   for (const client of clients) cut(client);
 }
 
 /** A reset leaves no port behind in TIME-WAIT; a TLS socket has none. */
-function cut({ socket }: RawClient): void {
+function cut({ socket }: RawClient | RawStream): void {
   if ('encrypted' in socket) socket.destroy();
   else socket.resetAndDestroy();
 }

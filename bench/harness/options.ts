@@ -1,6 +1,6 @@
 // The options that the benches share on their command line.
 import { parseArgs } from 'node:util';
-import { findBase, findPeers, type Peer, type Side } from './peers.js';
+import { findBase, findHttp2Peers, findPeers, type Peer, type Side } from './peers.js';
 import { findRuntime, ownRuntime, type Runtime } from './runtimes.js';
 
 export interface BenchOptions {
@@ -20,6 +20,8 @@ export interface BenchDefaults {
   readonly rounds?: number;
   readonly milliseconds?: number;
   readonly side?: Side;
+  /** Whether the peers are the servers that speak HTTP/2. */
+  readonly isHttp2?: boolean;
   /** What it can run on; what measures itself runs on the Node that runs the bench only. */
   readonly runtimes?: 'any' | 'any Node' | 'this Node';
 }
@@ -41,18 +43,20 @@ export function parseBenchOptions(defaults: BenchDefaults = {}, args = process.a
       all: { type: 'boolean', default: false },
     },
   });
-  const { side = 'server' } = defaults;
+  const { side = 'server', isHttp2 = false } = defaults;
   const runtimes = [...new Map(values.runtime.map(findRuntime).map((runtime) => [runtime.id, runtime])).values()];
   for (const runtime of runtimes) checkRuntime(runtime, defaults.runtimes ?? 'this Node');
   const { base } = values;
   const bases = (runtime: Runtime, peers: readonly Peer[]): Peer[] => {
-    const styles = new Set(peers.flatMap((peer) => (peer.runtime === runtime ? (peer.style ?? []) : [])));
-    return base === undefined ? [] : Array.from(styles, (style) => findBase(base, style, side, runtime));
+    const own = peers.filter((peer) => peer.runtime === runtime && peer.style !== undefined);
+    const first = own.filter(({ style }, index) => own.findIndex((each) => each.style === style) === index);
+    return base === undefined ? [] : first.map((peer) => findBase(base, peer));
   };
   const pattern = new RegExp(values.peer);
-  const peers = findPeers(side, runtimes).filter(({ name }) => pattern.test(name));
+  const all = isHttp2 ? findHttp2Peers(runtimes) : findPeers(side, runtimes);
+  const peers = all.filter(({ name }) => pattern.test(name));
   if (peers.length === 0) {
-    const names = new Set(findPeers(side, runtimes).map(({ name }) => name));
+    const names = new Set(all.map(({ name }) => name));
     throw new RangeError(`--peer ${values.peer} matches none of ${[...names].join(', ')}`);
   }
   return {

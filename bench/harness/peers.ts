@@ -53,16 +53,25 @@ function script(runtime: Runtime, name: string, path: string, version: string, m
   };
 }
 
-/** Another checkout of this library, compiled: for before and after. */
-export function findBase(folder: string, style: string, side: Side, runtime: Runtime): Peer {
-  const environment = { TWOBYTE: resolve(folder, 'dist/src/index.js') };
-  const version = basename(resolve(folder));
-  return script(runtime, `base ${style}`, `${FOLDERS[side]}/twobyte`, version, { environment, style });
+/** Another checkout of this library, compiled, in the place of `own`: for before and after. */
+export function findBase(folder: string, own: Peer): Peer {
+  const environment = { ...own.environment, TWOBYTE: resolve(folder, 'dist/src/index.js') };
+  return { ...own, name: `base ${own.style}`, version: basename(resolve(folder)), environment };
 }
 
 /** All that are installed; the first is this library as its README uses it. */
 export function findPeers(side: Side = 'server', runtimes: readonly Runtime[] = [ownRuntime]): Peer[] {
   return [...runtimes.flatMap((runtime) => findScripts(side, runtime)), ...findNatives(side)];
+}
+
+/** The servers that speak HTTP/2; the first is this library. */
+export function findHttp2Peers(runtimes: readonly Runtime[] = [ownRuntime]): Peer[] {
+  return runtimes.flatMap((runtime) => [
+    script(runtime, 'twobyte on node:http2', 'peers/twobyte', packageVersion('../package.json'), {
+      style: 'for await', environment: { DOOR: 'node:http2' },
+    }),
+    script(runtime, 'bare node:http2', 'peers/http2', runtime.version, { isBare: true }),
+  ]);
 }
 
 /** What is written in JavaScript, on one runtime. */

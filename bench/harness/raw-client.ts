@@ -27,6 +27,10 @@ export class RawClient {
     this.socket = socket;
   }
 
+  write(bytes: Buffer): void {
+    this.socket.write(bytes);
+  }
+
   /** Connects, and goes through the opening handshake. */
   static open({ port, localAddress, isBare, isSecure, extensions }: ClientOptions): Promise<RawClient> {
     return new Promise((resolve, reject) => {

@@ -1,5 +1,7 @@
-// This library, or another checkout of it, in three styles of its API, on a port of its own or attached to node:http.
+// This library, or another checkout of it, in three styles of its API, on a port of its own or attached to a server of
+// node:http or node:http2.
 import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import { announcement, deflate, keepAliveInterval, ready, role, style, tls } from './options.mjs';
 
@@ -37,19 +39,22 @@ async function relay(connection) {
   for await (const message of connection) await first.send(message);
 }
 
-const isAttached = process.env.DOOR === 'node:http';
+/** The server that it is attached to; nothing if it listens itself. */
+const host = {
+  'node:http': () => (tls === undefined ? createHttpServer() : createHttpsServer(tls)),
+  'node:http2': () => createHttp2Server(),
+}[process.env.DOOR]?.();
 const handlers = { echo: echoes[style], broadcast: announce, relay };
 const server = createServer({
   maxMessageBytes: 1 << 21,
   deflate: deflate !== undefined && { ...deflate, threshold: 0 },
-  ...(tls && !isAttached && { tls }),
+  ...(tls && !host && { tls }),
   ...(keepAliveInterval && { keepAliveInterval }),
 });
 server.route('/', requireWebSocket((request) => handlers[role](request.webSocket)));
-if (isAttached) {
-  const http = tls === undefined ? createHttpServer() : createHttpsServer(tls);
-  server.attach(http);
-  http.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => ready(http.address().port));
+if (host) {
+  server.attach(host);
+  host.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => ready(host.address().port));
 } else {
   await server.listen(0, '127.0.0.1');
   ready(server.address().port);
