@@ -6,7 +6,8 @@ import { lengthOf } from '../frame/encode.js';
 import { FIN } from '../frame/header.js';
 import { Opcode } from '../frame/opcode.js';
 import { ownFrames } from '../frame/slab.js';
-import { flushSoon, type Flushable } from '../stream/flush.js';
+import { isOfHttp2 } from '../stream/cut.js';
+import { flushInTick, flushSoon, type Flushable } from '../stream/flush.js';
 import type { Channel } from './channel.js';
 import { defer, quiet, type Deferred } from './deferred.js';
 import { BY_REFERENCE_FROM_BYTES } from './output.js';
@@ -33,6 +34,7 @@ export class Writer implements Flushable, LineWriter {
   readonly #channel: Channel;
   readonly #maxBufferedBytes: number;
   readonly #isSocket: boolean;
+  readonly #isOfHttp2: boolean;
   #isFlushScheduled = false;
   /** Settles when there is room again; present while a `send` waits for that. */
   #room: Deferred<void> | null = null;
@@ -52,6 +54,7 @@ export class Writer implements Flushable, LineWriter {
     this.#channel = channel;
     this.#maxBufferedBytes = maxBufferedBytes;
     this.#isSocket = isSocket;
+    this.#isOfHttp2 = isOfHttp2(stream);
   }
 
   /** Bytes that were sent but not yet handed to the operating system. */
@@ -205,7 +208,8 @@ export class Writer implements Flushable, LineWriter {
   schedule(): void {
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
-    flushSoon(this);
+    if (this.#isOfHttp2) flushInTick(this);
+    else flushSoon(this);
   }
 
   /** The one door for bytes: one write (or writev) for all that was sent since the last. */
@@ -232,7 +236,9 @@ export class Writer implements Flushable, LineWriter {
       isWhole = chunk.length > 0;
       if (!isWhole) break;
       byteLength += chunk.length;
-      stream.write(chunk);
+      // A session has written it later; after an error it may still be at it.
+      if (this.#isOfHttp2) stream.write(chunk, (error) => void (error || ownFrames.release(chunk)));
+      else stream.write(chunk);
     }
     if (chunks.length > 1) stream.uncork();
     const { counters } = this.#channel;

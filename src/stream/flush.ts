@@ -6,6 +6,7 @@ export interface Flushable {
 }
 
 let waiting: Flushable[] = [];
+let waitingForTick: Flushable[] = [];
 
 /**
  * Flushes `connection` once the event loop has read from all readable sockets, together with all others that asked for
@@ -18,5 +19,19 @@ export function flushSoon(connection: Flushable): void {
 function flushAll(): void {
   const connections = waiting;
   waiting = [];
+  for (const connection of connections) connection.flush();
+}
+
+/**
+ * The same for a stream of HTTP/2, before anything else happens: its session gathers what its streams write while it
+ * reads, and writes all of it then. Later, it would take another iteration of the event loop (bench http2).
+ */
+export function flushInTick(connection: Flushable): void {
+  if (waitingForTick.push(connection) === 1) process.nextTick(flushTick);
+}
+
+function flushTick(): void {
+  const connections = waitingForTick;
+  waitingForTick = [];
   for (const connection of connections) connection.flush();
 }
