@@ -33,6 +33,8 @@ export interface Page {
   fill(selector: string, text: string): Promise<void>;
   isEnabled(selector: string): Promise<boolean>;
   waitForSelector(selector: string): Promise<unknown>;
+  /** Waits until an expression holds in the page. */
+  waitForFunction(expression: string): Promise<unknown>;
   waitForURL(url: string): Promise<void>;
   textContent(selector: string): Promise<string | null>;
   /** Evaluates an expression in the page. */
@@ -69,21 +71,23 @@ const NO_PAGE_CACHE = '--disable-back-forward-cache';
  */
 export async function launchBrowser(keepsPages = false): Promise<Browser> {
   requireProgram(EXECUTABLE, 'chromium');
-  const playwright = findPlaywright();
-  requirePeer(playwright, 'playwright-core is missing: npm ci --prefix test/interop');
+  const playwright = loadPackage<Playwright>('playwright-core');
   const ignoreDefaultArgs = keepsPages ? [NO_PAGE_CACHE] : [];
   return await playwright.chromium.launch({ executablePath: EXECUTABLE, args: FLAGS, ignoreDefaultArgs });
 }
 
-function findPlaywright(): Playwright | null {
+/** Loads a package of this folder; ends the test if it is not installed. */
+export function loadPackage<Package>(name: string): Package {
   // From the compiled file to the source folder, where its packages are.
   const require = createRequire(new URL('../../../test/interop/package.json', import.meta.url));
+  let found: Package | null = null;
   try {
-    return require('playwright-core') as Playwright;
+    found = require(name) as Package;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return null;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
   }
+  requirePeer(found, `${name} is missing: npm ci --prefix test/interop`);
+  return found;
 }
 
 /** What a page has done that nobody saw. */
@@ -105,7 +109,11 @@ export async function openPage(browser: Browser, url: string, use: Use, options:
     page.on('console', (message) => traces.complaints.push(`${message.type()}: ${message.text()}`));
     page.on('pageerror', (error) => traces.complaints.push(error.message));
     for (const event of ['request', 'websocket'] as const) {
-      page.on(event, (request) => traces.hosts.add(new URL(request.url()).host));
+      page.on(event, (request) => {
+        const { protocol, host } = new URL(request.url());
+        // Firefox tells of the icon, too.
+        if (protocol !== 'data:') traces.hosts.add(host);
+      });
     }
     await page.goto(url);
     await use(page, traces);

@@ -1,20 +1,9 @@
-// A real browser that follows a feed: each update once, through a restart, and where no WebSocket gets through.
+// Pages that follow a feed: each update once, through a restart and a reload, and where no WebSocket gets through. Each
+// browser has the same tests.
 import * as assert from 'uvu/assert';
 import { createFeed, createServer, serveFeed, type Feed, type Request, type Server } from '../../src/index.js';
 import { suite } from '../runner/suite.js';
-import { launchBrowser, openPage, type Browser, type Page } from './browser.js';
-
-const chromium = suite('chromium: follow', { timeout: 120_000 });
-
-let browser: Browser | undefined;
-
-chromium.before(async () => {
-  browser = await launchBrowser();
-});
-
-chromium.after(async () => {
-  await browser?.close();
-});
+import { openPage, type Browser, type Page } from './browser.js';
 
 const PAGE = `<!doctype html><title>follow</title><link rel="icon" href="data:,"><p></p><script type="module">
   import { follow } from '/feed?module';
@@ -37,35 +26,56 @@ async function start(feed: Feed<number>, port = 0, isBlocked = false): Promise<{
 }
 
 async function shows(page: Page, text: string): Promise<void> {
-  await page.waitForSelector(`p:text-is("${text}")`);
+  await page.waitForFunction(`document.querySelector('p').textContent === ${JSON.stringify(`${text} `)}`);
 }
 
-for (const isBlocked of [false, true]) {
-  chromium(`each number once, through a restart and a new life${isBlocked ? ', without WebSockets' : ''}`, async () => {
-    const feed = createFeed<number>();
-    void feed.publish(1);
-    const before = await start(feed, 0, isBlocked);
-    await openPage(browser!, `http://127.0.0.1:${before.port}/`, async (page, { complaints }) => {
-      await shows(page, '1');
-      void feed.publish(2);
-      await shows(page, '1 2');
-      await before.server.close({ timeout: 0 });
-      void feed.publish(3);
-      const after = await start(feed, before.port, isBlocked);
-      void feed.publish(4);
-      await shows(page, '1 2 3 4');
-      await after.server.close({ timeout: 0 });
-      const another = createFeed<number>();
-      for (const number of [5, 6, 7, 8, 9]) void another.publish(number);
-      const last = await start(another, before.port, isBlocked);
-      await shows(page, '1 2 3 4 5!unknown 6 7 8 9');
-      const transports = await page.evaluate<string[]>('transports');
-      assert.is(transports.at(0), isBlocked ? 'streaming' : 'websocket');
-      await last.server.close({ timeout: 0 });
-      // The browser complains of each connection that fails.
-      for (const complaint of complaints.splice(0)) assert.match(complaint, /ERR_|WebSocket connection|Failed to load/);
-    });
+/**
+ * Adds the suite of a browser.
+ * @param complaint what it says on the console of a connection that fails
+ */
+export function testFollow(name: string, launch: () => Promise<Browser>, complaint: RegExp): void {
+  const test = suite(`${name}: follow`, { timeout: 120_000 });
+  let browser: Browser | undefined;
+
+  test.before(async () => {
+    browser = await launch();
   });
-}
 
-chromium.run();
+  test.after(async () => {
+    await browser?.close();
+  });
+
+  for (const isBlocked of [false, true]) {
+    const where = isBlocked ? ', without WebSockets' : '';
+    test(`each number once, through a restart, a new life and a reload${where}`, async () => {
+      const feed = createFeed<number>();
+      void feed.publish(1);
+      const before = await start(feed, 0, isBlocked);
+      await openPage(browser!, `http://127.0.0.1:${before.port}/`, async (page, { complaints }) => {
+        await shows(page, '1');
+        void feed.publish(2);
+        await shows(page, '1 2');
+        await before.server.close({ timeout: 0 });
+        void feed.publish(3);
+        const after = await start(feed, before.port, isBlocked);
+        void feed.publish(4);
+        await shows(page, '1 2 3 4');
+        await after.server.close({ timeout: 0 });
+        const another = createFeed<number>();
+        for (const number of [5, 6, 7, 8, 9]) void another.publish(number);
+        const last = await start(another, before.port, isBlocked);
+        await shows(page, '1 2 3 4 5!unknown 6 7 8 9');
+        await page.reload();
+        await shows(page, '5 6 7 8 9');
+        void another.publish(10);
+        await shows(page, '5 6 7 8 9 10');
+        const transports = await page.evaluate<string[]>('transports');
+        assert.is(transports.at(0), isBlocked ? 'streaming' : 'websocket');
+        await last.server.close({ timeout: 0 });
+        for (const each of complaints.splice(0)) assert.match(each, complaint);
+      });
+    });
+  }
+
+  test.run();
+}

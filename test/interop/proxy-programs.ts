@@ -192,3 +192,31 @@ export const h2o: ProxyProgram = {
 num-threads: 1
 ${snippetOf('h2o', setting, ['port: 80', 'host: 127.0.0.1\n      port: 80'])}`,
 };
+
+/** Proxies that speak HTTP/2 with clients. @param backend which version they speak with the server */
+export const http2Programs: Readonly<Record<string, (backend: 'h1' | 'h2') => ProxyProgram>> = {
+  haproxy: (backend) => ({
+    ...haproxy,
+    configuration: (setting) => {
+      const configuration = snippetOf('haproxy, with HTTP/2', setting, ['bind :', 'bind 127.0.0.1:'])
+        // Which version the client has spoken, as nghttpx tells by itself.
+        .replace('  option forwardfor\n', '$&  http-request set-header Via "%[fc_http_major] haproxy"\n');
+      const shown = backend === 'h2' ? configuration : configuration.replace(' proto h2 ws h2', '');
+      return `global\n  maxconn 64\n\n${shown}`;
+    },
+  }),
+  nghttpx: (backend) => ({
+    ...nghttpx,
+    isPlainOnly: false,
+    configuration: ({ folder, plainPort, tlsPort, serverPort }) => `
+frontend=127.0.0.1,${plainPort};no-tls
+frontend=127.0.0.1,${tlsPort}
+backend=127.0.0.1,${serverPort};;proto=${backend === 'h2' ? 'h2' : 'http/1.1'}
+private-key-file=${folder}/certificate.pem
+certificate-file=${folder}/certificate.pem
+workers=1
+no-ocsp=yes
+errorlog-file=/dev/stderr
+`,
+  }),
+};
