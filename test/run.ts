@@ -13,7 +13,9 @@ import type { TestEvent } from './runner/run-file.js';
 const FILES_AT_ONCE = 3;
 
 /** How the paths of those begin that take longest: they begin first, so that none of them is left alone at the end. */
-const LONGEST = ['fuzz/', 'interop/chromium', 'cli/connect', 'cli/serve', 'faults/loopback', 'conformance/5-'];
+const LONGEST = [
+  'fuzz/', 'interop/chromium', 'interop/firefox', 'cli/connect', 'cli/serve', 'faults/loopback', 'conformance/5-',
+];
 
 /** How long the output of an ended process may stay open, in milliseconds: then another process holds it. */
 const CLOSING_TIME = 5_000;

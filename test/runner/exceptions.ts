@@ -171,7 +171,7 @@ const exceptions: Readonly<Record<string, readonly Exception[]>> = {
 /** CI runs these on one version of Node.js; the others get `LIGHT=true`. */
 const heavy: readonly Exception[] = [
   { files: ['doors/conformance'], reason: 'what a door does by itself, test/doors/doors.test.ts tests on all' },
-  { files: ['interop/chromium'], reason: 'a browser is as it is on any version: it is run on one' },
+  { files: ['interop/chromium', 'interop/firefox'], reason: 'a browser is as it is on any version: it is run on one' },
   { files: ['interop/proxies.test'], reason: 'proxies are as they are on any version: they are run on one' },
   { files: ['examples/'], reason: 'frameworks are as they are on any version: they are run on one' },
   { files: ['package/'], reason: 'compilers, linters and npm are as they are on any version: they are run on one' },
