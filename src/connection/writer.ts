@@ -208,8 +208,7 @@ export class Writer implements Flushable, LineWriter {
   schedule(): void {
     if (this.#isFlushScheduled) return;
     this.#isFlushScheduled = true;
-    if (this.#isOfHttp2) flushInTick(this);
-    else flushSoon(this);
+    (this.#isOfHttp2 ? flushInTick : flushSoon)(this);
   }
 
   /** The one door for bytes: one write (or writev) for all that was sent since the last. */
