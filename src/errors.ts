@@ -134,6 +134,20 @@ function describe({ code, reason, error }: Close): string {
   return `the connection has ended with close code ${code}${cause ? `: ${cause}` : ''}`;
 }
 
+/**
+ * The log of a feed can't be read or written, and time alone won't help: the message says what would. Whoever waits for
+ * updates gets it. A log of your own throws one, too, instead of any other error, which counts as passing.
+ */
+export class LogError extends WebSocketError {
+  static {
+    this.prototype.name = 'LogError';
+  }
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('LOG_FAILED', message, options);
+  }
+}
+
 /** Something did not happen in time: a message in `wait({ timeout })`, a closing handshake, a sign of life. */
 export class TimeoutError extends WebSocketError {
   static {

@@ -1,6 +1,7 @@
 // The public names, nothing else.
 export {
-  ConnectionClosed, HandshakeError, HttpError, ignoreConnectionClosed, ProtocolError, TimeoutError, WebSocketError,
+  ConnectionClosed, HandshakeError, HttpError, ignoreConnectionClosed, LogError, ProtocolError, TimeoutError,
+  WebSocketError,
 } from './errors.js';
 export type { Close, Refusal } from './errors.js';
 export { CloseCode } from './frame/close.js';

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import {
-  clientGone, ConnectionClosed, HandshakeError, HttpError, ignoreConnectionClosed, ProtocolError, TimeoutError,
+  clientGone, ConnectionClosed, HandshakeError, HttpError, ignoreConnectionClosed, LogError, ProtocolError,
+  TimeoutError,
   WebSocketError, type Close,
 } from '../src/errors.js';
 import { Run } from './cli/harness.js';
@@ -16,6 +17,7 @@ for (const [name, error, code, message] of [
   ['HttpError', new HttpError('NO_ROOM', 404, 'there is no such room'), 'NO_ROOM', 'there is no such room'],
   ['HandshakeError', new HandshakeError('NO_KEY', 401, 'bring a key'), 'NO_KEY', 'bring a key'],
   ['ProtocolError', new ProtocolError('RESERVED_BIT', 1002, 'RSV1 set'), 'RESERVED_BIT', 'RSV1 set'],
+  ['LogError', new LogError('no permission'), 'LOG_FAILED', 'no permission'],
   ['TimeoutError', new TimeoutError('too late'), 'TIMEOUT', 'too late'],
   ['ConnectionClosed', new ConnectionClosed(null), 'CONNECTION_CLOSED', 'the connection is closing'],
   [
@@ -72,7 +74,9 @@ errors('ConnectionClosed carries how the connection ended, once it has', () => {
 errors('a name is the class\'s as published, whatever a minifier or an heir calls the class', () => {
   class a extends HandshakeError {}
   assert.is(new a('NO_KEY', 401, 'bring a key').name, 'HandshakeError');
-  const published = { WebSocketError, HttpError, HandshakeError, ProtocolError, ConnectionClosed, TimeoutError };
+  const published = {
+    WebSocketError, HttpError, HandshakeError, ProtocolError, ConnectionClosed, LogError, TimeoutError,
+  };
   for (const [name, { prototype }] of Object.entries(published)) assert.is(prototype.name, name);
 });
 

@@ -14,6 +14,7 @@ const publicValues: readonly string[] = [
   'ConnectionClosed',
   'HandshakeError',
   'HttpError',
+  'LogError',
   'ProtocolError',
   'TimeoutError',
   'WebSocketError',

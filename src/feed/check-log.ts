@@ -1,4 +1,5 @@
 // What every log of a feed must do, for those who write one.
+import { defer } from '../connection/deferred.js';
 import type { Batch, Log, Update } from './log.js';
 
 /** More than a log keeps that keeps few. */
@@ -41,13 +42,14 @@ export async function checkLog(log: Log<number | string>): Promise<void> {
 async function checkWatch(log: Log<number | string>, last: string): Promise<void> {
   const batches: Batch<number | string>[] = [];
   let tell = (): void => {};
+  const failed = defer<never>();
   const stop = log.watch((batch) => {
     batches.push(batch);
     tell();
-  });
+  }, failed.reject);
   /** Waits until so many batches have come, which may be together. */
   const until = async (isDone: () => boolean): Promise<void> => {
-    while (!isDone()) await new Promise<void>((resolve) => (tell = resolve));
+    while (!isDone()) await Promise.race([failed.promise, new Promise<void>((resolve) => (tell = resolve))]);
   };
   await until(() => batches.length > 0);
   expect('the first batch says from which place it is', batches[0], { place: last, updates: [] });

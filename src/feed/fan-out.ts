@@ -2,6 +2,7 @@
 import { hasRoom, type Connection } from '../connection/connection.js';
 import { prepare } from '../connection/broadcast.js';
 import { feedReaderBehind } from '../diagnostics.js';
+import { LogError } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import { inNoContext } from '../stream/no-context.js';
 import type { Feed } from './feed.js';
@@ -44,6 +45,8 @@ export class FanOut<T> {
   #batches = 0;
   #readers = 0;
   #hasSent = false;
+  /** Why the log could not be read, as the server was told by the first reader that this has ended. */
+  #told: string | null = null;
   #leave = (): void => {};
 
   constructor(feed: Feed<T>, slow: Slow) {
@@ -54,7 +57,8 @@ export class FanOut<T> {
 
   /**
    * Sends a connection all that comes after a place; what it sends is dropped. At the end of the feed it is closed.
-   * @returns a promise that fulfils when it has ended, and rejects with what its filter throws.
+   * @returns a promise that fulfils when it has ended, and rejects with what its filter throws; if the log can't be
+   * read, with that, for the first reader: the others are closed alike, but in silence.
    */
   serve(connection: Connection, place: string, filter: Filter<T> | null): Promise<void> {
     connection.discardMessages();
@@ -101,7 +105,8 @@ export class FanOut<T> {
     }
     const mustAsk = [...this.#waiting];
     this.#waiting.clear();
-    if (this.#number < tail.last || this.#feed.isEnded) {
+    if (tail.error === null) this.#told = null;
+    if (this.#number < tail.last || this.#feed.isEnded || tail.error !== null) {
       mustAsk.push(...this.#live);
       for (const reader of this.#live) reader.place = this.#place;
       this.#live.clear();
@@ -162,8 +167,18 @@ export class FanOut<T> {
         if (updates.length === 0 && batches === this.#batches) return this.#settle(reader);
       }
     } catch (error) {
-      if (!connection.isClosed()) reader.fail(error);
+      if (error instanceof LogError) this.#tell(reader, error);
+      else if (!connection.isClosed()) reader.fail(error);
     }
+  }
+
+  /** The log can't be read: a line for each of thousands of readers would tell nobody more. */
+  #tell(reader: Reader<T>, error: LogError): void {
+    const { connection } = reader;
+    if (connection.isClosed()) return;
+    if (this.#told === error.message) return void connection.close(CloseCode.INTERNAL_ERROR);
+    this.#told = error.message;
+    reader.fail(error);
   }
 
   /** The reader has all there is. */
@@ -172,6 +187,7 @@ export class FanOut<T> {
     const { tail } = this.#feed;
     if (connection.isClosed()) return;
     if (this.#feed.isEnded) return void connection.close();
+    if (tail.error !== null) return this.#tell(reader, tail.error);
     if (!reader.isTold) void connection.send(toMark({ id: place }));
     reader.isTold = true;
     if (place !== tail.place) return void this.#waiting.add(reader);

@@ -3,6 +3,7 @@ import { quiet } from '../connection/deferred.js';
 import { milliseconds, wholeNumber } from '../connection/limits.js';
 import { checkNames } from '../connection/options.js';
 import { feedPublished } from '../diagnostics.js';
+import { LogError } from '../errors.js';
 import type { Batch, Log, Update } from './log.js';
 import { MemoryLog } from './memory-log.js';
 import { News } from './news.js';
@@ -93,7 +94,8 @@ export class Feed<T> {
    * What came after a place, at most 1,000 updates, and the place to ask for next. With `wait`, it waits for the next
    * update if there is none: long polling.
    * @returns a promise of no update if there is none after `wait` milliseconds, or once the feed has ended. It rejects
-   * with the signal's reason after an abort, and with a RangeError for an invalid time.
+   * with the signal's reason after an abort, with a RangeError for an invalid time, and as the log does; with `wait`,
+   * only with a LogError, because it waits while the log is away.
    */
   async after(place: string, { wait = 0, signal }: AfterOptions = {}): Promise<Batch<T>> {
     milliseconds('wait', wait);
@@ -106,6 +108,7 @@ export class Feed<T> {
    * more than is kept goes on with the oldest; `missed` tells how many were lost.
    * @param place if absent, `now`: only what is published from this call on.
    * @param options `signal`: an abort makes the iteration throw the signal's reason.
+   * @throws LogError (in the iteration) if the log can't be read; while it is only away, the iteration waits.
    */
   from(place: string = 'now', { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Update<T>, void, undefined> {
     // The iteration begins later; what is published meanwhile belongs to it.
@@ -124,13 +127,13 @@ export class Feed<T> {
     return this.tail.read(place, limit) ?? this.#log.read(place, limit);
   }
 
-  /** @internal As `read`, but while the log is away it waits, until it is over for the reader. */
+  /** @internal As `read`, but while the log is only away it waits, until it is over for the reader. */
   async readPatiently(place: string, isOver: () => boolean, limit?: number): Promise<Batch<T>> {
     for (;;) {
       try {
         return await this.read(place, limit);
       } catch (error) {
-        if (isOver()) throw error;
+        if (isOver() || error instanceof LogError) throw error;
         await new Promise((resolve) => setTimeout(resolve, RETRY_TIME));
       }
     }
@@ -160,7 +163,9 @@ export class Feed<T> {
     try {
       for (;;) {
         const batch = await this.readPatiently(place, () => news.isOver);
-        if (batch.updates.length > 0 || this.#isEnded || !(await news.wait())) return batch;
+        if (batch.updates.length > 0 || this.#isEnded) return batch;
+        if (this.tail.error !== null) throw this.tail.error;
+        if (!(await news.wait())) return batch;
         // A word is the same place for the whole wait.
         place = batch.place;
       }

@@ -1,4 +1,5 @@
 // What a feed needs of the log that keeps its updates: to append, to read on from a place, and to be told of news.
+import type { LogError } from '../errors.js';
 
 /** One update of a feed. */
 export interface Update<T = unknown> {
@@ -34,12 +35,15 @@ export interface Log<T = unknown> {
    * What came after a place. One that is older than what is kept, or not of this log, gives all that is kept, and the
    * first update says so. Nothing has come after an unknown place while nothing is kept: it stays unknown.
    * @param limit how many updates are enough
+   * @throws LogError if time alone won't help; after any other error, whoever waits asks again.
    */
   read(place: string, limit: number): Batch<T> | Promise<Batch<T>>;
   /**
    * Gives the batches of all that is appended from now on, by whomever, each update once and in order; the first batch
    * is empty, and says from which place. It goes on by itself after the log was away, and says what is lost.
+   * @param fail tells why there are no batches at the moment, if time alone won't help. The next batch, which may be
+   * empty, says that there are again.
    * @returns what stops it.
    */
-  watch(take: (batch: Batch<T>) => void): () => void;
+  watch(take: (batch: Batch<T>) => void, fail: (error: LogError) => void): () => void;
 }

@@ -1,7 +1,10 @@
 // What the log needs of Redis, by a client of the package `redis` or `ioredis`: neither is a dependency.
+import { LogError } from '../errors.js';
 
 /** A client of the package `redis`, from version 5 on. */
 interface NodeRedis {
+  /** `false` once it has given up. */
+  readonly isOpen: boolean;
   destroy(): void;
   sendCommand(command: string[]): Promise<unknown>;
   duplicate(): NodeRedis;
@@ -13,9 +16,11 @@ interface NodeRedis {
 
 /** A client of the package `ioredis`. */
 interface IoRedis {
+  /** `end` once it has given up. */
+  readonly status: string;
   disconnect(): void;
   call(command: string, ...parameters: string[]): Promise<unknown>;
-  duplicate(): IoRedis;
+  duplicate(options: object): IoRedis;
   subscribe(channel: string): Promise<unknown>;
   unsubscribe(channel: string): Promise<unknown>;
   on(event: string, listener: (...values: never[]) => void): unknown;
@@ -28,7 +33,15 @@ export interface Subscriber {
   receive(message: string): void;
   /** Messages come from now on: for the first time, or after some may have been lost. */
   ready(): void;
+  /** No messages come, and time alone won't mend that. */
+  fail(error: LogError): void;
 }
+
+/** What Redis answers with an error begins with a word in capitals; these pass by themselves. */
+const REFUSAL = /^(?!(?:LOADING|BUSY|CLUSTERDOWN|MASTERDOWN|READONLY|TRYAGAIN) )[A-Z]{2,} /;
+
+/** Milliseconds between two attempts to subscribe to what was refused. */
+const RETRY_TIME = 5000;
 
 const connections = new WeakMap<object, Redis>();
 
@@ -52,24 +65,29 @@ export class Redis {
     this.#client = client as NodeRedis | IoRedis;
   }
 
-  command(...command: [name: string, ...parameters: string[]]): Promise<unknown> {
+  /** @throws LogError (as rejection) if Redis refuses it, or the client has given up; else the client's own error. */
+  async command(...command: [name: string, ...parameters: string[]]): Promise<unknown> {
     const client = this.#client;
-    return 'call' in client ? client.call(...command) : client.sendCommand(command);
+    try {
+      return await ('call' in client ? client.call(...command) : client.sendCommand(command));
+    } catch (error) {
+      throw lasting(error, client) ?? error;
+    }
   }
 
   /** Runs a script on one key. */
-  async run(script: string, key: string, ...parameters: string[]): Promise<string> {
+  async run(script: string, key: string, ...parameters: string[]): Promise<unknown> {
     return this.#evaluate(script, [key, ...parameters], true);
   }
 
-  async #evaluate(script: string, values: readonly string[], mayForget: boolean): Promise<string> {
+  async #evaluate(script: string, values: readonly string[], mayForget: boolean): Promise<unknown> {
     let name = this.#scripts.get(script);
     if (name === undefined) {
       name = this.command('SCRIPT', 'LOAD', script) as Promise<string>;
       this.#scripts.set(script, name);
     }
     try {
-      return (await this.command('EVALSHA', await name, '1', ...values)) as string;
+      return await this.command('EVALSHA', await name, '1', ...values);
     } catch (error) {
       // A load that has failed must be tried again; after a restart, Redis knows no scripts.
       this.#scripts.delete(script);
@@ -80,11 +98,11 @@ export class Redis {
 
   /** @returns what ends it. */
   subscribe(channel: string, subscriber: Subscriber): () => void {
-    const reading = (this.#reading ??= this.#openReading());
+    this.#reading ??= this.#openReading();
     let subscribers = this.#subscribers.get(channel);
     if (subscribers === undefined) {
       this.#subscribers.set(channel, (subscribers = new Set()));
-      if (this.#isReady) this.#listen(reading, channel);
+      if (this.#isReady) this.#listen(this.#reading, channel);
     } else if (this.#isReady) {
       subscriber.ready();
     }
@@ -93,16 +111,22 @@ export class Redis {
       subscribers.delete(subscriber);
       if (subscribers.size > 0) return;
       this.#subscribers.delete(channel);
-      if (this.#subscribers.size === 0) return this.#closeReading(reading);
+      if (this.#subscribers.size === 0) this.#closeReading();
       // A connection that is lost has no subscriptions.
-      void reading.unsubscribe(channel).catch(() => {});
+      else void this.#reading?.unsubscribe(channel).catch(() => {});
     };
   }
 
   #openReading(): NodeRedis | IoRedis {
-    const reading = this.#client.duplicate();
-    // Each tells of lost connections by errors, and connects again; whoever publishes hears of it.
-    reading.on('error', () => {});
+    const client = this.#client;
+    // What ioredis subscribes to again by itself, and is refused, would be an unhandled rejection.
+    const reading = 'call' in client ? client.duplicate({ autoResubscribe: false }) : client.duplicate();
+    // Each tells of lost connections by errors, and connects again, or gives up.
+    const notice = (error?: unknown): void => {
+      if (reading === this.#reading) this.#notice(lasting(error, reading), reading);
+    };
+    reading.on('error', notice);
+    reading.on('end', notice);
     reading.on('ready', () => {
       this.#isReady = true;
       for (const channel of this.#subscribers.keys()) this.#listen(reading, channel);
@@ -112,10 +136,23 @@ export class Redis {
     return reading;
   }
 
-  /** It would keep a process alive that has nothing more to do. */
-  #closeReading(reading: NodeRedis | IoRedis): void {
+  #notice(error: LogError | null, reading: NodeRedis | IoRedis): void {
+    if (error === null) return;
+    for (const channel of this.#subscribers.keys()) this.#fail(channel, error);
+    if (!hasGivenUp(reading)) return;
     this.#reading = null;
     this.#isReady = false;
+    setTimeout(() => {
+      if (this.#subscribers.size > 0) this.#reading ??= this.#openReading();
+    }, RETRY_TIME).unref();
+  }
+
+  /** It would keep a process alive that has nothing more to do. */
+  #closeReading(): void {
+    const reading = this.#reading;
+    this.#reading = null;
+    this.#isReady = false;
+    if (reading === null) return;
     if ('destroy' in reading) reading.destroy();
     else reading.disconnect();
   }
@@ -126,12 +163,36 @@ export class Redis {
     const subscribed = 'call' in reading
       ? reading.subscribe(channel)
       : reading.unsubscribe(channel).then(() => reading.subscribe(channel, receive));
-    // If it fails, the connection is lost, and there will be another.
     const ready = (): void => this.#subscribers.get(channel)?.forEach((subscriber) => subscriber.ready());
-    subscribed.then(ready, () => {});
+    subscribed.then(ready, (cause: unknown) => {
+      const error = lasting(cause, reading);
+      // If the connection is lost, there will be another.
+      if (error === null || reading !== this.#reading) return;
+      this.#fail(channel, error);
+      setTimeout(() => {
+        if (reading === this.#reading && this.#subscribers.has(channel)) this.#listen(reading, channel);
+      }, RETRY_TIME).unref();
+    });
   }
 
   #receive(channel: string, message: string): void {
     this.#subscribers.get(channel)?.forEach((subscriber) => subscriber.receive(message));
   }
+
+  #fail(channel: string, error: LogError): void {
+    this.#subscribers.get(channel)?.forEach((subscriber) => subscriber.fail(error));
+  }
+}
+
+/** The error if it will not pass by itself, else `null`. */
+function lasting(error: unknown, client: NodeRedis | IoRedis): LogError | null {
+  const { message = '' } = Object(error) as { message?: string };
+  const options = { cause: error };
+  if (REFUSAL.test(message)) return new LogError(`Redis refuses what redisLog needs: ${message}`, options);
+  if (!hasGivenUp(client)) return null;
+  return new LogError('the client of redisLog is not connected: connect it, and let it never give up', options);
+}
+
+function hasGivenUp(client: NodeRedis | IoRedis): boolean {
+  return 'call' in client ? client.status === 'end' : !client.isOpen;
 }

@@ -1,10 +1,12 @@
 // The log of a feed in a stream of Redis, for any number of processes, by the user's own client.
 import { wholeNumber } from '../connection/limits.js';
 import { checkNames } from '../connection/options.js';
+import { LogError } from '../errors.js';
 import type { Batch, Log, Update } from './log.js';
 import { createLife } from './memory-log.js';
 import { redisOf, type Redis, type RedisClient } from './redis-client.js';
 import { deserialize, serialize } from './serialize.js';
+import { Watching } from './watching.js';
 
 export type { RedisClient } from './redis-client.js';
 
@@ -15,20 +17,21 @@ export interface RedisLogOptions {
 
 /**
  * Appends an update and tells of it, in one step. Redis's ids grow, also after it was restarted with old data; they
- * have gaps, so the updates are counted, and a stream begun anew has another life.
+ * have gaps, so the updates are counted, and a stream begun anew has another life. If the last entry is none of ours,
+ * its id comes back in a list.
  */
 const APPEND = `
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local life, number = ARGV[1], 1
-if last then life, number = last[2][2], last[2][4] + 1 end
+if last then
+  if last[2][1] ~= 'life' or not tonumber(last[2][4]) then return {last[1]} end
+  life, number = last[2][2], last[2][4] + 1
+end
 number = string.format('%.0f', number)
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'life', life, 'number', number, 'value', ARGV[3])
 local place = life .. '-' .. number .. '-' .. id
 redis.call('PUBLISH', KEYS[1], place .. ' ' .. ARGV[3])
 return place`;
-
-/** Milliseconds between two attempts to read what was missed. */
-const RETRY_TIME = 500;
 
 /** The life of the log, the number of the update in it, and Redis's own id. */
 const PLACE = /^(\w+)-(\d{1,15})-(\d{1,20})-(\d{1,20})$/;
@@ -54,7 +57,8 @@ const BEGINNING = '0-0-0-0';
  * const client = await createClient().connect(); // of the package redis; or new Redis() of ioredis
  * const feed = createFeed({ log: redisLog(client, 'prices') });
  * ```
- * While Redis is away, publishing waits or fails as the client has it for any command.
+ * While Redis is away, publishing waits or fails as the client has it for any command. What Redis refuses is a
+ * LogError, for publishers and readers alike.
  * @throws TypeError for a client of another package or an unknown option, RangeError for `keep` out of its range.
  */
 export function redisLog<T>(client: RedisClient, key: string, options: RedisLogOptions = {}): Log<T> {
@@ -74,8 +78,10 @@ class RedisLog<T> implements Log<T> {
     this.#keep = keep;
   }
 
-  append(value: T): Promise<string> {
-    return this.#redis.run(APPEND, this.#key, createLife(), String(this.#keep), serialize(value));
+  async append(value: T): Promise<string> {
+    const place = await this.#redis.run(APPEND, this.#key, createLife(), String(this.#keep), serialize(value));
+    if (typeof place !== 'string') throw this.#strange(String(place));
+    return place;
   }
 
   async read(text: string, limit: number): Promise<Batch<T>> {
@@ -83,12 +89,12 @@ class RedisLog<T> implements Log<T> {
     if (text === 'latest' || text === 'now') {
       const [last] = await this.#last();
       if (last === undefined) return { place: BEGINNING, updates: [] };
-      return text === 'latest' ? this.#batch([last], BEGINNING) : { place: placeOf(last), updates: [] };
+      return text === 'latest' ? this.#batch([last], BEGINNING) : { place: this.#placeOf(last), updates: [] };
     }
     const place = parse(text);
     if (place === null) return this.#batch(await this.#range('-', limit), text, 'unknown');
     const [known, ...rest] = await this.#range(place.id, limit + 1);
-    if (known?.[0] === place.id && placeOf(known) === text) return this.#batch(rest, text);
+    if (known?.[0] === place.id && this.#placeOf(known) === text) return this.#batch(rest, text);
     return this.#readAfterGap(place, text, known === undefined ? [] : [known, ...rest].slice(0, limit), limit);
   }
 
@@ -110,51 +116,27 @@ class RedisLog<T> implements Log<T> {
   }
 
   /** Each message names its place, so that one that was lost on the way is noticed, and read from the stream. */
-  watch(take: (batch: Batch<T>) => void): () => void {
+  watch(take: (batch: Batch<T>) => void, fail: (error: LogError) => void): () => void {
+    const watching = new Watching<T>(this, this.#keep, take, fail);
     let last: Place | null = null;
-    let place = 'now';
-    let isStopped = false;
-    let isReading = false;
-    let mustRead = false;
-    const give = (batch: Batch<T>): void => {
-      place = batch.place;
-      last = parse(place);
-      take(batch);
-    };
-    const read = async (): Promise<void> => {
-      mustRead = true;
-      if (isReading || isStopped) return;
-      isReading = true;
-      try {
-        while (mustRead) {
-          mustRead = false;
-          const isFirst = place === 'now';
-          const batch = await this.read(place, this.#keep);
-          if (isStopped) return;
-          if (batch.updates.length === 0 && !isFirst) continue;
-          if (!isFirst) mustRead = true;
-          give(batch);
-        }
-      } catch {
-        // The connection is lost, or Redis is loading its data.
-        setTimeout(() => void read(), RETRY_TIME).unref();
-      } finally {
-        isReading = false;
-      }
-    };
-    const receive = (message: string): void => {
+    let lastText = '';
+    const receive = (message: string): void => watching.receive((text) => {
+      if (text !== lastText) last = parse(text);
       const end = message.indexOf(' ');
       const id = message.slice(0, end);
       const next = parse(id);
-      // Whoever else tells something on this channel must not end the process.
-      const isNext = next !== null && last !== null && !isReading && next.number === last.number + 1
-        && (next.life === last.life || place === BEGINNING) && isAfter(next, last);
-      if (!isNext) return void read();
-      give({ place: id, updates: [{ id, value: deserialize(message.slice(end + 1)) as T }] });
-    };
-    const unsubscribe = this.#redis.subscribe(this.#key, { receive, ready: () => void read() });
+      const isNext = next !== null && last !== null && next.number === last.number + 1
+        && (next.life === last.life || text === BEGINNING) && isAfter(next, last);
+      if (!isNext) return null;
+      last = next;
+      lastText = id;
+      return { id, value: deserialize(message.slice(end + 1)) as T };
+    });
+    const unsubscribe = this.#redis.subscribe(this.#key, {
+      receive, ready: () => watching.read(), fail: (error) => watching.fail(error),
+    });
     return () => {
-      isStopped = true;
+      watching.stop();
       unsubscribe();
     };
   }
@@ -168,20 +150,35 @@ class RedisLog<T> implements Log<T> {
   }
 
   #batch(entries: readonly Entry[], place: string, missed: number | 'unknown' = 0): Batch<T> {
-    const updates = entries.map((entry): Update<T> => ({ id: placeOf(entry), value: deserialize(entry[1][5]) as T }));
+    const updates = entries.map((entry): Update<T> => ({ id: this.#placeOf(entry), value: this.#valueOf(entry) }));
     if (updates.length === 0) return { place, updates };
     if (missed !== 0) updates[0] = { ...updates[0], missed };
     return { place: updates.at(-1)!.id, updates };
+  }
+
+  #placeOf(entry: Entry): string {
+    const text = `${lifeOf(entry)}-${numberOf(entry)}-${entry[0]}`;
+    if (parse(text) === null) throw this.#strange(entry[0]);
+    return text;
+  }
+
+  #valueOf([id, [, , , , , text]]: Entry): T {
+    try {
+      return deserialize(text) as T;
+    } catch (error) {
+      throw this.#strange(id, error);
+    }
+  }
+
+  #strange(id: string, cause?: unknown): LogError {
+    const key = JSON.stringify(this.#key);
+    return new LogError(`redisLog has not written the entry ${id} of ${key}: take another key, or XDEL it`, { cause });
   }
 }
 
 function parse(text: string): Place | null {
   const [, life, number, time, sequence] = PLACE.exec(text) ?? [];
   return life === undefined ? null : { life, number: Number(number), id: `${time}-${sequence}` };
-}
-
-function placeOf([id, [, life, , number]]: Entry): string {
-  return `${life}-${number}-${id}`;
 }
 
 function lifeOf([, [, life]]: Entry): string {

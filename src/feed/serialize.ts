@@ -5,9 +5,15 @@ export function serialize(value: unknown): string {
   if (value instanceof Uint8Array) {
     return `b${Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64')}`;
   }
-  return `j${value === undefined ? null : JSON.stringify(value)}`;
+  // JSON has nothing for `undefined` or a function.
+  return `j${JSON.stringify(value) ?? null}`;
 }
 
-export function deserialize(text: string): unknown {
-  return text.startsWith('b') ? new Uint8Array(Buffer.from(text.slice(1), 'base64')) : JSON.parse(text.slice(1));
+/** @throws SyntaxError if `serialize` has not made it. */
+export function deserialize(text: unknown): unknown {
+  if (typeof text === 'string') {
+    if (text.startsWith('b')) return new Uint8Array(Buffer.from(text.slice(1), 'base64'));
+    if (text.startsWith('j')) return JSON.parse(text.slice(1));
+  }
+  throw new SyntaxError('it is neither JSON after a j nor Base64 after a b');
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { checkNames } from '../connection/options.js';
 import { connectionDefaults } from '../connection/limits.js';
-import { HttpError } from '../errors.js';
+import { HttpError, LogError } from '../errors.js';
 import type { Reply, ReplyParts } from '../server/reply.js';
 import { isGranted, type Granted, type Request } from '../server/request.js';
 import { acceptWebSocket, type WebSocketOptions, type WebSocketRoute } from '../server/websocket.js';
@@ -152,7 +152,7 @@ async function poll<T>(request: Request<never>, { feed, place, wanted }: Reader<
   const { query, signal } = request;
   const wait = Math.min(Number(query.get('wait')), maxWait) * 1000;
   const batch = await feed.after(place, { wait: wait > 0 ? Math.ceil(wait) : 0, signal }).catch((error: unknown) => {
-    if (signal.aborted) throw error;
+    if (signal.aborted || error instanceof LogError) throw error;
     throw new HttpError('LOG_AWAY', 503, 'the updates cannot be read at the moment; try again later');
   });
   const texts = textsOf(batch.updates, wanted).map(({ text }) => text);

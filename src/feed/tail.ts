@@ -1,4 +1,5 @@
 // The newest updates of a log, taken from it once for all the readers of a process, as long as there are any.
+import type { LogError } from '../errors.js';
 import { inNoContext } from '../stream/no-context.js';
 import type { Batch, Log, Update } from './log.js';
 
@@ -17,6 +18,7 @@ export class Tail<T> {
   #place: string | null = null;
   #readers = 0;
   #unwatch: (() => void) | null = null;
+  #error: LogError | null = null;
   #lingering: NodeJS.Timeout | undefined;
   #isEnded = false;
   readonly #listeners = new Set<() => void>();
@@ -36,6 +38,11 @@ export class Tail<T> {
     return this.#place;
   }
 
+  /** Why no news comes of the log at the moment, if whoever waits for it must know. */
+  get error(): LogError | null {
+    return this.#error;
+  }
+
   /** Whether there are readers, or were a short time ago. */
   get isWatched(): boolean {
     return this.#unwatch !== null;
@@ -45,7 +52,9 @@ export class Tail<T> {
   enter(): () => void {
     this.#readers++;
     clearTimeout(this.#lingering);
-    this.#unwatch ??= inNoContext(() => this.#log.watch((batch) => this.#take(batch)));
+    this.#unwatch ??= inNoContext(() => {
+      return this.#log.watch((batch) => this.#take(batch), (error) => this.#fail(error));
+    });
     return () => {
       if (--this.#readers > 0) return;
       if (this.#isEnded) return this.#stop();
@@ -62,7 +71,7 @@ export class Tail<T> {
     if (this.#readers === 0) this.#stop();
   }
 
-  /** Calls back after each batch, once it can be read. @returns what stops that. */
+  /** Calls back after each batch, once it can be read, and when there is an error. @returns what stops that. */
   listen(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -97,12 +106,18 @@ export class Tail<T> {
       this.#numbers.set(update.id, ++this.#last);
     }
     this.#place = place;
+    this.#error = null;
+    this.#notify();
+  }
+
+  #fail(error: LogError): void {
+    this.#error = error;
     this.#notify();
   }
 
   #stop(): void {
     this.#unwatch?.();
-    this.#unwatch = this.#place = null;
+    this.#unwatch = this.#place = this.#error = null;
     this.#numbers.clear();
     this.#kept.length = this.#last = 0;
   }

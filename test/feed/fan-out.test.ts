@@ -1,5 +1,6 @@
 // Pushing to WebSockets: the bytes, catching up, slow readers of each kind, filters, marks, and the end.
 import * as assert from 'uvu/assert';
+import { LogError } from '../../src/errors.js';
 import { FanOut, latestOf, type Filter, type Slow } from '../../src/feed/fan-out.js';
 import { createFeed, type Feed } from '../../src/feed/feed.js';
 import type { Batch, Update } from '../../src/feed/log.js';
@@ -289,6 +290,44 @@ test('while the log is away readers stay, and may leave', async () => {
   clock.advance(500);
   await turns();
   assert.is(clock.timers, 0);
+});
+
+test('a log that fails for good ends all readers, and is told once until it goes on', async () => {
+  const log = new RemoteLog();
+  const feed = createFeed<string>({ log });
+  const fanOut = new FanOut(feed, 'wait');
+  const ends: string[] = [];
+  /** Those that are told fail, as in a server; of the others only the connection is closed. */
+  const open = (): Served[] => Array.from({ length: 3 }, () => {
+    const served = serve(fanOut);
+    served.ended.catch((error: Error) => {
+      ends.push(error.message);
+      served.connection.terminate();
+    });
+    return served;
+  });
+  const isOver = (readers: Served[]): boolean => readers.every((reader) => reader.connection.state !== 'open');
+  const live = open();
+  await turns();
+  log.fail(new LogError('no permission'));
+  await turns();
+  const closed = ['@a-0', 'close 1011'];
+  assert.equal([ends, live.map(sentBy)], [['no permission'], [['@a-0'], closed, closed]]);
+  log.isAway = true;
+  log.error = new LogError('no permission');
+  const late = open();
+  late[1]!.connection.terminate();
+  await turns();
+  assert.equal([ends.length, isOver([...live, ...late])], [1, true]);
+  log.isAway = false;
+  publish(feed, '1');
+  await turns();
+  const again = open();
+  await turns();
+  assert.equal(again.map(sentBy), [['1'], ['1'], ['1']]);
+  log.fail(new LogError('no permission'));
+  await turns();
+  assert.equal([ends, isOver(again)], [['no permission', 'no permission'], true]);
 });
 
 test('the end of the feed closes with 1000, after the last update', async () => {

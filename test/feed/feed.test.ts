@@ -2,6 +2,7 @@
 import { throws } from 'node:assert/strict';
 import { getEventListeners, setMaxListeners } from 'node:events';
 import * as assert from 'uvu/assert';
+import { LogError } from '../../src/errors.js';
 import { createFeed } from '../../src/feed/feed.js';
 import type { Update } from '../../src/feed/log.js';
 import { isPending, nextTurn, rejectionOf } from '../connection/harness.js';
@@ -153,6 +154,29 @@ waiting('while the log is away it waits, but does not without', async () => {
   assert.ok(await isPending(wait));
   clock.advance(500);
   assert.equal(valuesOf((await wait).updates), ['1']);
+});
+
+waiting('a log that fails for good is told at once, to whoever waits', async () => {
+  const log = new RemoteLog();
+  const feed = createFeed({ log });
+  log.isAway = true;
+  const error = new LogError('no permission');
+  log.error = error;
+  const waits = [feed.after('all', { wait: LONG }), feed.from('all').next(), feed.from().next()];
+  assert.equal(await Promise.all(waits.map(rejectionOf)), [error, error, error]);
+  log.isAway = false;
+  const told = [feed.after('all', { wait: LONG }), feed.from('all').next()].map(rejectionOf);
+  await nextTurn();
+  log.fail(error);
+  assert.equal(await Promise.all(told), [error, error]);
+  // Who has nothing to wait for needs no news; and what comes says that there is news again.
+  assert.equal((await feed.after('all')).updates, []);
+  assert.is(await rejectionOf(feed.after('all', { wait: LONG })), error);
+  await feed.publish('1');
+  const { place, updates } = await feed.after('all', { wait: LONG });
+  assert.equal(valuesOf(updates), ['1']);
+  assert.ok(await isPending(feed.after(place, { wait: LONG })));
+  feed.end();
 });
 
 waiting('when the time is over there is none, and no error', async () => {

@@ -1,5 +1,6 @@
 // What the feed tests share: feeds with some updates, and a log that answers late, as one in another process does.
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { LogError } from '../../src/errors.js';
 import { createFeed, type Feed } from '../../src/feed/feed.js';
 import type { Batch, Log, Update } from '../../src/feed/log.js';
 import { MemoryLog } from '../../src/feed/memory-log.js';
@@ -20,6 +21,9 @@ export class RemoteLog implements Log<string> {
   readonly asked: string[] = [];
   /** Whether reading fails. */
   isAway = false;
+  /** With what it fails; one that watches is told a LogError by `fail`. */
+  error: LogError | Error = new Error('the log is away');
+  fail: (error: LogError) => void = () => {};
   readonly #log: MemoryLog<string>;
 
   constructor(keep = 1000, life = 'a') {
@@ -34,13 +38,14 @@ export class RemoteLog implements Log<string> {
   async read(place: string, limit: number): Promise<Batch<string>> {
     this.asked.push(place);
     await nextTurn();
-    if (this.isAway) throw new Error('the log is away');
+    if (this.isAway) throw this.error;
     const batch = this.#log.read(place, limit);
     await nextTurn();
     return batch;
   }
 
-  watch(take: (batch: Batch<string>) => void): () => void {
+  watch(take: (batch: Batch<string>) => void, fail: (error: LogError) => void): () => void {
+    this.fail = fail;
     this.asked.push('watch');
     let stop: (() => void) | null = null;
     let isStopped = false;

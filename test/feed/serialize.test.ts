@@ -1,4 +1,5 @@
 // Values as text: to the byte, and back.
+import { throws } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { deserialize, serialize } from '../../src/feed/serialize.js';
 import { suite } from '../runner/suite.js';
@@ -16,8 +17,12 @@ for (const [value, text] of cases) {
   });
 }
 
-test('nothing is null', () => {
-  assert.is(serialize(undefined), 'jnull');
+test('nothing is null, and so is what JSON has nothing for', () => {
+  for (const value of [undefined, () => 1, Symbol('a')]) assert.is(serialize(value), 'jnull');
+});
+
+test('what it has not made is an error', () => {
+  for (const text of ['', '1', 'x1', 'j', 'j{', undefined, 1]) throws(() => deserialize(text), { name: 'SyntaxError' });
 });
 
 test.run();

@@ -2,7 +2,7 @@
 import { throws } from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
-import { HttpError } from '../../src/errors.js';
+import { HttpError, LogError } from '../../src/errors.js';
 import { createFeed, type Feed } from '../../src/feed/feed.js';
 import { serveFeed, type ServeFeedOptions } from '../../src/feed/serve-feed.js';
 import type { Request } from '../../src/server/request.js';
@@ -85,6 +85,15 @@ polls('503 while the log is away', async () => {
   log.isAway = true;
   await using served = await start(createFeed({ log }));
   assertRefusal(await httpRequest(served.port, get('/feed')), '503 Service Unavailable', ...PLAIN_REFUSAL);
+});
+
+polls('500, and onError is told, if the log fails for good', async () => {
+  const log = new RemoteLog();
+  log.isAway = true;
+  log.error = new LogError('no permission');
+  await using served = await start(createFeed({ log }));
+  assert.is((await httpRequest(served.port, get('/feed'))).status, 500);
+  assert.equal(served.takeErrors(), ['LogError: no permission']);
 });
 
 polls('who leaves a long poll is no error', async () => {

@@ -1,4 +1,5 @@
 // Feeds with their log in a real Redis, by both clients: two nodes, restarts, lost data, and nothing lost or doubled.
+import { rejects } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { createFeed, checkLog, type Feed, type Log, type Update } from '../../src/index.js';
 import { redisLog } from '../../src/feed/redis.js';
@@ -121,6 +122,35 @@ for (const [name, open] of Object.entries(clients)) {
       assert.equal(await readTo(node.from(newest), 12), ['9 missed unknown', '10', '11', '12']);
     }
     assert.equal(await reading, [...numbers(1, 5), '6 missed unknown', '7', '8', '9 missed unknown', '10', '11', '12']);
+  });
+
+  test('what time does not mend is told to publishers and readers, until it is mended', async () => {
+    await using server = await RedisServer.start();
+    await using node = await open(server.port);
+    const entry = ['life', 'a', 'number', '1', 'value', 'j{'];
+    const troubles: [make: string[], mend: string[], message: RegExp, mayPublish?: boolean][] = [
+      [['SET', 'feed', 'text'], ['DEL', 'feed'], /^Redis refuses what redisLog needs: WRONGTYPE/],
+      [['XADD', 'feed', '9-9', 'name', 'x'], ['XDEL', 'feed', '9-9'], /has not written the entry 9-9 of "feed"/],
+      [['XADD', 'feed', '9-9', ...entry], ['DEL', 'feed'], /has not written the entry 9-9 of "feed"/, true],
+      [['ACL', 'SETUSER', 'default', 'resetchannels'], ['ACL', 'SETUSER', 'default', 'allchannels'], /NOPERM|channel/],
+      [['ACL', 'SETUSER', 'default', '-@read'], ['ACL', 'SETUSER', 'default', '+@read'], /NOPERM|user/],
+    ];
+    for (const [make, mend, message, mayPublish = false] of troubles) {
+      await node.command(...make);
+      const feed = feedOf(node);
+      const reading = [feed.from('all').next(), feed.from('now').next(), feed.after('now', { wait: 60_000 })];
+      const isReached = make[0] === 'XADD' && mayPublish;
+      await Promise.all((isReached ? reading.slice(0, 1) : reading).map((promise: Promise<unknown>) =>
+        rejects(promise, { name: 'LogError', message })));
+      if (!mayPublish) await rejects(feed.publish(1), { name: 'LogError', message });
+      feed.end();
+      await node.command(...mend);
+      const mended = feedOf(node);
+      const again = readTo(mended.from('all'), 2);
+      await publish(mended, 2, 2);
+      assert.equal((await again).at(-1), '2');
+      await node.command('DEL', 'feed');
+    }
   });
 
   test('a stream begun anew by a clock set back is another life', async () => {
