@@ -4,7 +4,7 @@ import type { Connection } from '../index.js';
 import { CommandError, parse, parseSeconds, parseWholeNumber, type Command } from './arguments.js';
 import { Histogram } from './histogram.js';
 import { closeOnSignal } from './signals.js';
-import { open, parseTarget, targetHelp, targetOptions } from './target.js';
+import { open, parseTarget, targetHelp, targetOptions, type Target } from './target.js';
 
 const help = `Usage: twobyte bench URL [options]
 
@@ -94,19 +94,29 @@ async function run(args: string[]): Promise<void> {
   };
   if (load.connections === 0) throw new CommandError('--connections must be at least 1');
   const target = parseTarget(positionals, values);
-  const connections: Connection[] = [];
-  const openSome = async (): Promise<void> => {
-    while (connections.length < load.connections) {
-      // Counted before it is there, so that nobody opens one too many.
-      const index = connections.push(null!) - 1;
-      connections[index] = await open(target);
-    }
-  };
-  await Promise.all(Array.from({ length: HANDSHAKES }, openSome));
+  const connections = await openAll(target, load.connections);
   const results = await measure(connections, load, (stop) => closeOnSignal(stop));
   await Promise.all(connections.map((connection) => connection.close()));
   console.log(values.json ? JSON.stringify(results, null, 2) : report(results, load));
   if (results.answered < results.sent + results.unsent || results.lost > 0) process.exitCode = 1;
+}
+
+/** Opens so many. If one can't be opened, none stays: it would keep the process alive. */
+async function openAll(target: Target, count: number): Promise<Connection[]> {
+  const connections: Connection[] = [];
+  let left = count;
+  const openSome = async (): Promise<void> => {
+    try {
+      while (left-- > 0) connections.push(await open(target));
+    } finally {
+      left = 0;
+    }
+  };
+  const outcomes = await Promise.allSettled(Array.from({ length: HANDSHAKES }, openSome));
+  const failed = outcomes.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+  if (failed === undefined) return connections;
+  for (const connection of connections) connection.terminate();
+  throw failed.reason;
 }
 
 /** What the connections share. */

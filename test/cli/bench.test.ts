@@ -1,7 +1,7 @@
 // `twobyte bench`: what counts as late, what is left out of nothing, and how it is printed.
 import * as assert from 'uvu/assert';
 import { measure, report, type Load } from '../../src/cli/bench.js';
-import { connectionPair, type Connection } from '../../src/index.js';
+import { connectionPair, createServer, HttpError, requireWebSocket, type Connection } from '../../src/index.js';
 import { suite } from '../runner/suite.js';
 import { startDemo } from '../support/demo.js';
 import { Run, run } from './harness.js';
@@ -160,6 +160,22 @@ test('a server that ends connections: exit code 1', async () => {
   const { code, output } = await run(['bench', `ws://127.0.0.1:${demo.port}/websocket/`, '--connections', '2']);
   assert.is(code, 1);
   assert.match(output, /\nconnections that were lost: 2\n/);
+});
+
+test('a server that refuses one of the connections ends it, with none left open', async () => {
+  let opened = 0;
+  const server = createServer({ onRefuse: () => {} });
+  server.route('/', requireWebSocket(({ webSocket }) => echo(webSocket), {
+    authorize() {
+      if (++opened > 2) throw new HttpError('FULL', 503, 'full');
+      return true;
+    },
+  }));
+  const { port } = (await server.listen(0, '127.0.0.1')) as { port: number };
+  const ending = await run(['bench', `ws://127.0.0.1:${port}/`, '--connections', '3']);
+  const errors = 'twobyte: the server answered with status 503: full\n';
+  assert.equal(ending, { code: 1, signal: null, output: '', errors });
+  await server.close();
 });
 
 test('Ctrl-C prints what is known so far', async () => {
