@@ -4,7 +4,7 @@
 # A message of permessage-deflate may have a final block (RFC 7692 §7.2.3.4), after which DEFLATE has ended. A stream of
 # node:zlib's createInflateRaw() that nobody has ended tells 'end' by itself then, but only if a byte follows the block in
 # the same write; if the write stops right after the block, 'end' doesn't come. With the byte it comes before the
-# callback of the write that has brought it. Node.js 20 to 26, Bun and Deno agree.
+# callback of the write that has brought it. Bun and Deno do as Node.js does.
 #
 # Why nobody could have guessed: a Transform ends when its writer calls end(), so 'end' alone is unexpected; and whether
 # it comes depends on one byte that isn't part of what is inflated. Where DEFLATE has ended shows nowhere else than in
