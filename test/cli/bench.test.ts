@@ -71,6 +71,15 @@ test('messages without room are not forgotten', async () => {
   await closeAll(connections);
 });
 
+test('nor those of a process that stalls for all of the time', async () => {
+  const connections = clients(async () => {});
+  const measuring = measure(connections, { ...load, milliseconds: 20, patience: 0 });
+  for (const until = performance.now() + 40; performance.now() < until; );
+  const { sent, unsent } = await measuring;
+  assert.equal([sent, unsent], [20, 0]);
+  await closeAll(connections);
+});
+
 test('nor those that had no room for a while', async () => {
   let release = (): void => {};
   const connections = clients(async (connection) => {
