@@ -125,8 +125,9 @@ interface Plan {
   readonly latencies: Histogram;
   /** Milliseconds between two messages on one connection; 0 if the next is due with the answer to the last. */
   readonly pause: number;
-  /** Until when messages are due. */
-  until: number;
+  readonly startedAt: number;
+  /** For how many milliseconds from the start messages are due. */
+  milliseconds: number;
 }
 
 /**
@@ -140,25 +141,26 @@ export async function measure(
 ): Promise<Results> {
   const startedAt = performance.now();
   const pause = rate === 0 ? 0 : (1000 * connections.length) / rate;
-  const plan: Plan = { message, latencies: new Histogram(), pause, until: startedAt + milliseconds };
-  onStart(() => (plan.until = Math.min(plan.until, performance.now())));
+  const plan: Plan = { message, latencies: new Histogram(), pause, startedAt, milliseconds };
+  const elapsed = (): number => performance.now() - startedAt;
+  onStart(() => (plan.milliseconds = Math.min(plan.milliseconds, elapsed())));
   // They take turns, and don't all send in one instant.
   const talks = connections.map((connection, index) => {
-    return new Talk(connection, startedAt + (pause * index) / connections.length, plan);
+    return new Talk(connection, (pause * index) / connections.length, plan);
   });
-  for (let now = startedAt; now < plan.until && talks.some(({ isOpen }) => isOpen); now = performance.now()) {
+  for (let now = 0; now < plan.milliseconds && talks.some(({ isOpen }) => isOpen); now = elapsed()) {
     for (const talk of talks) talk.sendDue(now);
-    const left = Math.min(...talks.map(({ dueAt }) => dueAt), plan.until, now + LONGEST_SLEEP) - performance.now();
+    const left = Math.min(...talks.map(({ dueAt }) => dueAt), plan.milliseconds, now + LONGEST_SLEEP) - elapsed();
     if (left > TIMER_GRAIN) await sleep(left - TIMER_GRAIN + 1);
     else await nextTurn();
   }
   const answeredInTime = plan.latencies.count;
-  const seconds = (performance.now() - startedAt) / 1000;
-  const givesUpAt = performance.now() + patience;
+  const seconds = elapsed() / 1000;
+  const givesUpAt = elapsed() + patience;
   // What was due and had no room is sent all the same: without it, the worst would be left out.
   for (;;) {
-    for (const talk of talks) talk.sendDue(plan.until);
-    if (!talks.some(({ isUnfinished }) => isUnfinished) || performance.now() >= givesUpAt) break;
+    for (const talk of talks) talk.sendDue(plan.milliseconds);
+    if (!talks.some(({ isUnfinished }) => isUnfinished) || elapsed() >= givesUpAt) break;
     await sleep(1);
   }
   return summarize(talks, plan.latencies, answeredInTime / seconds);
@@ -183,20 +185,20 @@ function summarize(talks: readonly Talk[], latencies: Histogram, perSecond: numb
   };
 }
 
-/** One connection: what it has sent and when that was due, and its answers. */
+/** One connection: what it has sent and when that was due, and its answers. Times count from the start. */
 class Talk {
   sent = 0;
   readonly #connection: Connection;
-  readonly #startsAt: number;
+  readonly #firstDueAt: number;
   readonly #plan: Plan;
   #answered = 0;
   /** When the last message was sent. */
   #sentAt = 0;
   #hasRoom = true;
 
-  constructor(connection: Connection, startsAt: number, plan: Plan) {
+  constructor(connection: Connection, firstDueAt: number, plan: Plan) {
     this.#connection = connection;
-    this.#startsAt = startsAt;
+    this.#firstDueAt = firstDueAt;
     this.#plan = plan;
     void this.#receive();
     if (plan.pause === 0) this.#send();
@@ -213,38 +215,48 @@ class Talk {
 
   /** How many messages were due and are not sent. */
   get unsent(): number {
-    return this.dueAt < this.#plan.until ? Math.ceil((this.#plan.until - this.dueAt) / this.#plan.pause) : 0;
+    return this.#countDue(this.#plan.milliseconds) - this.sent;
   }
 
   /** When the next message is to be sent. */
   get dueAt(): number {
-    return this.#plan.pause === 0 ? Infinity : this.#startsAt + this.sent * this.#plan.pause;
+    return this.#plan.pause === 0 ? Infinity : this.#firstDueAt + this.sent * this.#plan.pause;
   }
 
   /** Sends what is due before a time. What there is no room for is sent later, and was due all the same. */
   sendDue(time: number): void {
-    while (this.dueAt < time && this.#hasRoom && this.isOpen) this.#send();
+    for (let left = this.#countDue(time) - this.sent; left > 0 && this.#hasRoom && this.isOpen; left--) this.#send();
+  }
+
+  /** How many messages are due before a time; those sent already, where each is due with an answer. */
+  #countDue(time: number): number {
+    const { pause } = this.#plan;
+    return pause === 0 ? this.sent : Math.max(this.sent, Math.ceil((time - this.#firstDueAt) / pause));
   }
 
   #send(): void {
     const { message } = this.#plan;
     this.sent++;
-    this.#sentAt = performance.now();
+    this.#sentAt = this.#elapsed();
     const room = this.#connection.send(message);
     if (this.#connection.bufferedAmount <= MAX_UNSENT_BYTES + message.length) return;
     this.#hasRoom = false;
     void room.then(() => (this.#hasRoom = true), () => {});
   }
 
+  #elapsed(): number {
+    return performance.now() - this.#plan.startedAt;
+  }
+
   async #receive(): Promise<void> {
     const { latencies, pause } = this.#plan;
     for await (const _ of this.#connection) {
-      const now = performance.now();
+      const now = this.#elapsed();
       // Each message has one answer, in its order.
-      const dueAt = pause === 0 ? this.#sentAt : this.#startsAt + this.#answered * pause;
+      const dueAt = pause === 0 ? this.#sentAt : this.#firstDueAt + this.#answered * pause;
       this.#answered++;
       latencies.record((now - dueAt) * 1000);
-      if (pause === 0 && now < this.#plan.until && this.isOpen) this.#send();
+      if (pause === 0 && now < this.#plan.milliseconds && this.isOpen) this.#send();
     }
   }
 }
