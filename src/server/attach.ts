@@ -1,13 +1,15 @@
 // Takes upgrades from a server of `node:http`, `node:https` or `node:http2`, and leaves everything else to it.
+import type { ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isUpgrade } from '../handshake/server.js';
 import { hasToken } from '../http/fields.js';
-import { toRequestHead, type RequestHead } from '../http/request-head.js';
+import { toExtendedConnectHead, toRequestHead, type RequestHead } from '../http/request-head.js';
 import { attachToHttp2, pairs, type Http2Server } from './attach-http2.js';
+import { ConnectStream } from './connect-stream.js';
 import { HttpConnection, type HttpContext } from './http-connection.js';
 
-/** What `node:http` has parsed of a request. */
+/** What `node:http` or `node:http2` has parsed of a request. */
 export interface ParsedRequest {
   readonly method?: string | undefined;
   readonly url?: string | undefined;
@@ -71,6 +73,7 @@ function isRouted(request: ParsedRequest, { router }: HttpContext): boolean {
 
 /** @throws HttpError as for a request on a connection of our own. */
 function parseHead({ method = '', url = '', httpVersion, rawHeaders }: ParsedRequest): RequestHead {
+  if (httpVersion === '2.0') return toExtendedConnectHead(pairs(rawHeaders));
   return toRequestHead(method, url, httpVersion === '1.0' ? '1.0' : '1.1', pairs(rawHeaders));
 }
 
@@ -79,16 +82,18 @@ export function isGiven(stream: Duplex): boolean {
   return given.has(stream);
 }
 
-/** @internal Serves a request whose server gives the socket away. */
+/** @internal Serves a request whose server gives the socket, or a stream of HTTP/2, away. */
 export function giveRequest(request: ParsedRequest, stream: Duplex, firstBytes: Buffer, context: HttpContext): void {
   given.add(stream);
+  const parse = (): RequestHead => parseHead(request);
+  if (request.httpVersion === '2.0') return void new ConnectStream(stream as ServerHttp2Stream, context, parse);
   // Node 26 gives a plain stream where the request has a body that is still to come.
   const { setTimeout, setNoDelay }: Partial<Socket> = stream as Socket;
   // As those are that we accept ourselves.
   setTimeout?.call(stream, 0);
   setNoDelay?.call(stream, true);
   stream.allowHalfOpen = true;
-  new HttpConnection(stream as Socket, context, { parse: () => parseHead(request), firstBytes });
+  new HttpConnection(stream as Socket, context, { parse, firstBytes });
 }
 
 /** As long as nobody else takes upgrades, a request for another protocol than WebSocket stays a plain one. */

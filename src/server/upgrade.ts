@@ -12,20 +12,24 @@ import type { WebSocketRequest } from './request.js';
 import { resolveProxyTrust } from './trust-proxy.js';
 import { requireWebSocket, type WebSocketOptions } from './websocket.js';
 
+const NOTHING = Buffer.alloc(0);
 const serverOptions = resolveServerOptions({});
 const keepAlive = new SilenceTimer(serverOptions.keepAliveInterval);
 
 /**
- * Answers an upgrade that a server of `node:http` or `node:https` has emitted. `server.attach` does that for paths that
- * are known before, and drains them.
+ * Answers an upgrade that a server of `node:http` or `node:https` has emitted, or an extended CONNECT of `node:http2`.
+ * `server.attach` does that for paths that are known before, and drains them.
  *
  * ```ts
  * httpServer.on('upgrade', async (request, socket, head) => {
  *   const connection = await upgrade(request, socket, head, { origins: ['https://example.com'] });
  *   for await (const message of connection ?? []) await connection.send(message);
  * });
+ * http2Server.on('connect', (request, response) => void upgrade(request, request.stream, null));
  * ```
- * @param head what has arrived after the request: the first frames.
+ * @param request of `node:http`, or of `node:http2`; a listener of `'stream'` gives `{ httpVersion: '2.0', rawHeaders }`.
+ *   Its server must announce `enableConnectProtocol` in its `settings` (RFC 8441 §3).
+ * @param head what has arrived after the request: the first frames; `null` over HTTP/2, where they come on the stream.
  * @param options as for `requireWebSocket`, with `trustProxy` and `proxyHeaders` of `createServer`.
  * @returns the connection; `null` if the request was refused, which is logged as by a server, or the client has gone.
  * @throws TypeError, RangeError at once for a wrong option, TypeError for a socket that was taken before.
@@ -33,7 +37,7 @@ const keepAlive = new SilenceTimer(serverOptions.keepAliveInterval);
 export function upgrade(
   request: ParsedRequest,
   socket: Duplex,
-  head: Buffer,
+  head: Buffer | null,
   { trustProxy, proxyHeaders, ...options }: WebSocketOptions<any> & ProxyOptions = {},
 ): Promise<Connection | null> {
   if (isGiven(socket)) {
@@ -51,7 +55,7 @@ export function upgrade(
   // The client may have gone while the caller made up its mind.
   if (socket.closed) return Promise.resolve(null);
   socket.once('close', refuse);
-  giveRequest(request, socket, head, {
+  giveRequest(request, socket, head ?? NOTHING, {
     ...serverOptions,
     proxyTrust,
     router: { match: () => ({ target: route, params: {} }) },

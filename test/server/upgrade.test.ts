@@ -1,11 +1,13 @@
-// One upgrade of a server of node:http, answered by who has routed it.
+// One upgrade of a server of node:http, or extended CONNECT of node:http2, answered by who has routed it.
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
+import { createServer as createHttp2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { Socket, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as assert from 'uvu/assert';
 import { createServer, requireWebSocket, upgrade, type Connection, type WebSocketOptions } from '../../src/index.js';
 import { suite } from '../runner/suite.js';
 import { httpRequest, RawClient, upgradeRequest } from '../support/peers/raw-client.js';
+import { RawSession } from '../support/peers/raw-session.js';
 import { gate, until } from './harness.js';
 
 const test = suite('upgrade');
@@ -177,6 +179,80 @@ test('a wrong option is refused at once', () => {
     }
     assert.match((error as Error).message, /maxMessageBytes|orgins/);
   }
+});
+
+/** A server of HTTP/2 that upgrades whatever comes, by either of its interfaces, and what became of it. */
+async function openHttp2(event: 'connect' | 'stream', options: WebSocketOptions<any> = {}) {
+  const results: (Connection | null)[] = [];
+  const http2Server = createHttp2Server({ settings: { enableConnectProtocol: true } });
+  const sessions = new Set<ServerHttp2Session>();
+  http2Server.on('session', (session) => void sessions.add(session));
+  if (event === 'connect') {
+    // What node:http2 gives those who listen for requests, too.
+    http2Server.on('request', () => {}).on('connect', async (request, { stream }) => {
+      results.push(await upgrade(request, stream, null, options));
+    });
+  } else {
+    http2Server.on('stream', async (stream: ServerHttp2Stream, _: unknown, __: unknown, rawHeaders: string[]) => {
+      results.push(await upgrade({ httpVersion: '2.0', rawHeaders }, stream, null, options));
+    });
+  }
+  await new Promise<void>((resolve) => http2Server.listen(0, '127.0.0.1', resolve));
+  return {
+    http2Server, results, port: (http2Server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose](): Promise<void> {
+      for (const session of sessions) session.destroy();
+      await new Promise<unknown>((resolve) => http2Server.close(resolve));
+    },
+  };
+}
+
+for (const event of ['connect', 'stream'] as const) {
+  test(`RFC 8441 §5.1: an extended CONNECT, as a listener of '${event}' gets it`, async () => {
+    await using opened = await openHttp2(event, { subprotocols: 'chat' });
+    await using session = await RawSession.connect(opened.port);
+    const { stream, peer, headers } = await session.open('/any?a=b', { 'sec-websocket-protocol': 'chat' });
+    assert.is(headers['sec-websocket-protocol'], 'chat');
+    await until('it is there', () => opened.results.length === 1);
+    const connection = opened.results[0]!;
+    assert.equal([connection.request.path, connection.request.query.get('a')], ['/any', 'b']);
+    peer.write(Buffer.from('81810000000061', 'hex'));
+    assert.is(await connection.wait(), 'a');
+    await connection.send('b');
+    assert.is((await peer.readFrame()).payload.toString(), 'b');
+    peer.write(Buffer.from('88820000000003e8', 'hex'));
+    assert.is((await peer.readToEnd()).toString('hex'), '880203e8');
+    stream.end();
+    assert.equal(await connection.closed, { code: 1000, reason: '', wasClean: true });
+  });
+}
+
+test('over HTTP/2, a refused request is answered, and null', async () => {
+  await using opened = await openHttp2('connect', { authorize: () => false });
+  await using session = await RawSession.connect(opened.port);
+  const lines = await warned(async () => {
+    assert.is((await session.ask('/')).status, 403);
+    // A CONNECT to a host, as a proxy gets it, opens no WebSocket.
+    const changes = { ':protocol': null, ':scheme': null, ':path': null };
+    const { status, peer } = await session.ask('/', changes);
+    assert.is(status, 400);
+    assert.match((await peer.readToEnd()).toString(), 'an extended CONNECT needs :protocol; send it');
+  });
+  assert.equal(opened.results, [null, null]);
+  assert.is(lines.length, 1);
+  assert.match(lines[0]!, '403');
+});
+
+test('a stream of HTTP/2 that was taken before is an error of the caller', async () => {
+  await using opened = await openHttp2('stream');
+  const thrown: unknown[] = [];
+  opened.http2Server.on('stream', (stream: ServerHttp2Stream, _: unknown, __: unknown, rawHeaders: string[]) => {
+    const again = (): unknown => upgrade({ httpVersion: '2.0', rawHeaders }, stream, null);
+    assert.throws(again, (error: unknown) => thrown.push(error) > 0);
+  });
+  await using session = await RawSession.connect(opened.port);
+  await session.open('/');
+  assert.instance(thrown[0], TypeError);
 });
 
 test.run();
