@@ -27,8 +27,8 @@ const keepAlive = new SilenceTimer(serverOptions.keepAliveInterval);
  * });
  * http2Server.on('connect', (request, response) => void upgrade(request, request.stream, null));
  * ```
- * @param request of `node:http`, or of `node:http2`; a listener of `'stream'` gives `{ httpVersion: '2.0', rawHeaders }`.
- *   Its server must announce `enableConnectProtocol` in its `settings` (RFC 8441 §3).
+ * @param request of `node:http` or `node:http2`; a listener of `'stream'` gives `{ httpVersion: '2.0', rawHeaders }`.
+ *   A server of `node:http2` must announce `enableConnectProtocol` in its `settings` (RFC 8441 §3).
  * @param head what has arrived after the request: the first frames; `null` over HTTP/2, where they come on the stream.
  * @param options as for `requireWebSocket`, with `trustProxy` and `proxyHeaders` of `createServer`.
  * @returns the connection; `null` if the request was refused, which is logged as by a server, or the client has gone.

@@ -63,12 +63,6 @@ const exceptions: Readonly<Record<string, readonly Exception[]>> = {
       reason: 'one read brings up to 512 KiB, also just after pause(), and the test expects 64',
     },
     {
-      tests: [
-        'attach-http2: a client that does not read holds', 'attach-http2: 1,000 WebSockets on one session, of which',
-      ],
-      reason: 'what is written later than in a read is not sent while another stream of the session is held back',
-    },
-    {
       tests: ['attach-http2: any other error of a stream', 'client/session: a stream that is reset by an error'],
       reason: 'a stream of HTTP/2 does not tell that it was reset by an error',
     },
