@@ -1,6 +1,6 @@
 // The options that the benches share on their command line.
 import { parseArgs } from 'node:util';
-import { findBase, findHttp2Peers, findPeers, type Peer, type Side } from './peers.js';
+import { findBase, findHttp2Peers, findPeers, withFlag, type Peer, type Side } from './peers.js';
 import { findRuntime, ownRuntime, type Runtime } from './runtimes.js';
 
 export interface BenchOptions {
@@ -28,7 +28,8 @@ export interface BenchDefaults {
 
 /**
  * Reads `--case`, `--peer` (regular expressions), `--runtime` (as often as wanted), `--rounds`, `--milliseconds`,
- * `--all`, and `--base`: the folder of another checkout of this library that takes part too.
+ * `--all`, `--base`: the folder of another checkout of this library that takes part too, and `--flag`: one of the
+ * runtime's, with which the library takes part once more.
  */
 export function parseBenchOptions(defaults: BenchDefaults = {}, args = process.argv.slice(3)): BenchOptions {
   const { values } = parseArgs({
@@ -40,17 +41,21 @@ export function parseBenchOptions(defaults: BenchDefaults = {}, args = process.a
       rounds: { type: 'string', default: `${defaults.rounds ?? 5}` },
       milliseconds: { type: 'string', default: `${defaults.milliseconds ?? 400}` },
       base: { type: 'string' },
+      flag: { type: 'string' },
       all: { type: 'boolean', default: false },
     },
   });
   const { side = 'server', isHttp2 = false } = defaults;
   const runtimes = [...new Map(values.runtime.map(findRuntime).map((runtime) => [runtime.id, runtime])).values()];
   for (const runtime of runtimes) checkRuntime(runtime, defaults.runtimes ?? 'this Node');
-  const { base } = values;
-  const bases = (runtime: Runtime, peers: readonly Peer[]): Peer[] => {
+  const { base, flag } = values;
+  const others = (runtime: Runtime, peers: readonly Peer[]): Peer[] => {
     const own = peers.filter((peer) => peer.runtime === runtime && peer.style !== undefined);
     const first = own.filter(({ style }, index) => own.findIndex((each) => each.style === style) === index);
-    return base === undefined ? [] : first.map((peer) => findBase(base, peer));
+    return [
+      ...(base === undefined ? [] : first.map((peer) => findBase(base, peer))),
+      ...(flag === undefined ? [] : first.map((peer) => withFlag(flag, peer))),
+    ];
   };
   const pattern = new RegExp(values.peer);
   const all = isHttp2 ? findHttp2Peers(runtimes) : findPeers(side, runtimes);
@@ -62,7 +67,7 @@ export function parseBenchOptions(defaults: BenchDefaults = {}, args = process.a
   return {
     case: values.case === undefined ? null : new RegExp(values.case),
     runtimes,
-    peers: [...peers, ...runtimes.flatMap((runtime) => bases(runtime, peers))],
+    peers: [...peers, ...runtimes.flatMap((runtime) => others(runtime, peers))],
     rounds: Number(values.rounds),
     milliseconds: Number(values.milliseconds),
     all: values.all,

@@ -59,6 +59,12 @@ export function findBase(folder: string, own: Peer): Peer {
   return { ...own, name: `base ${own.style}`, version: basename(resolve(folder)), environment };
 }
 
+/** This library once more, on its runtime with a flag. */
+export function withFlag(flag: string, own: Peer): Peer {
+  const [program, ...rest] = own.command;
+  return { ...own, name: `${own.name} ${flag}`, command: [program, flag, ...rest] };
+}
+
 /** All that are installed; the first is this library as its README uses it. */
 export function findPeers(side: Side = 'server', runtimes: readonly Runtime[] = [ownRuntime]): Peer[] {
   return [...runtimes.flatMap((runtime) => findScripts(side, runtime)), ...findNatives(side)];

@@ -54,4 +54,11 @@ test('another checkout takes part in the styles of those that are chosen', () =>
   assert.equal(peers.map(({ version }) => version).slice(2), ['before', 'before']);
 });
 
+test('the library takes part once more on Node with a flag', () => {
+  const { peers } = parseBenchOptions({}, ['--peer', '^twobyte$', '--flag=--jitless']);
+  assert.equal(peers.map(({ name }) => name), ['twobyte', 'twobyte --jitless']);
+  const [plain, flagged] = peers.map(({ command }) => command);
+  assert.equal(flagged, [plain![0], '--jitless', ...plain!.slice(1)]);
+});
+
 test.run();
