@@ -39,6 +39,13 @@ export function ratios(cases: Cases): string {
   return formatTable(['case', ...RATIO_HEADER], cases.map(({ name, outcomes }) => [name, ...ratioCells(outcomes)]));
 }
 
+/** Ours over HTTP/2 against a bare echo. */
+export function http2(cases: Cases): string {
+  return formatTable(['case', 'µs of CPU', '÷ bare node:http2'], cases.map(({ name, outcomes }) => {
+    return [name, formatCost(outcomes), formatRatioTo('bare node:http2', outcomes)];
+  }));
+}
+
 /** Microseconds of every peer. */
 export function costs(cases: Cases): string {
   return byPeer('µs of CPU', cases, ({ cpuPerMessage }) => cpuPerMessage.toFixed(2));
