@@ -148,6 +148,7 @@ function prepare(options: ConnectOptions, look: Look): Context {
 }
 
 function parseUrl(url: string | URL): URL {
+  if (!URL.canParse(`${url}`)) throw new TypeError(`${quote(`${url}`)} is no URL; write all of it: ws://host/path`);
   const parsed = new URL(url);
   if (parsed.protocol !== 'ws:' && parsed.protocol !== 'wss:') {
     throw new TypeError(`a WebSocket URL begins with ws: or wss:, not ${parsed.protocol}`);

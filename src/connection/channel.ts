@@ -275,6 +275,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   destroy(error: Error | null): void {
     this.ending.error ??= error;
     this.protocol.stop();
+    this.writer.stopLine();
     cut(this.#stream);
   }
 

@@ -199,11 +199,17 @@ async function readRefusal(
   const { status } = received.head;
   const headers = toRecord(received.head.headers);
   const body = await receiveBody(stream, received, signal);
-  const hint = hintAt(status, redirectOf({ status, headers }), fields.some(([name]) => name === 'Origin'));
-  return new HandshakeError('UNEXPECTED_STATUS', status, `the server answered with status ${status}${hint}`, {
-    headers,
-    body,
-  });
+  const location = redirectOf({ status, headers });
+  const text = location === null ? textOf(headers, body) : '';
+  const hint = hintAt(status, location, fields.some(([name]) => name === 'Origin'));
+  const message = `the server answered with status ${status}${text}${hint}`;
+  return new HandshakeError('UNEXPECTED_STATUS', status, message, { headers, body });
+}
+
+/** What an answer says to people, in its first line. */
+function textOf(headers: Readonly<Record<string, string>>, body: string): string {
+  const [line = ''] = headers['content-type']?.startsWith('text/plain') ? body.trim().split('\n') : [];
+  return line && `: ${quote(line)}`;
 }
 
 /** What to do about an answer. */

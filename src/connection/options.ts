@@ -15,7 +15,19 @@ export function checkNames<Options extends object>(taker: string, options: Optio
   }
 }
 
+/** What the package ws calls other than it is called here. */
+const NAMES_OF_WS: Readonly<Record<string, string>> = {
+  handshakeTimeout: 'timeout',
+  handleProtocols: 'subprotocols',
+  maxPayload: 'maxMessageBytes',
+  maxRedirects: 'redirects',
+  perMessageDeflate: 'deflate',
+  verifyClient: 'authorize',
+};
+
 function findNearest(name: string, known: readonly string[]): string {
+  const meant = Object.hasOwn(NAMES_OF_WS, name) ? NAMES_OF_WS[name]! : name;
+  if (known.includes(meant)) return meant;
   const distances = known.map((other) => distance(name.toLowerCase(), other.toLowerCase()));
   return known[distances.indexOf(Math.min(...distances))]!;
 }

@@ -79,6 +79,8 @@ export function createFollow(websocket: Open) {
     signal?.addEventListener('abort', stop);
     page.addEventListener?.('pagehide', hide);
     try {
+      // What is no URL now will never be one.
+      if (typeof url !== 'function') new URL(url, page.location?.href);
       for (;;) {
         let error: unknown;
         let openedAt = 0;
@@ -195,7 +197,7 @@ function decode<T>(message: NonNullable<Incoming>): Update<T> {
 }
 
 async function request(url: URL, headers: Headers, signal: AbortSignal, type: string): Promise<Response> {
-  const response = await fetch(url, { headers: { ...headers, Accept: type }, signal });
+  const response = await fetch(url.href.replace(/^ws/, 'http'), { headers: { ...headers, Accept: type }, signal });
   if (response.ok && response.headers.get('content-type')?.startsWith(type)) return response;
   const { status } = response;
   void response.body?.cancel();

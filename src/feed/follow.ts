@@ -28,8 +28,8 @@ async function* webSocket(
  * It connects again when the connection is lost, after pauses that grow, half of them random; goes on after the last
  * update, takes no update twice, and says in `missed` what it could not get. If one transport doesn't get through, it
  * takes the next.
- * @param url of the route, `http:` or `https:`; a function is called before each attempt.
- * @throws the answer of the server if the last transport was refused with a 4xx status that no other attempt changes,
- * and the signal's reason after an abort.
+ * @param url of the route, `http:` or `https:`, or `ws:` or `wss:`; a function is called before each attempt.
+ * @throws TypeError for what is no URL, the answer of the server if the last transport was refused with a 4xx status
+ * that no other attempt changes, and the signal's reason after an abort.
  */
 export const follow = createFollow(webSocket);

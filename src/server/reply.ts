@@ -1,6 +1,6 @@
 // What a handler returns, and the HTTP response it becomes (RFC 9110 §6, RFC 9112 §6.3).
 import type { HttpError } from '../errors.js';
-import { checkField } from '../http/fields.js';
+import { checkField, quote } from '../http/fields.js';
 
 /** The parts of a reply. */
 export interface ReplyParts {
@@ -33,9 +33,13 @@ export function toResponse(reply: Reply): Response {
   if (reply === undefined || reply === null) return { status: 204, headers: [], body: null };
   if (typeof reply === 'string' || reply instanceof Uint8Array) reply = { body: reply };
   if (typeof reply !== 'object') throw new TypeError(`a handler returns text, bytes or an object, not ${typeof reply}`);
-  const { status = 200, body } = reply;
+  const { status = 200, headers: fields = {}, body, ...others } = reply;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new TypeError(`a reply has status, headers and body, not ${quote(unknown)}; JSON is text: JSON.stringify it`);
+  }
   checkStatus(status);
-  const headers = toFields(reply.headers ?? {}, RESERVED, defaultType(body));
+  const headers = toFields(fields, RESERVED, defaultType(body));
   return { status, headers, body: hasNoBody(status) ? null : toBody(body) };
 }
 

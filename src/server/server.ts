@@ -157,6 +157,8 @@ export class Server {
    * @returns where it listens; rejects with Node's own error, such as `EADDRINUSE`, TypeError or RangeError for what is
    * no place, and the signal's reason.
    */
+  listen(port: number, host?: string): Promise<AddressInfo>;
+  listen(place: number | string | ListenOptions, host?: string): Promise<AddressInfo | string>;
   async listen(place: number | string | ListenOptions, host?: string): Promise<AddressInfo | string> {
     const address = await this.#listeners.listen(place, host);
     this.#isClosing = false;

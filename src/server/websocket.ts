@@ -57,6 +57,9 @@ export class WebSocketRoute {
 
   /** @internal */
   constructor(handler: Route['handler'], webSocket: Route['webSocket'], options: WebSocketOptions<unknown>) {
+    if (typeof handler !== 'function') {
+      throw new TypeError(`the handler of a route is a function, not ${typeof handler}`);
+    }
     const subprotocols = resolveSubprotocols(options.subprotocols);
     this.#route = { handler, webSocket, subprotocols, authorize: options.authorize };
     this.#options = options;
@@ -88,7 +91,8 @@ export interface Route {
  *   for await (const message of request.webSocket) await request.webSocket.send(message);
  * }));
  * ```
- * @throws TypeError for an option that is not known, and a subprotocol that is not a token, or occurs twice.
+ * @throws TypeError for a handler that is no function, an option that is not known, and a subprotocol that is not a
+ * token, or occurs twice.
  */
 export function acceptWebSocket(handler: Handler, options?: WithoutAuthorize): WebSocketRoute;
 export function acceptWebSocket<Authorized = any>(
@@ -103,7 +107,8 @@ export function acceptWebSocket(handler: Route['handler'], options: WebSocketOpt
 /**
  * A route for WebSocket only: plain HTTP of any method and version is answered with 426 and `Upgrade: websocket` (RFC
  * 9110 §15.5.22).
- * @throws TypeError for an option that is not known, and a subprotocol that is not a token, or occurs twice.
+ * @throws TypeError for a handler that is no function, an option that is not known, and a subprotocol that is not a
+ * token, or occurs twice.
  */
 export function requireWebSocket(handler: WebSocketHandler, options?: WithoutAuthorize): WebSocketRoute;
 export function requireWebSocket<Authorized = any>(

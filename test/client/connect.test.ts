@@ -442,6 +442,23 @@ for (const [status, origin, message] of hints) {
   });
 }
 
+for (const [type, body, text] of [
+  ['text/plain; charset=utf-8', 'no such room\nsecond line', ': "no such room"'],
+  ['text/plain', '\r\n\tno\x1b[1m', ': "no?[1m"'],
+  ['text/plain', '', ''],
+  ['text/html', '<p>no', ''],
+] as const) {
+  refusing(`the message quotes the first line of a text: ${type} ${JSON.stringify(body)}`, async () => {
+    await using server = await RawServer.listen();
+    const attempt = assertRefused(connect(server.url), 'UNEXPECTED_STATUS', 404);
+    const peer = await server.accept();
+    await readRequest(peer);
+    const length = Buffer.byteLength(body);
+    peer.write(`HTTP/1.1 404 x\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n${body}`);
+    assert.is((await attempt).message, `the server answered with status 404${text}`);
+  });
+}
+
 for (const [subprotocols, wish] of [[[], 'a subprotocol'], ['a', 'another subprotocol than "a"'],
   [['a', 'b'], 'another subprotocol than "a, b"']] as const) {
   refusing(`an end without an answer: perhaps the server wants ${wish}`, async () => {
@@ -822,6 +839,10 @@ for (const url of urls) {
     assert.is((await failure(connect(url))).name, 'TypeError');
   });
 }
+
+options('what is no URL is quoted, and the message tells how one is written', async () => {
+  assert.is((await failure(connect('/chat'))).message, '"/chat" is no URL; write all of it: ws://host/path');
+});
 
 options('a URL object is checked too', async () => {
   assert.is((await failure(connect(new URL('http://a/')))).name, 'TypeError');

@@ -24,6 +24,10 @@ for (const [name, nearest] of [
   // Letter case doesn't count: else `tls` would be nearest.
   ['MAXQUEUEDBYTES', 'maxQueuedBytes'],
   ['x', 'tls'],
+  // What ws calls it; by its letters, maxPayload would be maxQueuedBytes. There is no deflate here.
+  ['maxPayload', 'maxMessageBytes'],
+  ['perMessageDeflate', 'maxMessageBytes'],
+  ['toString', 'tls'],
   ['', 'tls'],
 ] as const) {
   options(`${nearest} is nearest to "${name}"`, async () => {

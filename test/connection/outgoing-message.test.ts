@@ -299,16 +299,21 @@ for (const [name, act] of ends) {
   });
 }
 
-test('a source that closes the connection itself gets nothing sent after that', async () => {
-  const opened = open();
-  async function* source(): AsyncGenerator<string> {
-    yield 'a';
-    void opened.connection.close();
-    yield 'b';
-  }
-  assert.instance(await rejectionOf(opened.connection.send(source())), ConnectionClosed);
-  await opened.assertSent(`01 01 61 ${CLOSE_1000}`);
-});
+for (const [name, act] of ends) {
+  test(`a source that calls ${name} itself gets nothing sent after that, not even the last frame`, async () => {
+    for (const chunks of [['b'], []]) {
+      const opened = open();
+      async function* source(): AsyncGenerator<string> {
+        yield 'a';
+        act(opened.connection);
+        yield* chunks;
+      }
+      assert.instance(await rejectionOf(opened.connection.send(source())), ConnectionClosed);
+      await nextTurn();
+      assert.not.match(opened.stream.written.toString('hex'), /^010161[08]0/);
+    }
+  });
+}
 
 test('the peer\'s Close ends it as well', async () => {
   const opened = open();

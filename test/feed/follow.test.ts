@@ -28,6 +28,22 @@ test('a WebSocket with headers, which ends with the iteration', async () => {
   assert.equal(tokens, ['x']);
 });
 
+test('a URL of WebSocket will do, for every transport', async () => {
+  await using served = await serve({ '/feed': serveFeed(feedOf(1)) });
+  for (const transport of ['websocket', 'streaming', 'long-polling', 'polling'] as const) {
+    const updates = follow<string>(`ws://127.0.0.1:${served.port}/feed`, { transports: [transport] });
+    assert.is((await updates.next()).value!.value, '1', transport);
+    await updates.return();
+  }
+});
+
+test('what is no URL is told at once, and not tried again', async () => {
+  const states: string[] = [];
+  const updates = follow('/feed', { onChange: ({ state }) => states.push(state) });
+  await rejects(updates.next(), { name: 'TypeError', code: 'ERR_INVALID_URL' });
+  assert.equal(states, ['closed']);
+});
+
 test('an abort cuts the WebSocket', async () => {
   await using served = await serve({ '/feed': serveFeed(feedOf(1)) });
   const controller = new AbortController();

@@ -115,6 +115,7 @@ const wrong: readonly [name: string, reply: unknown, error: RegExp][] = [
   ['Transfer-Encoding', { headers: { 'Transfer-Encoding': 'chunked' } }, /^TypeError: Transfer-Encoding is set by the/],
   ['Connection', { headers: { CONNECTION: 'close' } }, /^TypeError: CONNECTION is set by the server; leave it out$/],
   ['Upgrade', { headers: { Upgrade: 'h2c' } }, /^TypeError: Upgrade is set by the server; leave it out$/],
+  ['an object that is meant as JSON', { name: 'Ada' }, /^TypeError: a reply has status, headers and body, not "name"/],
 ];
 
 for (const [name, reply, error] of wrong) {

@@ -35,6 +35,15 @@ options('the limits of a route are checked when it is added, and the route is no
   assert.is((await httpRequest(served.port, get('/bad'))).status, 404);
 });
 
+options('a route without a handler, or a marked one in another mark, is a TypeError', () => {
+  const server = createServer();
+  const message = /^TypeError: the handler of a route is a function, not /;
+  for (const handler of [undefined, null, 'hello', acceptWebSocket(() => 'hello')] as never[]) {
+    for (const mark of [acceptWebSocket, requireWebSocket]) throws(() => mark(handler), message);
+  }
+  throws(() => server.route('/', undefined as never), message);
+});
+
 options('a path that is taken or malformed is a TypeError', () => {
   const server = createServer();
   server.route('/', () => 'hello');
