@@ -1,7 +1,11 @@
-// `twobyte bench`: what counts as late, what is left out of nothing, and how it is printed.
+// `twobyte bench`: how a load is given, and how its results are printed.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { measure, report, type Load } from '../../src/cli/bench.js';
-import { connectionPair, createServer, HttpError, requireWebSocket, type Connection } from '../../src/index.js';
+import { report } from '../../src/cli/bench.js';
+import type { Load } from '../../src/cli/load.js';
+import { createServer, HttpError, requireWebSocket, type Connection } from '../../src/index.js';
 import { suite } from '../runner/suite.js';
 import { startDemo } from '../support/demo.js';
 import { Run, run } from './harness.js';
@@ -13,121 +17,6 @@ const load: Load = { connections: 2, rate: 1000, message: 'x', milliseconds: 100
 async function echo(connection: Connection): Promise<void> {
   for await (const message of connection) void connection.send(message);
 }
-
-/** Two clients, and what becomes of their servers. */
-function clients(serve: (connection: Connection) => Promise<unknown>): Connection[] {
-  return [0, 1].map(() => {
-    const [server, client] = connectionPair();
-    void serve(server).catch(() => {});
-    return client;
-  });
-}
-
-async function closeAll(connections: readonly Connection[]): Promise<void> {
-  for (const connection of connections) connection.terminate();
-  await Promise.all(connections.map(({ closed }) => closed));
-}
-
-test('all messages that are due are sent and answered, however slow the machine', async () => {
-  for (const message of ['x'.repeat(10), Buffer.alloc(10)]) {
-    const connections = clients(echo);
-    const { sent, answered, unsent, lost, perSecond, latency } = await measure(connections, { ...load, message });
-    assert.equal([sent, answered, unsent, lost], [100, 100, 0, 0]);
-    assert.ok(perSecond > 0);
-    const { mean, p50, p90, p99, max } = latency;
-    assert.ok(p50 <= p90 && p90 <= p99 && p99 <= max && mean <= max);
-    await closeAll(connections);
-  }
-});
-
-test('a server that stalls makes all late that was due meanwhile', async () => {
-  let release = (): void => {};
-  const connections = clients(async (connection) => {
-    await new Promise<void>((resolve) => (release = joined(release, resolve)));
-    await echo(connection);
-  });
-  const measuring = measure(connections, load);
-  // The last message is due before this.
-  setTimeout(() => release(), load.milliseconds);
-  const { sent, answered, latency } = await measuring;
-  assert.equal([sent, answered], [100, 100]);
-  // What was due in the first half has waited for the second, and more. A timer may be a millisecond early.
-  assert.ok(latency.p50 >= load.milliseconds / 2 - 2, `${latency.p50}`);
-  assert.ok(latency.max >= load.milliseconds - 2, `${latency.max}`);
-  await closeAll(connections);
-});
-
-function joined(one: () => void, other: () => void): () => void {
-  return () => (one(), other());
-}
-
-test('messages without room are not forgotten', async () => {
-  const connections = clients(async () => {});
-  const message = Buffer.alloc(2 << 20);
-  const { sent, answered, unsent } = await measure(connections, { ...load, message, patience: 0 });
-  assert.is(answered, 0);
-  assert.ok(sent >= 2 && sent < 100, `${sent}`);
-  assert.is(sent + unsent, 100);
-  await closeAll(connections);
-});
-
-test('nor those of a process that stalls for all of the time', async () => {
-  const connections = clients(async () => {});
-  const measuring = measure(connections, { ...load, milliseconds: 20, patience: 0 });
-  for (const until = performance.now() + 40; performance.now() < until; );
-  const { sent, unsent } = await measuring;
-  assert.equal([sent, unsent], [20, 0]);
-  await closeAll(connections);
-});
-
-test('nor those that had no room for a while', async () => {
-  let release = (): void => {};
-  const connections = clients(async (connection) => {
-    await new Promise<void>((resolve) => (release = joined(release, resolve)));
-    for await (const _ of connection) void connection.send('y');
-  });
-  const message = Buffer.alloc(600_000);
-  const measuring = measure(connections, { ...load, rate: 100, message });
-  setTimeout(() => release(), load.milliseconds);
-  const { sent, answered, unsent } = await measuring;
-  assert.equal([sent, answered, unsent], [10, 10, 0]);
-  await closeAll(connections);
-});
-
-test('without a rate, the next is sent when the last was answered', async () => {
-  let inFlight = 0;
-  let most = 0;
-  const connections = clients(async (connection) => {
-    for await (const message of connection) {
-      most = Math.max(most, ++inFlight);
-      await new Promise((resolve) => setImmediate(resolve));
-      inFlight--;
-      void connection.send(message);
-    }
-  });
-  const { sent, answered, unsent } = await measure(connections, { ...load, rate: 0, milliseconds: 20 });
-  assert.ok(sent >= 2);
-  assert.equal([answered, unsent], [sent, 0]);
-  assert.ok(most <= 2, `${most}`);
-  await closeAll(connections);
-});
-
-test('a connection that ends is lost, and if all are it ends', async () => {
-  const connections = clients(async (connection) => {
-    await connection.wait();
-    connection.terminate();
-  });
-  const { lost, answered } = await measure(connections, { ...load, milliseconds: 2 ** 30 });
-  assert.equal([lost, answered], [2, 0]);
-});
-
-test('it can be ended early', async () => {
-  const connections = clients(echo);
-  const stop = (stopNow: () => void): void => void setImmediate(stopNow);
-  const { sent, answered } = await measure(connections, { ...load, milliseconds: 2 ** 30 }, stop);
-  assert.is(answered, sent);
-  await closeAll(connections);
-});
 
 test('the report', () => {
   const latency = { mean: 1.5, p50: 1, p90: 2, p99: 3, 'p99.9': 4.25, max: 1234.5 };
@@ -162,6 +51,31 @@ test('as a command: text, JSON, binary', async () => {
   const { sent, answered, latency } = JSON.parse(json.output) as Record<string, object>;
   assert.equal([json.code, sent, answered], [0, 30, 30]);
   assert.equal(Object.keys(latency!), ['mean', 'p50', 'p90', 'p99', 'p99.9', 'max']);
+});
+
+test('a picture of the latencies', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
+  try {
+    await using demo = await startDemo();
+    const file = join(folder, 'latencies.svg');
+    const args = ['bench', `ws://127.0.0.1:${demo.port}/echo/`, '--rate', '100', '--duration', '0.1', '--svg'];
+    const { code, output, errors } = await run([...args, file]);
+    assert.equal([code, errors], [0, '']);
+    const svg = readFileSync(file, 'utf8');
+    assert.match(svg, output.split('\n', 1)[0]!);
+    assert.match(svg, ' of 10 answers ');
+
+    // Nothing was sent for a picture that can't be drawn.
+    const nowhere = join(folder, 'missing', 'latencies.svg');
+    const { received } = demo.server.stats;
+    const failed = await run([...args, nowhere]);
+    const sentence = `twobyte: the file of --svg cannot be written: ${nowhere} (ENOENT)\n`;
+    assert.equal([failed.code, failed.output, failed.errors], [1, '', sentence]);
+    assert.is(demo.server.stats.received.messages, received.messages);
+    assert.is(existsSync(nowhere), false);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('a server that ends connections: exit code 1', async () => {
