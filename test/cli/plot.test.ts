@@ -41,8 +41,8 @@ test('one of a hundred is slow: each nine has as much room as all before it', ()
     '1', '2', '5', '10', '20', '50', '100', '50 %', '90 %', 'all', '1', '1', '100',
   ]);
   const points = pointsOf(svg);
-  // At 90 %, in the middle; just before 99 %; and the longest. 1000 has its place in the histogram with up to 1003, which
-  // is 0.00065 of the way from 1000 to 100,000.
+  // At 90 %, in the middle; just before 99 %; and the longest. 1000 stands in the histogram with up to 1003, which is
+  // 0.00065 of the way from 1000 to 100,000.
   assert.equal([points[300], points[599]!.split(',')[1], points[600]], ['370,339.8179', '339.8179', '670,60']);
 });
 

@@ -40,7 +40,7 @@ test('a URL of WebSocket will do, for every transport', async () => {
 test('what is no URL is told at once, and not tried again', async () => {
   const states: string[] = [];
   const updates = follow('/feed', { onChange: ({ state }) => states.push(state) });
-  await rejects(updates.next(), { name: 'TypeError', code: 'ERR_INVALID_URL' });
+  await rejects(updates.next(), { name: 'TypeError' });
   assert.equal(states, ['closed']);
 });
 

@@ -2,14 +2,16 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect as connectSocket, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { pathToFileURL } from 'node:url';
 import * as assert from 'uvu/assert';
 import {
   broadcast, connect, createServer, HandshakeError, requireWebSocket, upgrade, type ConnectOptions, type Connection,
   type Message, type ServerOptions, type WebSocketHandler, type WebSocketOptions,
 } from '../../src/index.js';
 import { suite } from '../runner/suite.js';
+import { upgradeRequest } from '../support/peers/raw-client.js';
 import { packagePath } from './packages.js';
 
 const test = suite('from-ws', { timeout: 30_000 });
@@ -207,9 +209,9 @@ const checks: Record<string, Row> = {
     gives: 0,
   },
   '`socket.bufferedAmount`': {
-    ws: () => withWs({}, (socket) => socket.bufferedAmount),
-    twobyte: () => withTwobyte({}, (connection) => connection.bufferedAmount),
-    gives: 0,
+    ws: () => withWs({}, (socket) => growsToAPeerThatDoesNotRead(socket), { maxQueuedMessages: 1 }),
+    twobyte: () => withTwobyte({}, growsToAPeerThatDoesNotRead, { maxQueuedMessages: 1 }),
+    gives: [0, true],
   },
   "`socket.ping()` and `socket.on('pong', listener)`": {
     ws: () => withWs({}, async (socket) => {
@@ -221,18 +223,31 @@ const checks: Record<string, Row> = {
     gives: true,
   },
   '`setInterval` with `isAlive` and `terminate()`': {
-    ws: () => withWs({}, async (socket, client) => {
-      socket.ping();
-      await once(socket, 'pong');
-      return client.state;
+    ws: async () => {
+      const { WebSocketServer } = await loadWs();
+      const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+      server.on('connection', (socket: Ws) => {
+        socket.isAlive = true;
+        socket.on('pong', () => (socket.isAlive = true));
+      });
+      const timer = setInterval(() => {
+        for (const socket of server.clients) {
+          if (!socket.isAlive) socket.terminate();
+          else socket.ping();
+          socket.isAlive = false;
+        }
+      }, 20);
+      await once(server, 'listening');
+      await untilSilentPeerIsCut(server.address().port);
+      clearInterval(timer);
+      server.close();
+      return 'cut';
+    },
+    twobyte: () => serve({ keepAliveInterval: 20 }, {}, async (_url, server) => {
+      await untilSilentPeerIsCut((server.address() as AddressInfo).port);
+      return 'cut';
     }),
-    twobyte: () => serve({ keepAliveInterval: 20 }, {}, async (url, _server, opened) => {
-      const client = await connect(url, { keepAliveInterval: 0 });
-      const connection = await opened;
-      await connection.ping();
-      return client.state;
-    }),
-    gives: 'open',
+    gives: 'cut',
   },
   '`socket.close(code, reason)`': {
     ws: () => withWs({}, async (socket, client) => {
@@ -513,6 +528,24 @@ const checks: Record<string, Row> = {
   },
 };
 
+/** What waits at first, and whether anything does once the peer's buffers are full. */
+async function growsToAPeerThatDoesNotRead(socket: Ws | Connection): Promise<unknown> {
+  const before = socket.bufferedAmount;
+  for (let left = 1000; left > 0 && socket.bufferedAmount === 0; left--) {
+    void socket.send(Buffer.alloc(65_536));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return [before, socket.bufferedAmount > 0];
+}
+
+/** A peer that answers no ping, as one whose network is gone. */
+async function untilSilentPeerIsCut(port: number): Promise<void> {
+  const peer = connectSocket(port, '127.0.0.1');
+  peer.on('error', () => {});
+  peer.resume().write(upgradeRequest('/'));
+  await once(peer, 'close');
+}
+
 /** What a server of node:http that was given WebSockets sends first. */
 async function withHttpServer(
   prepareServer: (httpServer: ReturnType<typeof createHttpServer>) => void | Promise<void>,
@@ -577,5 +610,39 @@ for (const [row, { ws, twobyte, gives }] of Object.entries(checks)) {
   test(`${row}: ws`, async () => assert.equal(await ws(), gives));
   test(`${row}: twobyte`, async () => assert.equal(await twobyte(), gives));
 }
+
+test('the two programs of the page do the same', async () => {
+  const [, program = ''] = /```js\n([^]*?)```/.exec(document) ?? [];
+  const code = program.replace("'ws'", JSON.stringify(pathToFileURL(packagePath('ws/wrapper.mjs')).href))
+    .replace('port: 8000', 'port: 0');
+  const { server } = await import(`data:text/javascript,${encodeURIComponent(`${code}export { server };`)}`) as Ws;
+  await once(server, 'listening');
+  const heard = async (url: string): Promise<unknown> => {
+    const [one, two] = await Promise.all([connect(url), connect(url)]);
+    await one.send('hello');
+    await two.send(Buffer.from('bytes'));
+    const all = [[await one.wait(), await one.wait()], [await two.wait(), await two.wait()]];
+    await Promise.all([one.close(), two.close()]);
+    return all.map((messages) => messages.map(show).sort());
+  };
+  let all: Iterable<Connection> = [];
+  const ours = await serve({}, {}, (url, { connections }) => {
+    all = connections;
+    return heard(url);
+  }, async ({ webSocket }) => {
+    for await (const message of webSocket) broadcast(all, message);
+  });
+  const theirs = await heard(`ws://127.0.0.1:${server.address().port}/chat/`);
+  server.close();
+  assert.equal(theirs, ours);
+  assert.equal(ours, [0, 1].map(() => [['object', 'bytes'], ['string', 'hello']]));
+});
+
+test('a page of another site: ws lets it in, twobyte does not', async () => {
+  const origin = 'https://other.example';
+  assert.is(await withWs({}, (_socket, { state }) => state, { origin }), 'open');
+  const refused = serve({}, {}, (url) => connect(url, { origin }));
+  assert.is(await refused.then(() => 101, ({ status }: HandshakeError) => status), 403);
+});
 
 test.run();
