@@ -9,7 +9,8 @@
 # Why nobody could have guessed: a Transform ends when its writer calls end(), so 'end' alone is unexpected; and whether
 # it comes depends on one byte that isn't part of what is inflated. Where DEFLATE has ended shows nowhere else than in
 # bytesWritten.
-# twobyte: inflates with inflateRawSync, and goes by bytesWritten alone.
+# twobyte: inflates whole messages with inflateRawSync, and goes by bytesWritten alone; with a message that is read while it
+# arrives it writes a byte after the last block, and has its end when 'end' comes with that byte left.
 #
 # seen: written up to the block: data, written 7 of 7. With a byte more: data, end, written 7 of 8. Node.js, Bun, Deno.
 set -euo pipefail

@@ -93,7 +93,10 @@ function validate(character: string, size: number): Variants {
 function decodeFrame(payload: Buffer, opcode: number): Variants {
   const frame = encodeNaive({ opcode, payload, maskingKey: KEY_BYTES });
   const incoming = new Incoming(null);
-  const nowhere = { put() {}, isFull: false, mayStream: () => false, takeSink: () => null, countStreamed() {} };
+  const nowhere = {
+    put() {}, isFull: false, mayStream: () => false, takeSink: () => null, countStreamed() {}, advance() {},
+    refuse() {},
+  };
   incoming.serve('server', { receiveControl: () => {} }, nowhere, 1 << 24);
   const { decoder } = incoming;
   const wsReceiver = new WsReceiver({ isServer: true, maxPayload: 1 << 24 });

@@ -2,30 +2,17 @@
 import { copyOf } from '../frame/allocate.js';
 import type { DataReceiver } from '../frame/decode.js';
 import { FIN, MAX_HEADER_BYTES, RSV1 } from '../frame/header.js';
-import { maxCompressedBytes, TAIL, type Inflater } from '../frame/inflater.js';
+import { maxCompressedBytes, minInflatedBytes, TAIL, type Inflater } from '../frame/inflater.js';
 import { copyMasked } from '../frame/mask.js';
 import { Opcode } from '../frame/opcode.js';
 import { copyPayload, decodeText, invalidUtf8, messageTooLarge, toText } from '../frame/payload.js';
 import { decodeUtf8, Utf8Validator } from '../frame/utf8.js';
-import { connectionDefaults } from './limits.js';
+import type { MessageReceiver } from './message-receiver.js';
+import { PieceInflater } from './piece-inflater.js';
 import { Pieces } from './pieces.js';
 
 /** A text message is a `string`, a binary one a `Buffer` that nobody else holds. */
 export type Message = string | Buffer;
-
-/** Where messages go. */
-export interface MessageReceiver {
-  /** @param byteLength its bytes, without compression. */
-  put(message: Message, byteLength: number): void;
-  /** Whether that is enough for now. */
-  readonly isFull: boolean;
-  /** Whether a message that is too long to be put may wait for one who takes it in pieces. */
-  mayStream(byteLength: number): boolean;
-  /** Where the pieces of the message go that has begun to arrive; `null` if it is wanted whole, or by nobody yet. */
-  takeSink(): Pieces | null;
-  /** Told of a message that has gone to a sink, once it has arrived whole. */
-  countStreamed(isText: boolean, byteLength: number): void;
-}
 
 /** A declared length is believed this far before its bytes arrive: about what one read of a socket brings. */
 const TRUSTED_BYTES = 65_536;
@@ -34,13 +21,6 @@ const TRUST_FACTOR = 16;
 
 /** Less than this is better read into the shared memory, with what follows it. */
 const MIN_VACANCY_BYTES = 131_072;
-
-/** For a message that nobody wants. */
-function skipped(): Pieces {
-  const pieces = new Pieces(connectionDefaults);
-  pieces.skip();
-  return pieces;
-}
 
 /** Shared: each empty buffer would be another `ArrayBuffer`. */
 const NOTHING = Buffer.alloc(0);
@@ -75,6 +55,8 @@ export class MessageAssembler implements DataReceiver {
   #hasRest = false;
   /** Who reads it in pieces. */
   #pieces: Pieces | null = null;
+  /** What inflates it for them. */
+  #inflating: PieceInflater | null = null;
 
   constructor(inflater: Inflater | null) {
     this.#inflater = inflater;
@@ -100,11 +82,12 @@ export class MessageAssembler implements DataReceiver {
     if (this.#byteLength + payloadLength > limit) this.#exceed(this.#byteLength + payloadLength);
   }
 
-  /** The message is too long to be put together. */
+  /** The message is too long to be put together. @param byteLength at least as many bytes arrive. */
   #exceed(byteLength: number): void {
     const limit = this.#pieces?.maxMessageBytes ?? this.#maxMessageBytes;
-    const isAllowed = this.#pieces !== null ? byteLength <= limit : this.#receiver!.mayStream(byteLength);
-    if (this.#isCompressed || !isAllowed) throw messageTooLarge(limit);
+    const shortest = this.#isCompressed ? minInflatedBytes(byteLength) : byteLength;
+    const isAllowed = this.#pieces !== null ? shortest <= limit : this.#receiver!.mayStream(shortest);
+    if (!isAllowed) throw messageTooLarge(limit);
     this.isUnclaimed = this.#pieces === null;
     this.#isFragmented = true;
   }
@@ -125,7 +108,8 @@ export class MessageAssembler implements DataReceiver {
 
   #receivePiece(chunk: Buffer, start: number, end: number, maskingKey: number, remaining: number): boolean {
     this.#hasRest = remaining > 0 || !this.#isFinal;
-    if (this.#pieces === null && !this.#isCompressed) this.#lookForReader();
+    // One that is compressed and all there is inflated at once, if it isn't too long for that.
+    if (this.#pieces === null && (this.#hasRest || this.isUnclaimed || !this.#isCompressed)) this.#lookForReader();
     if (this.#pieces !== null) return this.#pass(this.#pieces, copyPayload(chunk, start, end, maskingKey));
     this.#append(chunk, start, end, maskingKey, this.isUnclaimed ? 0 : remaining);
     if (this.isUnclaimed) return this.#hold();
@@ -149,12 +133,12 @@ export class MessageAssembler implements DataReceiver {
 
   /**
    * Gives the message that is arriving to one who reads it in pieces: what is there, and what will come.
-   * @returns `false` if there is none, or if it has to be put together: because another reads it, or it is compressed.
+   * @returns `false` if there is none, or another reads it.
    */
   handOver(pieces: Pieces): boolean {
-    if (!this.#hasPart || this.#pieces !== null || this.#isCompressed) return false;
+    if (!this.#hasPart || this.#pieces !== null) return false;
     this.#giveTo(pieces);
-    if (!this.#hasRest) this.#end(pieces);
+    if (!this.#hasRest) this.#finishPieces(pieces);
     return true;
   }
 
@@ -164,50 +148,71 @@ export class MessageAssembler implements DataReceiver {
     this.isUnclaimed = false;
     this.vacancy = null;
     pieces.begin(this.#isText);
+    if (this.#isCompressed) {
+      this.#inflating = new PieceInflater(this.#inflater!, pieces, this.#receiver!, () => this.#leave());
+    }
     // A copy: the buffer may have room for much more.
-    if (this.#byteLength > 0) pieces.push(copyOf(this.#takeBytes()), this.#validator?.isComplete ?? true);
+    if (this.#byteLength > 0) this.#give(pieces, copyOf(this.#takeBytes()));
+  }
+
+  #give(pieces: Pieces, bytes: Buffer): void {
+    if (this.#inflating !== null) this.#inflating.push(bytes);
+    else pieces.push(bytes, this.#validator?.isComplete ?? true);
   }
 
   #pass(pieces: Pieces, bytes: Buffer): boolean {
     this.#byteLength += bytes.length;
-    if (bytes.length > 0 && !pieces.isEnded) {
-      if (this.#isText) this.#validate(bytes, 0, bytes.length);
-      pieces.push(bytes, this.#validator?.isComplete ?? true);
-    }
-    if (this.#hasRest) return !pieces.isFull;
-    if (!pieces.isEnded) this.#finishText();
-    this.#end(pieces);
-    return true;
+    if (this.#inflating === null && this.#isText && !pieces.isEnded) this.#validate(bytes, 0, bytes.length);
+    if (bytes.length > 0 && (this.#inflating !== null || !pieces.isEnded)) this.#give(pieces, bytes);
+    if (!this.#hasRest) this.#finishPieces(pieces);
+    return !this.isFull;
   }
 
-  #end(pieces: Pieces): void {
-    this.#pieces = this.#validator = null;
-    this.#hasPart = false;
+  #finishPieces(pieces: Pieces): void {
+    if (this.#inflating !== null) return this.#inflating.finish();
+    if (!pieces.isEnded) this.#finishText();
     pieces.end();
     this.#receiver!.countStreamed(this.#isText, this.#byteLength);
+    this.#leave();
+  }
+
+  /** The message has gone to its reader. */
+  #leave(): void {
+    this.#pieces = this.#inflating = this.#validator = null;
+    this.#hasPart = false;
     this.messageCount++;
   }
 
-  /** Whether the message that is arriving has to wait: for its reader, or for somebody to claim it. */
+  /** Whether the message that is arriving has to wait: for its reader, for zlib, or for somebody to claim it. */
   get isFull(): boolean {
-    return this.isUnclaimed || (this.#pieces !== null && this.#pieces.isFull);
+    return this.isUnclaimed || (this.#pieces !== null && this.#pieces.isFull) || this.isInflating;
+  }
+
+  /** Whether that is for zlib. */
+  get isInflating(): boolean {
+    return this.#inflating !== null && this.#inflating.isBusy;
   }
 
   /** Whether one that had to wait may go on. */
   get isLow(): boolean {
-    return !this.isUnclaimed && (this.#pieces === null || this.#pieces.queue.isLow);
+    return !this.isUnclaimed && (this.#pieces === null || this.#pieces.queue.isLow) && !this.isInflating;
+  }
+
+  /** There may be room again. */
+  goOn(): void {
+    this.#inflating?.goOn();
   }
 
   /** From now on nothing waits: what is not read fast enough is cut, what nobody has claimed is dropped. */
   dropExcess(): void {
-    if (this.isUnclaimed) this.handOver(skipped());
-    this.#pieces?.dropExcess();
+    if (this.isUnclaimed) this.handOver(Pieces.skipped());
+    (this.#inflating ?? this.#pieces)?.dropExcess();
   }
 
   /** The rest of the message will not arrive. */
   cut(error: Error | null): void {
-    this.#pieces?.cut(error);
-    this.#pieces = null;
+    (this.#inflating ?? this.#pieces)?.cut(error);
+    this.#pieces = this.#inflating = null;
     this.#hasPart = this.isUnclaimed = false;
   }
 
@@ -274,10 +279,22 @@ export class MessageAssembler implements DataReceiver {
 
   #inflate(inflater: Inflater): boolean {
     this.#append(TAIL, 0, TAIL.length, 0, 0);
-    const bytes = inflater.inflate(this.#takeBytes(), this.#maxMessageBytes);
+    const bytes = inflater.inflate(this.#buffer.subarray(0, this.#byteLength), this.#maxMessageBytes);
+    if (bytes === null) return this.#exceedInflated();
+    this.#buffer = NOTHING;
     this.#receiver!.put(this.#isText ? toText(bytes) : bytes, bytes.length);
     this.messageCount++;
     return !this.#receiver!.isFull;
+  }
+
+  /** The message is there, and too long to be put together. */
+  #exceedInflated(): boolean {
+    this.#byteLength -= TAIL.length;
+    if (!this.#receiver!.mayStream(this.#maxMessageBytes + 1)) throw messageTooLarge(this.#maxMessageBytes);
+    this.isUnclaimed = this.#hasPart = true;
+    const pieces = this.#receiver!.takeSink();
+    if (pieces !== null) this.handOver(pieces);
+    return false;
   }
 
   /** Gives the whole payload away. */

@@ -1,6 +1,6 @@
 // The inside of a connection: how its stream, its protocol and its queue act on one another.
 import type { Duplex } from 'node:stream';
-import { TimeoutError, WebSocketError, type Close, type ProtocolError } from '../errors.js';
+import { TimeoutError, WebSocketError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import { messageTooLarge } from '../frame/payload.js';
 import { cut } from '../stream/cut.js';
@@ -193,6 +193,12 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.afterProtocol();
   }
 
+  advance(isUnread: boolean): void {
+    if (isUnread) this.#pause(true);
+    this.afterProtocol();
+    this.resumeIfLow();
+  }
+
   /** What follows from the state that received bytes or a call have brought the protocol to. */
   afterProtocol(): void {
     const protocol = this.protocol;
@@ -201,16 +207,20 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     if (byteLength >= this.#stream.writableHighWaterMark) this.writer.flush();
     else if (byteLength > 0) this.writer.schedule();
     if (protocol.isOpen) {
-      if (!this.#isPaused && (this.queue.isFull || protocol.arriving?.isFull)) this.#pause();
+      if (!this.#isPaused && (this.queue.isFull || protocol.arriving?.isFull)) {
+        this.#pause(this.queue.isFull || !protocol.arriving!.isInflating);
+      }
     } else {
       this.#startClosing();
     }
   }
 
-  #pause(): void {
+  /** @param isUnread whether that is for a reader: zlib is faster than any who would have to be told of. */
+  #pause(isUnread: boolean): void {
     this.#isPaused = true;
     this.#silentChecks = 0;
     this.#stream.pause();
+    if (!isUnread) return;
     this.counters.pauses++;
     this.tellSlow('incoming');
   }
@@ -223,11 +233,12 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     if (arriving?.isUnclaimed && (wantsWhole || this.queue.wantsWhole)) {
       return this.refuse(messageTooLarge(this.limits.maxMessageBytes));
     }
+    arriving?.goOn();
     if (this.queue.isLow && (arriving === null || arriving.isLow)) this.#resume();
   }
 
-  /** A message is longer than the one who has asked for it accepts. */
-  refuse(error: ProtocolError): void {
+  /** Something is wrong with a message of which some is there already. */
+  refuse(error: Error): void {
     this.protocol.refuse(error);
     this.afterProtocol();
   }
@@ -235,7 +246,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   #resume(): void {
     this.#isPaused = false;
     // The bytes held may inflate to a whole limit: other connections get their turn first.
-    if (!this.protocol.isHolding) return void this.#stream.resume();
+    if (!this.protocol.isHolding) return this.#readOn();
     this.#stream.pause();
     setImmediate(() => this.#receiveHeld());
   }
@@ -243,7 +254,12 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   #receiveHeld(): void {
     this.protocol.receiveHeld();
     this.#afterReceive();
-    if (!this.#isPaused) this.#stream.resume();
+    if (!this.#isPaused) this.#readOn();
+  }
+
+  #readOn(): void {
+    if (this.#stream.readableEnded && this.protocol.isReceiving) this.receiveEnd();
+    else this.#stream.resume();
   }
 
   drain(): void {
@@ -262,11 +278,15 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     // Read on, even without a reader, to find the peer's Close frame or the end.
     this.queue.dropExcess();
     this.protocol.arriving?.dropExcess();
-    if (this.#isPaused || this.protocol.isHolding) this.#resume();
+    if (this.protocol.arriving?.isInflating) this.#pause(false);
+    else if (this.#isPaused || this.protocol.isHolding) this.#resume();
     this.ending.begin();
   }
 
   receiveEnd(): void {
+    // A stream that is paused in its last chunk tells its end, too; but something of what it has brought still waits.
+    const { arriving, isHolding } = this.protocol;
+    if (isHolding || (arriving !== null && (arriving.isUnclaimed || arriving.isInflating))) return;
     this.protocol.receiveEnd();
     this.#startClosing();
     this.writer.end();

@@ -1,5 +1,5 @@
 // Messages on their way out, compressed where that was agreed on and pays (RFC 7692 §7.2.1).
-import { Deflater, OFF_LOOP_FROM_BYTES } from '../frame/deflater.js';
+import { Deflater, LAST_CHUNK, OFF_LOOP_FROM_BYTES } from '../frame/deflater.js';
 import type { Frame } from '../frame/encode.js';
 import type { DeflateAgreement } from '../handshake/deflate.js';
 import type { DeflateOptions } from './limits.js';
@@ -67,8 +67,45 @@ export class Compressor {
     return frame;
   }
 
+  /**
+   * For a message that is sent in pieces; `null` if it is to be sent as it is.
+   * @param firstBytes how long its first chunk is.
+   */
+  begin(firstBytes: number, compress: boolean | undefined): ChunkCompressor | null {
+    return (compress ?? firstBytes >= this.#threshold) ? new ChunkCompressor(this.#deflater) : null;
+  }
+
   /** What is still being compressed is no longer wanted. */
   abandon(): void {
     this.#deflater.abandon();
+  }
+}
+
+/** Compresses one message while it is made. */
+export class ChunkCompressor {
+  /** What the last fragment has. */
+  readonly lastChunk: Buffer = LAST_CHUNK;
+  readonly #deflater: Deflater;
+  readonly #window: Deflater['window'];
+
+  constructor(deflater: Deflater) {
+    this.#deflater = deflater;
+    this.#window = deflater.window;
+  }
+
+  /** @param chunk must not be written to before `take`. */
+  deflate(chunk: Uint8Array): Buffer | Promise<Buffer> {
+    if (chunk.length < OFF_LOOP_FROM_BYTES) return this.#deflater.deflateChunk(chunk, this.#window);
+    return new Promise((resolve, reject) => {
+      this.#deflater.deflateChunkLater(chunk, this.#window, (error, bytes) => {
+        if (error === null) resolve(bytes);
+        else reject(error);
+      });
+    });
+  }
+
+  /** The chunk is sent: later ones may refer to it. */
+  take(chunk: Uint8Array): void {
+    this.#window.append(chunk);
   }
 }

@@ -2,7 +2,8 @@
 import { FrameDecoder, type ControlReceiver } from '../frame/decode.js';
 import type { Inflater } from '../frame/inflater.js';
 import type { Role } from '../frame/opcode.js';
-import { MessageAssembler, type MessageReceiver } from './assembler.js';
+import { MessageAssembler } from './assembler.js';
+import type { MessageReceiver } from './message-receiver.js';
 
 /** A frame decoder, and the assembler that it gives the frames of messages to. */
 export class Incoming {

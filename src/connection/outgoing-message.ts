@@ -1,7 +1,9 @@
 // A message that is sent while it is made: the chunks of its source become fragments (RFC 6455 §5.4).
 import { ConnectionClosed } from '../errors.js';
+import { FIN, RSV1 } from '../frame/header.js';
 import { Opcode } from '../frame/opcode.js';
 import { Utf8Validator } from '../frame/utf8.js';
+import type { ChunkCompressor } from './compressor.js';
 import { toPayload, type Sendable } from './sendable.js';
 import { whenAborted } from './wait-limits.js';
 
@@ -11,13 +13,21 @@ export type MessageSource = AsyncIterable<Sendable> | { getReader(): unknown } |
 export interface SourceOptions {
   /** Without it the first chunk decides: a string makes it a text message, anything else, or no chunk, a binary one. */
   type?: 'text' | 'binary';
+  /**
+   * Whether to compress the message, if compression was agreed on; each of its chunks then is a fragment as before. By
+   * default it is compressed if its first chunk has at least `deflate.threshold` bytes.
+   */
+  compress?: boolean;
   /** Stops the source. A message that has begun can't be taken back: the connection is closed with 1011. */
   signal?: AbortSignal;
 }
 
 /** What writes the fragments. */
 export interface FragmentWriter {
-  writeFragment(opcode: number, payload: Uint8Array, isFinal: boolean): void;
+  /** @param first FIN, RSV1 and the opcode. */
+  writeFragment(first: number, payload: Uint8Array): void;
+  /** What compresses the chunks of a message; `null` if it is to be sent as it is. */
+  compressChunks(firstBytes: number, compress: boolean | undefined): ChunkCompressor | null;
   /** Fulfils once there is room for more, and what was written is the source's again. */
   room(): Promise<void>;
   /** The last fragment was written. */
@@ -30,6 +40,9 @@ export interface FragmentWriter {
 
 const NOTHING = Buffer.alloc(0);
 
+/** A longer chunk is compressed piece by piece: so much of one waits for the peer at a time. */
+const MAX_COMPRESSED_BYTES = 1 << 20;
+
 export function isSource(message: object): message is MessageSource {
   return Symbol.asyncIterator in message || message instanceof Blob;
 }
@@ -38,13 +51,16 @@ export class OutgoingMessage {
   /** Settles once the message was sent, or can't be. */
   readonly done: Promise<void>;
   readonly #source: MessageSource;
+  readonly #compress: boolean | undefined;
   #isText: boolean | null;
   #isRunning = false;
   /** Whether some of it was sent. */
   #hasBegun = false;
   #isSettled = false;
-  /** What was sent so far. */
+  /** What was sent so far, before compression. */
   #byteLength = 0;
+  /** Decided by the first chunk that isn't empty. */
+  #compressor: ChunkCompressor | null = null;
   #settle!: (error?: unknown) => void;
   #stopped: { readonly error: unknown } | null = null;
   /** Ends what is being waited for. */
@@ -54,11 +70,12 @@ export class OutgoingMessage {
   /** The first half of a character at the end of the last string. */
   #half = '';
 
-  constructor(source: MessageSource, { type, signal }: SourceOptions) {
+  constructor(source: MessageSource, { type, compress, signal }: SourceOptions) {
     if (type !== undefined && type !== 'text' && type !== 'binary') {
       throw new TypeError(`type is 'text' or 'binary', not ${String(type)}`);
     }
     this.#source = source;
+    this.#compress = compress;
     this.#isText = type === undefined ? null : type === 'text';
     let ignore = (): void => {};
     this.done = new Promise((resolve, reject) => {
@@ -99,7 +116,7 @@ export class OutgoingMessage {
       iterator = null;
       if (this.#half !== '') await this.#send(writer, Buffer.from(this.#half));
       if (this.#isText && !this.#validator.isComplete) throw notUtf8();
-      const sent = this.#write(writer, NOTHING, true);
+      const sent = this.#write(writer, this.#compressor?.lastChunk ?? NOTHING, true);
       writer.countStreamed(this.#isText === true, this.#byteLength);
       await sent;
       this.#settle();
@@ -136,20 +153,31 @@ export class OutgoingMessage {
   async #send(writer: FragmentWriter, bytes: Uint8Array): Promise<void> {
     // A text that isn't UTF-8 would fail at the peer, for a reason that it can't tell.
     if (this.#isText && !this.#validator.push(bytes, 0, bytes.length)) throw notUtf8();
-    const { maxFragmentBytes } = writer;
-    for (let start = 0; start < bytes.length; start += maxFragmentBytes) {
-      await this.#write(writer, bytes.subarray(start, start + maxFragmentBytes), false);
+    if (!this.#hasBegun && bytes.length > 0) this.#compressor = writer.compressChunks(bytes.length, this.#compress);
+    const compressor = this.#compressor;
+    const maxBytes = compressor === null ? writer.maxFragmentBytes : MAX_COMPRESSED_BYTES;
+    for (let start = 0; start < bytes.length; start += maxBytes) {
+      const chunk = bytes.subarray(start, start + maxBytes);
+      const deflated = compressor === null ? chunk : compressor.deflate(chunk);
+      const payload = deflated instanceof Promise ? await this.#unlessStopped(deflated) : deflated;
+      const sent = this.#write(writer, payload, false);
+      compressor?.take(chunk);
+      this.#byteLength += chunk.length;
+      await sent;
     }
   }
 
   #write(writer: FragmentWriter, bytes: Uint8Array, isFinal: boolean): Promise<void> {
     // It may have been stopped since what it has waited for was there.
     if (this.#stopped !== null) throw this.#stopped.error;
-    const opcode = this.#hasBegun ? Opcode.CONTINUATION : this.#isText ? Opcode.TEXT : Opcode.BINARY;
+    writer.writeFragment((isFinal ? FIN : 0) | (this.#hasBegun ? Opcode.CONTINUATION : this.#firstOpcode), bytes);
     this.#hasBegun = true;
-    writer.writeFragment(opcode, bytes, isFinal);
-    this.#byteLength += bytes.length;
     return this.#unlessStopped(writer.room());
+  }
+
+  /** RFC 7692 §6: RSV1 is set on the first fragment of a compressed message alone. */
+  get #firstOpcode(): number {
+    return (this.#compressor === null ? 0 : RSV1) | (this.#isText ? Opcode.TEXT : Opcode.BINARY);
   }
 }
 

@@ -2,7 +2,7 @@
 import { copyOf } from '../frame/allocate.js';
 import { decodeUtf8, lastCharacterStart } from '../frame/utf8.js';
 import type { Message } from './assembler.js';
-import type { ConnectionLimits } from './limits.js';
+import { connectionDefaults, type ConnectionLimits } from './limits.js';
 import { WaitQueue } from './wait-queue.js';
 
 /** Of a text message a `string` of whole characters, of a binary one a `Buffer` that nobody else holds. */
@@ -32,6 +32,13 @@ export class Pieces {
   constructor(limits: PiecesLimits) {
     this.queue = new WaitQueue(limits);
     this.maxMessageBytes = Math.max(limits.maxMessageBytes, limits.maxStreamedBytes);
+  }
+
+  /** For a message that nobody wants, however long it is. */
+  static skipped(): Pieces {
+    const pieces = new Pieces({ ...connectionDefaults, maxStreamedBytes: Infinity });
+    pieces.skip();
+    return pieces;
   }
 
   /** Whether no piece is wanted any more. */

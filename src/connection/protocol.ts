@@ -6,10 +6,11 @@ import type { ControlReceiver } from '../frame/decode.js';
 import { Inflater } from '../frame/inflater.js';
 import { Opcode, type Role } from '../frame/opcode.js';
 import type { DeflateAgreement } from '../handshake/deflate.js';
-import type { MessageAssembler, MessageReceiver } from './assembler.js';
-import { Compressor, type CompressorReceiver } from './compressor.js';
+import type { MessageAssembler } from './assembler.js';
+import { Compressor, type ChunkCompressor, type CompressorReceiver } from './compressor.js';
 import { borrowIncoming, Incoming, returnIncoming } from './incoming.js';
 import type { ConnectionLimits } from './limits.js';
+import type { MessageReceiver } from './message-receiver.js';
 import { Output } from './output.js';
 import type { PreparedMessage } from './prepared.js';
 
@@ -130,8 +131,8 @@ export class Protocol implements ControlReceiver {
     if (held !== null) this.receive(held);
   }
 
-  /** Fails the connection for a message that is longer than the one who has asked for it accepts. */
-  refuse(error: ProtocolError): void {
+  /** Fails the connection for a message of which that shows while nothing is decoded. */
+  refuse(error: Error): void {
     if (!this.#isDecoding) return;
     this.#isDecoding = false;
     this.#ending = error;
@@ -190,6 +191,11 @@ export class Protocol implements ControlReceiver {
     const opcode = typeof message === 'string' ? Opcode.TEXT : Opcode.BINARY;
     if (this.#compressor === null || compress === false) return this.output.encode(opcode, message);
     return this.#compressor.send(opcode, message, compress ?? false);
+  }
+
+  /** As `Compressor.begin`. */
+  compressChunks(firstBytes: number, compress: boolean | undefined): ChunkCompressor | null {
+    return this.#compressor === null ? null : this.#compressor.begin(firstBytes, compress);
   }
 
   /** Sends a message that was prepared; only while open. */

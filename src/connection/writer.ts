@@ -3,12 +3,12 @@ import { finished, type Duplex } from 'node:stream';
 import { ConnectionClosed, WebSocketError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import { lengthOf } from '../frame/encode.js';
-import { FIN } from '../frame/header.js';
 import { Opcode } from '../frame/opcode.js';
 import { ownFrames } from '../frame/slab.js';
 import { isOfHttp2 } from '../stream/cut.js';
 import { flushInTick, flushSoon, type Flushable } from '../stream/flush.js';
 import type { Channel } from './channel.js';
+import type { ChunkCompressor } from './compressor.js';
 import { defer, quiet, type Deferred } from './deferred.js';
 import { BY_REFERENCE_FROM_BYTES } from './output.js';
 import { OutgoingMessage, type MessageSource, type SourceOptions } from './outgoing-message.js';
@@ -137,8 +137,12 @@ export class Writer implements Flushable, LineWriter {
     return this.#protocol.output.maxFragmentBytes;
   }
 
-  writeFragment(opcode: number, payload: Uint8Array, isFinal: boolean): void {
-    this.#protocol.output.encodeFrame(isFinal ? FIN | opcode : opcode, payload);
+  compressChunks(firstBytes: number, compress: boolean | undefined): ChunkCompressor | null {
+    return this.#protocol.compressChunks(firstBytes, compress);
+  }
+
+  writeFragment(first: number, payload: Uint8Array): void {
+    this.#protocol.output.encodeFrame(first, payload);
     this.schedule();
   }
 

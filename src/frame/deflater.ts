@@ -17,6 +17,9 @@ const MAX_JOBS = 4;
 /** §7.2.1: "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end." */
 const TAIL_BYTES = 4;
 
+/** §7.2.3.6: what is left of an empty block without its tail; it ends a message whose chunks have kept theirs. */
+export const LAST_CHUNK: Buffer = Buffer.of(0);
+
 /**
  * How far back a message may refer, beyond an earlier one of the same size. zlib reads the dictionary for each message:
  * all 32 KiB of the window would cost one of 64 bytes 26 µs more than this, to make it 3 % shorter; half of this would
@@ -53,7 +56,7 @@ export class Deflater {
    * only compressed messages become part of the context (§7.2.3.2), so that this is no harm to the following ones.
    */
   deflate(message: Uint8Array): Buffer | null {
-    const deflated = withoutTail(deflateRawSync(message, this.#options(message.length)));
+    const deflated = withoutTail(deflateRawSync(message, this.#options(message.length, this.#window)));
     if (deflated.length >= message.length) return null;
     this.#window?.append(message);
     return deflated;
@@ -71,21 +74,40 @@ export class Deflater {
    * @param done called later, unless the deflater was abandoned; the error is one of zlib's, such as no memory.
    */
   deflateLater(message: Uint8Array, done: (error: Error | null, deflated: Buffer | null) => void): void {
-    const options = this.#options(message.length);
+    const window = this.#window;
+    this.#enqueue(message, window, (error, bytes) => {
+      if (error !== null) return done(error, null);
+      const deflated = withoutTail(bytes);
+      const isLonger = deflated.length >= message.length;
+      done(null, isLonger && window === null ? null : deflated);
+    });
+    window?.append(message);
+  }
+
+  /** What the chunks of the next message may refer to; for `deflateChunk`. */
+  get window(): Window {
+    return this.#window ?? new Window(this.windowBits);
+  }
+
+  /**
+   * Compresses a chunk of a message at once, so that all of it can be read as soon as what it becomes is there.
+   * `LAST_CHUNK` has to follow the last one.
+   * @param window the same for all chunks of a message; each is to be added to it when it is sent.
+   */
+  deflateChunk(chunk: Uint8Array, window: Window): Buffer {
+    return deflateRawSync(chunk, this.#options(chunk.length, window));
+  }
+
+  /** The same off the event loop, as `deflateLater`. */
+  deflateChunkLater(chunk: Uint8Array, window: Window, done: (error: Error | null, bytes: Buffer) => void): void {
+    this.#enqueue(chunk, window, done);
+  }
+
+  #enqueue(message: Uint8Array, window: Window | null, done: (error: Error | null, bytes: Buffer) => void): void {
+    const options = this.#options(message.length, window);
     // zlib copies the dictionary only when its turn comes.
     if (options.dictionary !== undefined) options.dictionary = Buffer.from(options.dictionary as Buffer);
-    this.#window?.append(message);
-    enqueue({
-      message,
-      options,
-      isAbandoned: () => this.#isAbandoned,
-      done: (error, bytes) => {
-        if (error !== null) return done(error, null);
-        const deflated = withoutTail(bytes);
-        const isLonger = deflated.length >= message.length;
-        done(null, isLonger && this.#window === null ? null : deflated);
-      },
-    });
+    enqueue({ message, options, isAbandoned: () => this.#isAbandoned, done });
   }
 
   /** What is still being compressed is no longer wanted. */
@@ -93,8 +115,8 @@ export class Deflater {
     this.#isAbandoned = true;
   }
 
-  #options(messageLength: number): ZlibOptions {
-    const dictionary = this.#window?.last(messageLength + DICTIONARY_BYTES) ?? null;
+  #options(messageLength: number, window: Window | null): ZlibOptions {
+    const dictionary = window?.last(messageLength + DICTIONARY_BYTES) ?? null;
     const options = zlibOptions(messageLength, dictionary?.length ?? 0, this.windowBits, this.level);
     if (dictionary !== null && dictionary.length > 0) options.dictionary = dictionary;
     return options;

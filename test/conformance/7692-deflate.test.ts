@@ -342,7 +342,7 @@ prove('7692/6.1-6', 'both', 'compressed text is to be UTF-8 once it is inflated'
   await session.expectFailure(1007);
 });
 
-prove('7692/6.2-1', 'both', 'a compressed message in fragments is inflated as a whole', async (role) => {
+prove('7692/6.2-1', 'both', 'compressed fragments are inflated as one message, also as they arrive', async (role) => {
   await using session = await agree(role);
   session.send('41 03 f248cd 80 04 c9c90700');
   assert.is(await session.connection.wait(), 'Hello');
@@ -352,6 +352,12 @@ prove('7692/6.2-1', 'both', 'a compressed message in fragments is inflated as a 
   await session.expect('8a 00');
   session.send('42 01 f3 80 07 48cdc9c9070000');
   assert.equal(await session.connection.wait(), Buffer.from('Hello'));
+  const wait = session.connection.receive();
+  session.send('41 01 f2');
+  const message = (await wait)!;
+  session.send('00 02 0011 89 00 00 00 80 02 0000');
+  assert.is(await message.text(), 'Hello');
+  await session.expect('8a 00');
 });
 
 prove('7692/6.2-2', 'both', 'a message without RSV1 is read as it is', async (role) => {
@@ -586,13 +592,26 @@ prove('7692/7.2.1-2', 'both', 'no block is a final one, so that none is to be pa
   assert.is(inflate(Buffer.concat([payload, TAIL, more])).bytes.toString(), `${TEXT}Hello`);
 });
 
-prove('7692/7.2.1-3', 'both', 'a compressed message is one frame, however long it is', async (role) => {
+prove('7692/7.2.1-3', 'both', 'a message sent whole is one frame, and fragments keep the bytes', async (role) => {
   await using session = await agree(role, `; ${role}_no_context_takeover`);
   for (const message of [TEXT, TEXT.repeat(10), TEXT.repeat(1000)]) {
     const payload = await sendCompressed(session, message);
     const bytes = inflateRawSync(Buffer.concat([payload, TAIL]), { finishFlush: constants.Z_SYNC_FLUSH });
     assert.is(bytes.toString(), message);
   }
+  async function* chunks(): AsyncGenerator<string> {
+    yield TEXT;
+    yield TEXT;
+  }
+  void session.connection.send(chunks(), { compress: true });
+  const frames = [await session.peer.readFrame(), await session.peer.readFrame(), await session.peer.readFrame()];
+  assert.equal(frames.map(({ fin, rsv1, opcode }) => [fin, rsv1, opcode]), [
+    [false, true, 1], [false, false, 0], [true, false, 0],
+  ]);
+  const payload = Buffer.concat(frames.map((frame) => frame.payload));
+  assert.is(Buffer.from(inflate(payload).bytes).toString(), TEXT + TEXT);
+  // All of a chunk can be read as soon as it is there.
+  assert.is(Buffer.from(inflateNaive(frames[0]!.payload).bytes).toString(), TEXT);
 });
 
 prove('7692/7.2.1-4', 'both', 'no reference reaches back more than 32,768 bytes', async (role) => {

@@ -303,6 +303,7 @@ function assemble(maxMessageBytes = 2 ** 31): {
       byteLengths.push(byteLength);
     },
     isFull: false, mayStream: () => false, takeSink: () => null, countStreamed(): void {},
+    advance(): void {}, refuse(): void {},
   };
   const assembler = new MessageAssembler(null);
   assembler.serve(queue, maxMessageBytes);

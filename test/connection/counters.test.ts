@@ -88,6 +88,25 @@ for (const role of roles) {
     assert.is(sent.wireBytes, opened.stream.written.length);
   });
 
+  test('with compression in pieces, too', async () => {
+    const opened = open({ role, deflate: { incoming: DEFLATE, outgoing: DEFLATE } });
+    const reading = opened.connection.receive();
+    await opened.receive('41 03 f248cd');
+    const message = (await reading)!;
+    await opened.receive('80 04 c9c90700');
+    assert.is(await message.text(), 'Hello');
+    assertStats(opened, { received: { messages: 1, bytes: 5, wireBytes: 5 + 6 + 2 * inMask }, pauses: 0 });
+    await opened.connection.send((async function* () {
+      yield 'a'.repeat(500);
+      yield 'a'.repeat(500);
+    })());
+    await nextTurn();
+    const { sent } = opened.connection.stats;
+    assert.equal([sent.messages, sent.bytes], [1, 1000]);
+    assert.ok(sent.wireBytes < 60 + 3 * outMask, `${sent.wireBytes}`);
+    assert.is(sent.wireBytes, opened.stream.written.length);
+  });
+
   test('pings, and the round trip of the last that was answered', async () => {
     const opened = open({ role });
     await opened.receive('8a 00  8a 01 61');

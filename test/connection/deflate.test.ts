@@ -22,7 +22,7 @@ function sentBy({ stream }: Opened): string[] {
   return frames.map(({ fin, rsv1, opcode, payload }) => {
     assert.is(fin, true);
     if (!rsv1) return `plain ${opcode} ${opcode === 0x8 ? payload.toString('hex') : payload.toString()}`;
-    return `compressed ${opcode} ${inflater.inflate(Buffer.concat([payload, TAIL]), 1 << 24).toString()}`;
+    return `compressed ${opcode} ${inflater.inflate(Buffer.concat([payload, TAIL]), 1 << 24)!.toString()}`;
   });
 }
 

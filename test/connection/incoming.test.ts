@@ -13,6 +13,7 @@ test.after.each(terminateAll);
 const NOBODY = { receiveControl(): void {} };
 const NOWHERE = {
   put(): void {}, isFull: false, mayStream: () => false, takeSink: () => null, countStreamed(): void {},
+  advance(): void {}, refuse(): void {},
 };
 
 test('there is one for all that are between two messages, and another while it is in use', () => {

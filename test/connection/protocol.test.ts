@@ -24,6 +24,7 @@ class Endpoint {
         this.byteLengths.push(byteLength);
       },
       isFull: false, mayStream: () => false, takeSink: () => null, countStreamed: (): void => {},
+      advance: (): void => {}, refuse: (): void => {},
       receivePong: (payload: Buffer): void => void this.pongs.push(payload.toString()),
       outputReady: (): void => {},
       outputFailed: (): void => {},
@@ -277,7 +278,7 @@ for (const role of roles) {
       put() {
         throw secret;
       },
-      isFull: false, mayStream: () => false, takeSink: () => null, countStreamed() {},
+      isFull: false, mayStream: () => false, takeSink: () => null, countStreamed() {}, advance() {}, refuse() {},
       receivePong() {},
       outputReady() {},
       outputFailed() {},

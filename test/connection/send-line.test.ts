@@ -11,8 +11,12 @@ class Recorder {
   readonly calls: string[] = [];
   readonly maxFragmentBytes = 100;
 
-  writeFragment(opcode: number, payload: Uint8Array, isFinal: boolean): void {
-    this.calls.push(`${opcode} ${Buffer.from(payload).toString()}${isFinal ? ' FIN' : ''}`);
+  compressChunks(): null {
+    return null;
+  }
+
+  writeFragment(first: number, payload: Uint8Array): void {
+    this.calls.push(`${first & 0x0f} ${Buffer.from(payload).toString()}${first & 0x80 ? ' FIN' : ''}`);
   }
 
   room(): Promise<void> {

@@ -668,7 +668,7 @@ test('RFC 7692 after a compressed message the decoder stops if the receiver has 
     },
     mayStream: () => false,
     takeSink: () => null,
-    countStreamed() {},
+    countStreamed() {}, advance() {}, refuse() {},
   };
   const incoming = new Incoming(new Inflater({ windowBits: 15, contextTakeover: true }));
   incoming.serve('client', { receiveControl: () => {} }, queue, 100);

@@ -50,6 +50,7 @@ export function decodeFrames(chunks: Iterable<Buffer>, options: DecodeOptions): 
   let isOver = false;
   const queue = {
     isFull: false, mayStream: () => false, takeSink: () => null, countStreamed(): void {},
+    advance(): void {}, refuse(): void {},
     put(message: Message, byteLength: number): void {
       events.push({ message, byteLength });
     },

@@ -51,6 +51,10 @@ export class Reading {
   readonly mayStream = (): boolean => false;
   readonly takeSink: () => Pieces | null = () => null;
   readonly countStreamed = (): void => {};
+  readonly advance = (): void => {};
+  readonly refuse = (error: Error): void => {
+    throw error;
+  };
   readonly #mode: Mode;
   protected readonly decoder: FrameDecoder;
   #isClosed = false;

@@ -8,7 +8,7 @@ import { ProtocolError, requireWebSocket } from '../../src/index.js';
 import { Deflater } from '../../src/frame/deflater.js';
 import type { Message } from '../../src/connection/assembler.js';
 import { countLiveBytes } from '../frame/memory.js';
-import { open, peerBytes, roles, terminateAll, type Opened } from '../connection/harness.js';
+import { open, peerBytes, rejectionOf, roles, terminateAll, type Opened } from '../connection/harness.js';
 import { countTimers, nextTurn, serve, serverSide, until } from '../server/harness.js';
 import { hex } from '../support/codec/cuts.js';
 import { encodeNaive } from '../support/codec/naive-codec.js';
@@ -58,7 +58,7 @@ function receive(chunks: readonly Buffer[], maxMessageBytes = MEBIBYTE): { sizes
     isFull: false,
     mayStream: () => false,
     takeSink: () => null,
-    countStreamed: ignore,
+    countStreamed: ignore, advance: ignore, refuse: ignore,
     receivePong: ignore, outputReady: ignore, outputFailed: ignore,
   };
   const limits = resolveLimits({ maxMessageBytes, deflate: true });
@@ -257,6 +257,24 @@ test('text that is no UTF-8 once it is inflated', () => {
   assert.equal(outcome([frame(hex('f248'), { fin: false, opcode: 1 })]), [null]);
 });
 
+test('a gibibyte of zeros that is read in pieces: inflated as it is read, up to maxStreamedBytes', async () => {
+  const opened = open({ role: 'server', deflate, limits: { maxStreamedBytes: 20 * MEBIBYTE } });
+  const reading = opened.connection.receive();
+  opened.stream.receive(frame(bomb));
+  const message = (await reading)!;
+  await until('the queue is full', () => opened.connection.stats.pauses === 1);
+  for (let turn = 0; turn < 20; turn++) await nextTurn();
+  assert.is(opened.stream.isPaused(), true);
+  assert.is(opened.connection.state, 'open');
+  let byteLength = 0;
+  const read = async (): Promise<void> => {
+    for await (const chunk of message.chunks) byteLength += chunk.length;
+  };
+  assert.is((await rejectionOf(read()) as ProtocolError).code, 'MESSAGE_TOO_LARGE');
+  assert.is(byteLength, 20 * MEBIBYTE);
+  await opened.assertSent(`88 29 03f1 ${Buffer.from('message over maxMessageBytes (20971520)').toString('hex')}`);
+});
+
 test('zlib without memory closes with 1011, and the peer is not told why', async () => {
   const { inflateRawSync } = zlib;
   const opened = open({ role: 'server', deflate });
@@ -276,6 +294,21 @@ test('zlib without memory closes with 1011, and the peer is not told why', async
   }
   opened.stream.receiveEnd();
   assert.is((await opened.connection.closed).error, noMemory);
+});
+
+test('zlib without memory for a message that is read in pieces: the same', async () => {
+  const { prototype } = zlib.InflateRaw as unknown as { prototype: Record<string, unknown> };
+  const opened = open({ role: 'server', deflate });
+  const noMemory = Object.assign(new Error('Cannot allocate memory'), { code: 'Z_MEM_ERROR' });
+  prototype['_write'] = (_: unknown, __: unknown, done: (error: Error) => void) => done(noMemory);
+  try {
+    const reading = opened.connection.receive();
+    await opened.receive('41 03 f248cd');
+    assert.is(await rejectionOf((await reading)!.text()), noMemory);
+    await opened.assertSent('88 02 03f3');
+  } finally {
+    delete prototype['_write'];
+  }
 });
 
 test('a bomb closes its own connection, and nobody else\'s', async () => {
@@ -338,6 +371,12 @@ const ends: readonly (readonly [name: string, end: (opened: Opened) => Promise<v
     stream.receive(frame(zeros.subarray(500, 900), { fin: false, rsv1: false, opcode: 0 }));
     await nextTurn();
     stream.receiveEnd();
+  }],
+  ['while it is read in pieces', async ({ connection, stream }) => {
+    const reading = connection.receive();
+    stream.receive(half);
+    await reading;
+    stream.reset();
   }],
   ['while it waits for a thread, in which it is compressed', ({ connection }) => {
     for (let count = 0; count < 3; count++) void connection.send(large, { compress: true });

@@ -31,20 +31,39 @@ export function assertEveryCut<Result>(
   bytes: Uint8Array,
   parse: (chunks: Iterable<Buffer>) => Result,
   expected: Result,
-  { trailing = Buffer.alloc(0), overwrite = true }: CutOptions = {},
+  options: CutOptions = {},
 ): void {
+  for (const { chunks, how } of everyCut(bytes, options)) assertResult(parse(chunks), expected, how);
+}
+
+/** The same for a parser that tells later what has come out. */
+export async function assertEveryCutLater<Result>(
+  bytes: Uint8Array,
+  parse: (chunks: Iterable<Buffer>) => Promise<Result>,
+  expected: Result,
+  options: CutOptions = {},
+): Promise<void> {
+  for (const { chunks, how } of everyCut(bytes, options)) assertResult(await parse(chunks), expected, how);
+}
+
+function* everyCut(
+  bytes: Uint8Array,
+  { trailing = Buffer.alloc(0), overwrite = true }: CutOptions,
+): Generator<{ chunks: Iterable<Buffer>; how: string }> {
   const inputs = trailing.length === 0 ? [bytes] : [bytes, Buffer.concat([bytes, trailing])];
   for (const input of inputs) {
+    const behind = input.length - bytes.length;
     for (const [name, parts] of cuts(input)) {
       for (const offset of [0, 1]) {
-        const actual = parse(lend(parts, offset, overwrite));
-        if (isDeepStrictEqual(actual, expected)) continue;
-        const behind = input.length - bytes.length;
         const how = `${name}, at offset ${offset}${behind === 0 ? '' : `, with ${behind} bytes behind`}`;
-        fail(`another result when given ${how}`, actual, expected);
+        yield { chunks: lend(parts, offset, overwrite), how };
       }
     }
   }
+}
+
+function assertResult(actual: unknown, expected: unknown, how: string): void {
+  if (!isDeepStrictEqual(actual, expected)) fail(`another result when given ${how}`, actual, expected);
 }
 
 function* cuts(bytes: Uint8Array): Generator<[name: string, parts: Uint8Array[]]> {
