@@ -68,15 +68,17 @@ export function addClientExchanges(test: Suite, peer: ClientPeer): void {
 
   for (const setting of peer.compresses) {
     const deflate: DeflateOptions = deflateSettings[setting];
-    test(`as the client: compressed, ${setting}`, async () => {
-      await using server = await startExchangeServer({ deflate });
-      await using recorder = await Recorder.listen(server.port);
-      const origin = `ws://127.0.0.1:${recorder.port}`;
-      const seen = await peer.perform(origin, 'text', repeatedCompressible);
-      assert.equal(seen, compressible.map(digest));
-      assert.equal(server.errors, []);
-      recorder.assertCompressed('server', deflate, compressible, peer.canDeflate);
-    });
+    for (const inPieces of [false, true]) {
+      test(`as the client: compressed${inPieces ? ' in pieces' : ''}, ${setting}`, async () => {
+        await using server = await startExchangeServer({ deflate }, inPieces);
+        await using recorder = await Recorder.listen(server.port);
+        const origin = `ws://127.0.0.1:${recorder.port}`;
+        const seen = await peer.perform(origin, 'text', repeatedCompressible);
+        assert.equal(seen, compressible.map(digest));
+        assert.equal(server.errors, []);
+        recorder.assertCompressed('server', deflate, compressible, peer.canDeflate);
+      });
+    }
   }
 
   test('as the client: close', async () => {

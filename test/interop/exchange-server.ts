@@ -1,6 +1,8 @@
 // Our server, with a route for each exchange that another's client has with it.
 import { readFileSync } from 'node:fs';
-import { createServer, requireWebSocket, type Close, type Server, type ServerOptions } from '../../src/index.js';
+import {
+  createServer, requireWebSocket, type Close, type Connection, type Server, type ServerOptions,
+} from '../../src/index.js';
 import { sourcePath } from './packages.js';
 
 export interface ExchangeServer extends AsyncDisposable {
@@ -14,14 +16,18 @@ export interface ExchangeServer extends AsyncDisposable {
   readonly errors: readonly unknown[];
 }
 
-/** Serves the exchanges on 127.0.0.1, until disposed of. */
-export async function startExchangeServer(options: ServerOptions = {}): Promise<ExchangeServer> {
+/**
+ * Serves the exchanges on 127.0.0.1, until disposed of.
+ * @param inPieces whether messages are echoed while they come.
+ */
+export async function startExchangeServer(options: ServerOptions = {}, inPieces = false): Promise<ExchangeServer> {
   const errors: unknown[] = [];
   const closes: Promise<Close>[] = [];
   const server = createServer({ onError: (error) => errors.push(error), onRefuse: () => {}, ...options });
 
   server.route('/echo/', requireWebSocket(async ({ webSocket }) => {
     closes.push(webSocket.closed);
+    if (inPieces) return await echoInPieces(webSocket);
     for await (const message of webSocket) await webSocket.send(message);
   }, { subprotocols: ['chat.v1', 'chat.v2'] }));
 
@@ -49,4 +55,12 @@ export async function startExchangeServer(options: ServerOptions = {}): Promise<
     errors,
     [Symbol.asyncDispose]: () => server.close({ timeout: 0 }),
   };
+}
+
+async function echoInPieces(connection: Connection): Promise<void> {
+  for (;;) {
+    const message = await connection.receive();
+    if (message === null) return;
+    await connection.send(message.chunks, { type: message.type });
+  }
 }

@@ -6,7 +6,7 @@ import {
 import { suite } from '../runner/suite.js';
 import { startDemo } from '../support/demo.js';
 import { Peer, show } from './peer.js';
-import { compressible, deflateSettings, Recorder, type DeflateSetting } from './recorder.js';
+import { compressible, deflateSettings, inPieces, Recorder, type DeflateSetting } from './recorder.js';
 
 const MEBIBYTE = 1 << 20;
 
@@ -34,6 +34,15 @@ async function bothSend(ours: Connection, peer: Peer, messages: readonly Message
     peer.send(message);
     assert.is(show(await ours.wait()), show(message));
     await ours.send(message);
+    assert.is(await peer.hearMessage(), show(message));
+  }
+}
+
+async function bothSendInPieces(ours: Connection, peer: Peer, messages: readonly string[]): Promise<void> {
+  for (const message of messages) {
+    peer.send(message);
+    assert.is(await (await ours.receive())!.text(), message);
+    await ours.send(inPieces(message));
     assert.is(await peer.hearMessage(), show(message));
   }
 }
@@ -246,18 +255,20 @@ export function testPeer(name: string, { find, lacks = [], compresses = {} }: Pe
 
   for (const [role, settings] of Object.entries(compresses) as [Role, readonly DeflateSetting[]][]) {
     for (const setting of settings) {
-      tests(`${role}: compressed, ${setting}`, () => withPeer(async (peer) => {
-        const deflate: DeflateOptions = deflateSettings[setting];
-        let recorder: Recorder | undefined;
-        const reach = async (port: number): Promise<number> => (recorder = await Recorder.listen(port)).port;
-        await openers[role](peer, { deflate, reach }, async (ours) => {
-          assert.equal(await peer.hear(), ['open', '']);
-          await bothSend(ours, peer, compressible);
-          await closeNormally(ours, peer);
-        });
-        recorder!.assertCompressed(role === 'their client' ? 'server' : 'client', deflate, compressible);
-        await recorder![Symbol.asyncDispose]();
-      }));
+      for (const isWhole of [true, false]) {
+        tests(`${role}: compressed${isWhole ? '' : ' in pieces'}, ${setting}`, () => withPeer(async (peer) => {
+          const deflate: DeflateOptions = deflateSettings[setting];
+          let recorder: Recorder | undefined;
+          const reach = async (port: number): Promise<number> => (recorder = await Recorder.listen(port)).port;
+          await openers[role](peer, { deflate, reach }, async (ours) => {
+            assert.equal(await peer.hear(), ['open', '']);
+            await (isWhole ? bothSend : bothSendInPieces)(ours, peer, compressible);
+            await closeNormally(ours, peer);
+          });
+          recorder!.assertCompressed(role === 'their client' ? 'server' : 'client', deflate, compressible);
+          await recorder![Symbol.asyncDispose]();
+        }));
+      }
     }
   }
 

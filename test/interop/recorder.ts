@@ -34,6 +34,11 @@ export const repeatedCompressible = [[page, 1], [page, 1], [page, 1], [line, 250
 
 export const compressible: readonly string[] = repeatedCompressible.map(([part, count]) => part.repeat(count));
 
+/** A message as a source that is sent while it is made. */
+export async function* inPieces(message: string): AsyncGenerator<string> {
+  for (let start = 0; start < message.length; start += 2500) yield message.slice(start, start + 2500);
+}
+
 interface Recording {
   readonly toServer: Buffer[];
   readonly toClient: Buffer[];

@@ -4,7 +4,7 @@ import { connect, type ConnectOptions, type Connection, type DeflateOptions } fr
 import type { Suite } from '../runner/suite.js';
 import { bytesOf, digest, serverCloseFrames, sizes, texts } from './payloads.js';
 import { PeerProcess, type Command } from './peer-process.js';
-import { compressible, deflateSettings, Recorder, type DeflateSetting } from './recorder.js';
+import { compressible, deflateSettings, inPieces, Recorder, type DeflateSetting } from './recorder.js';
 
 /** A server, and what its API can do. */
 export interface ServerPeer {
@@ -92,6 +92,16 @@ export function addServerExchanges(test: Suite, peer: ServerPeer): void {
       for (const message of compressible) {
         await connection.send(message);
         assert.equal(digest((await connection.wait())!), digest(message));
+      }
+      recorder.assertCompressed('client', deflate, compressible);
+    });
+
+    test(`as the server: compressed in pieces, ${setting}`, async () => {
+      await using recorder = await Recorder.listen(port as number);
+      await using connection = await connect(`ws://127.0.0.1:${recorder.port}/echo/`, { deflate });
+      for (const message of compressible) {
+        await connection.send(inPieces(message));
+        assert.is(await (await connection.receive())!.text(), message);
       }
       recorder.assertCompressed('client', deflate, compressible);
     });
