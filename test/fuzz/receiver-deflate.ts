@@ -161,12 +161,12 @@ const furtherDifferences: readonly Difference[] = explanations.map(([reason, app
 }));
 
 /** Makes the first byte say that messages may be compressed. */
-function compressing(input: Buffer): Buffer {
+export function compressing(input: Buffer): Buffer {
   return Buffer.concat([Buffer.of((input[0] ?? 0) | 4), input.subarray(1)]);
 }
 
 /** A mode, then frames: messages of all kinds, or compressed ones that refer to each other. */
-function generate(random: Random): Buffer {
+export function generateDeflating(random: Random): Buffer {
   const mode = random.integer(0, 15) | 4;
   const isMasked = (mode & 1) === 0;
   const frames = random.chance(0.5)
@@ -180,7 +180,7 @@ export const receiverDeflate: Target = {
   concurrency: 64,
   obstacle,
   corpus: frameCorpus.map(compressing),
-  generate,
+  generate: generateDeflating,
   check(input, random) {
     const mode = modeOf(compressing(input));
     return compare(input.subarray(1), mode, random, [...differences, ...furtherDifferences]);

@@ -12,9 +12,10 @@ import { receiver } from './receiver.js';
 import { receiverDeflate } from './receiver-deflate.js';
 import { server } from './server.js';
 import { streamed } from './streamed.js';
+import { streamedDeflate } from './streamed-deflate.js';
 import type { Target } from './target.js';
 
 export const targets: readonly Target[] = [
-  requestHead, responseHead, extendedConnect, lists, negotiation, proxyProtocol, body, frames, streamed, receiver,
-  receiverDeflate, deflate, server, client,
+  requestHead, responseHead, extendedConnect, lists, negotiation, proxyProtocol, body, frames, streamed,
+  streamedDeflate, receiver, receiverDeflate, deflate, server, client,
 ];
