@@ -63,6 +63,7 @@ export class OutgoingMessage {
   #compressor: ChunkCompressor | null = null;
   #settle!: (error?: unknown) => void;
   #stopped: { readonly error: unknown } | null = null;
+  #ignoreSignal: () => void = () => {};
   /** Ends what is being waited for. */
   #interrupt: (error: unknown) => void = () => {};
   /** Checks the bytes of a text. */
@@ -77,17 +78,16 @@ export class OutgoingMessage {
     this.#source = source;
     this.#compress = compress;
     this.#isText = type === undefined ? null : type === 'text';
-    let ignore = (): void => {};
     this.done = new Promise((resolve, reject) => {
       this.#settle = (error) => {
         this.#isSettled = true;
-        ignore();
+        this.#ignoreSignal();
         if (error === undefined) resolve();
         else reject(error);
       };
     });
     if (signal?.aborted) this.stop(signal.reason);
-    else if (signal !== undefined) ignore = whenAborted(signal, () => this.stop(signal.reason));
+    else if (signal !== undefined) this.#ignoreSignal = whenAborted(signal, () => this.stop(signal.reason));
   }
 
   /** The message will not be sent, or not to its end. */
@@ -118,6 +118,8 @@ export class OutgoingMessage {
       if (this.#isText && !this.#validator.isComplete) throw notUtf8();
       const sent = this.#write(writer, this.#compressor?.lastChunk ?? NOTHING, true);
       writer.countStreamed(this.#isText === true, this.#byteLength);
+      // There is nothing left to stop.
+      this.#ignoreSignal();
       await sent;
       this.#settle();
     } catch (error) {

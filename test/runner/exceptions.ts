@@ -133,6 +133,7 @@ const exceptions: Readonly<Record<string, readonly Exception[]>> = {
         'connection/piece-inflater: a message may be asked for',
         'connection/piece-inflater: a socket that waits for zlib',
         'connection/piece-inflater: one who leaves', 'connection/piece-inflater: §1.4 after our Close one that nobody',
+        'connection/piece-inflater: §1.4 after our Close the message after it',
         'connection/outgoing-deflate, server: §7.2.3.2', 'connection/outgoing-deflate, client: §7.2.3.2',
         'connection/outgoing-deflate, server: §7.1.1', 'connection/outgoing-deflate, client: §7.1.1',
         'security: handshakes: server: parameters of permessage-deflate',
