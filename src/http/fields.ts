@@ -21,7 +21,7 @@ export class HeaderFields {
    * Each name in lower case, and its value after it; `null` while only the text is kept. A list instead of a Map: the
    * parser bounds its length, and no name is special to it.
    */
-  #fields: string[] | null;
+  #fields: readonly string[] | null;
 
   /**
    * @internal Parses the lines of `text` from `start` up to the empty one, whose endings have been checked.
@@ -75,13 +75,13 @@ export class HeaderFields {
     for (let position = 0; position < fields.length; position += 2) yield [fields[position], fields[position + 1]];
   }
 
-  /** @internal Keeps only the text and parses it again on demand: for a WebSocket that may be never. */
+  /** @internal Keeps only the text, and parses it whenever it is asked: a WebSocket lives long, and asks seldom. */
   compact(): void {
     this.#fields = null;
   }
 
   #all(): readonly string[] {
-    return (this.#fields ??= parseFields(this.#text, this.#start));
+    return this.#fields ?? parseFields(this.#text, this.#start);
   }
 }
 
