@@ -10,7 +10,7 @@ export interface DuelOptions {
   readonly rounds: number;
   /** How long one server is under load in a round. */
   readonly milliseconds: number;
-  readonly server?: ServerOptions;
+  readonly server?: ServerOptions | ((peer: Peer) => ServerOptions);
   /** The load for a server on that port. */
   load(port: number, peer: Peer): LoadOptions;
 }
@@ -65,7 +65,8 @@ export async function duel(peers: readonly Peer[], options: DuelOptions): Promis
   try {
     const contenders: Contender[] = [];
     for (const [index, peer] of peers.entries()) {
-      const server = await ServerProcess.start(peer, options.server);
+      const own = typeof options.server === 'function' ? options.server(peer) : options.server;
+      const server = await ServerProcess.start(peer, own);
       servers.push(server);
       await load.open(`${index}`, options.load(server.port, peer));
       contenders.push({ peer, server, load, run: (milliseconds) => load.run(`${index}`, milliseconds) });

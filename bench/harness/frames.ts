@@ -24,9 +24,9 @@ export function createFrames(content: Content, payload: Uint8Array): { request: 
 }
 
 /** An opening handshake (RFC 6455 §4.1) with the key of §1.3. */
-export function openingRequest(extensions?: string): string {
+export function openingRequest(path: string, extensions?: string): string {
   return [
-    'GET / HTTP/1.1',
+    `GET ${path} HTTP/1.1`,
     'Host: 127.0.0.1',
     'Upgrade: websocket',
     'Connection: Upgrade',

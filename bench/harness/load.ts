@@ -32,6 +32,8 @@ export interface BroadcastLoad extends ClientOptions {
   readonly connections: number;
   /** How many messages the server sends in one tick. */
   readonly perTick: number;
+  /** Whether these are updates of a feed: then one more connection, to `/publish/`, asks for them. */
+  readonly isFeed?: boolean;
 }
 
 /** Connections that send a ping each, spread over the time of a run. */
@@ -172,12 +174,15 @@ function check(frame: Buffer, text: string): void {
 }
 
 async function openBroadcast(options: BroadcastLoad): Promise<Load> {
-  const { perTick, isBare = false } = options;
+  const { perTick, isBare = false, isFeed = false } = options;
   const clients = await openClients(options.connections, options);
-  const [first] = clients;
+  const [first] = isFeed ? await openClients(1, { ...options, path: '/publish/' }) : clients;
   const payload = Buffer.from(`${perTick}`);
   const request = isBare ? payload : createFrames('ASCII', payload).request;
-  const expected = clients.length * perTick * (2 + 32);
+  const deliveries = clients.length * perTick;
+  // An update has an id, whose length isn't known: these are counted one by one.
+  const expected = isFeed ? deliveries : deliveries * (2 + 32);
+  const counts = clients.map(() => (isFeed ? frameCounter() : (_: Buffer, length: number) => length));
 
   const runAll = (milliseconds: number): Promise<LoadResult> => {
     const run = new Run(milliseconds);
@@ -188,16 +193,44 @@ async function openBroadcast(options: BroadcastLoad): Promise<Load> {
       missing = expected;
       first.socket.write(request);
     };
-    const receive = (_received: Buffer, length: number): void => {
-      missing -= length;
-      if (missing === 0 && run.end(begun, clients.length * perTick)) send();
-    };
-    for (const client of clients) client.onBytes = receive;
+    for (const [index, client] of clients.entries()) {
+      const count = counts[index];
+      client.onBytes = (received, length) => {
+        const counted = count(received, length);
+        missing -= counted;
+        if (missing === 0 && counted > 0 && run.end(begun, deliveries)) send();
+      };
+    }
     send();
     return run.result;
   };
   await runAll(0);
-  return { run: runAll, close: () => close(clients) };
+  return { run: runAll, close: () => close(isFeed ? [first, ...clients] : clients) };
+}
+
+/** @returns how many short binary frames have ended in what has come. */
+function frameCounter(): (received: Buffer, length: number) => number {
+  let first = -1;
+  let left = 0;
+  let isBinary = false;
+  return (received, length) => {
+    let count = 0;
+    for (let position = 0; position < length; ) {
+      if (left > 0) {
+        const taken = Math.min(left, length - position);
+        position += taken;
+        left -= taken;
+        if (left === 0 && isBinary) count++;
+      } else if (first === -1) {
+        first = received[position++];
+      } else {
+        isBinary = first === 0x82;
+        left = received[position++];
+        first = -1;
+      }
+    }
+    return count;
+  };
 }
 
 async function openPing(options: PingLoad): Promise<Load> {

@@ -8,7 +8,7 @@ import { findNative, hasWebSocket, ownRuntime, type Runtime } from './runtimes.j
 export type Side = 'server' | 'client';
 const FOLDERS = { server: 'peers', client: 'clients' };
 
-export type Role = 'echo' | 'broadcast' | 'relay';
+export type Role = 'echo' | 'broadcast' | 'relay' | 'feed';
 
 /** What a server is told; see bench/peers/options.mjs. */
 export interface ServerOptions {

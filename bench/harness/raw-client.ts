@@ -11,6 +11,8 @@ export interface ClientOptions {
   /** Whether the server speaks no WebSocket. */
   readonly isBare?: boolean;
   readonly isSecure?: boolean;
+  /** Default `/`. */
+  readonly path?: string;
   /** The value of `Sec-WebSocket-Extensions`. */
   readonly extensions?: string;
 }
@@ -32,7 +34,7 @@ export class RawClient {
   }
 
   /** Connects, and goes through the opening handshake. */
-  static open({ port, localAddress, isBare, isSecure, extensions }: ClientOptions): Promise<RawClient> {
+  static open({ port, localAddress, isBare, isSecure, path = '/', extensions }: ClientOptions): Promise<RawClient> {
     return new Promise((resolve, reject) => {
       let head = '';
       let isOpen = false;
@@ -42,7 +44,8 @@ export class RawClient {
           return true;
         }
         head += bytes.toString('latin1', 0, length);
-        isOpen = head.endsWith(HEAD_END);
+        // A feed tells its place right away.
+        isOpen = head.includes(HEAD_END);
         if (isOpen) resolve(client);
         return true;
       };
@@ -57,7 +60,7 @@ export class RawClient {
       socket.on('close', () => reject(new Error(`the connection has ended after ${JSON.stringify(head)}`)));
       socket.on(isSecure ? 'secureConnect' : 'connect', () => {
         // A bare server sends the end of a head as soon as it has accepted.
-        if (!isBare) socket.write(openingRequest(extensions));
+        if (!isBare) socket.write(openingRequest(path, extensions));
       });
     });
   }

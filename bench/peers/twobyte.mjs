@@ -5,7 +5,7 @@ import { createServer as createHttp2Server } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import { announcement, deflate, keepAliveInterval, ready, role, style, tls } from './options.mjs';
 
-const { broadcast, createServer, requireWebSocket } = await import(process.env.TWOBYTE ?? '../../dist/src/index.js');
+const { broadcast, createFeed, createServer, requireWebSocket, serveFeed } = await import(process.env.TWOBYTE ?? '../../dist/src/index.js');
 
 const echoes = {
   async 'for await'(connection) {
@@ -51,7 +51,17 @@ const server = createServer({
   ...(tls && !host && { tls }),
   ...(keepAliveInterval && { keepAliveInterval }),
 });
-server.route('/', requireWebSocket((request) => handlers[role](request.webSocket)));
+if (role === 'feed') {
+  const feed = createFeed();
+  server.route('/', serveFeed(feed, { start: 'now' }));
+  server.route('/publish/', requireWebSocket(async ({ webSocket }) => {
+    for await (const message of webSocket) {
+      for (let left = Number(message); left > 0; left--) void feed.publish(announcement);
+    }
+  }));
+} else {
+  server.route('/', requireWebSocket((request) => handlers[role](request.webSocket)));
+}
 if (host) {
   server.attach(host);
   host.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => ready(host.address().port));
