@@ -24,18 +24,19 @@ export interface SourceOptions {
 
 /** What writes the fragments. */
 export interface FragmentWriter {
-  /** @param first FIN, RSV1 and the opcode. */
-  writeFragment(first: number, payload: Uint8Array): void;
+  /**
+   * @param first FIN, RSV1 and the opcode.
+   * @returns a promise that fulfils once there is room for more, and the payload is the source's again.
+   */
+  writeFragment(first: number, payload: Uint8Array): Promise<void>;
   /** What compresses the chunks of a message; `null` if it is to be sent as it is. */
   compressChunks(firstBytes: number, compress: boolean | undefined): ChunkCompressor | null;
-  /** Fulfils once there is room for more, and what was written is the source's again. */
-  room(): Promise<void>;
   /** The last fragment was written. */
   countStreamed(isText: boolean, byteLength: number): void;
   /** The message that has begun can't be sent to its end. */
   fail(error: unknown): void;
-  /** How long a fragment may be. */
-  readonly maxFragmentBytes: number;
+  /** How long the fragments of a chunk are to be. */
+  fragmentBytes(chunkBytes: number): number;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -157,7 +158,7 @@ export class OutgoingMessage {
     if (this.#isText && !this.#validator.push(bytes, 0, bytes.length)) throw notUtf8();
     if (!this.#hasBegun && bytes.length > 0) this.#compressor = writer.compressChunks(bytes.length, this.#compress);
     const compressor = this.#compressor;
-    const maxBytes = compressor === null ? writer.maxFragmentBytes : MAX_COMPRESSED_BYTES;
+    const maxBytes = compressor === null ? writer.fragmentBytes(bytes.length) : MAX_COMPRESSED_BYTES;
     for (let start = 0; start < bytes.length; start += maxBytes) {
       const chunk = bytes.subarray(start, start + maxBytes);
       const deflated = compressor === null ? chunk : compressor.deflate(chunk);
@@ -172,9 +173,9 @@ export class OutgoingMessage {
   #write(writer: FragmentWriter, bytes: Uint8Array, isFinal: boolean): Promise<void> {
     // It may have been stopped since what it has waited for was there.
     if (this.#stopped !== null) throw this.#stopped.error;
-    writer.writeFragment((isFinal ? FIN : 0) | (this.#hasBegun ? Opcode.CONTINUATION : this.#firstOpcode), bytes);
+    const opcode = this.#hasBegun ? Opcode.CONTINUATION : this.#firstOpcode;
     this.#hasBegun = true;
-    return this.#unlessStopped(writer.room());
+    return this.#unlessStopped(writer.writeFragment(isFinal ? FIN | opcode : opcode, bytes));
   }
 
   /** RFC 7692 §6: RSV1 is set on the first fragment of a compressed message alone. */

@@ -12,7 +12,7 @@ import { MAX_SLAB_FRAME_BYTES, ownFrames } from '../frame/slab.js';
 export const BY_REFERENCE_FROM_BYTES = 65_536;
 
 /** What one `take` gives, give or take a chunk: a stream tells of progress when it has written all it has. */
-const MAX_TAKEN_BYTES = 1 << 20;
+export const MAX_TAKEN_BYTES = 1 << 20;
 
 /** The place of a frame whose payload is not there yet. */
 interface Gap {
@@ -113,11 +113,13 @@ export class Output {
   }
 
   /**
-   * How long a fragment may be. One that is masked is copied: so much lies in a slab, which is used again. Of one that
-   * isn't, a `take` gives as much.
+   * How long the fragments of a chunk are to be. One that is copied lies in a slab, which is used again: so do those of
+   * 64 KiB, as streams give them. Of one that is referred to, a `take` gives as much.
    */
-  get maxFragmentBytes(): number {
-    return this.#isMasking ? MAX_SLAB_FRAME_BYTES - MAX_HEADER_BYTES : MAX_TAKEN_BYTES;
+  fragmentBytes(chunkBytes: number): number {
+    const isCopied = this.#isMasking || chunkBytes <= BY_REFERENCE_FROM_BYTES;
+    const most = isCopied ? MAX_SLAB_FRAME_BYTES - MAX_HEADER_BYTES : MAX_TAKEN_BYTES;
+    return Math.ceil(chunkBytes / Math.ceil(chunkBytes / most));
   }
 
   /** Whether something cannot be taken yet. */

@@ -3,6 +3,7 @@ import { finished, type Duplex } from 'node:stream';
 import { ConnectionClosed, WebSocketError, type Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import { lengthOf } from '../frame/encode.js';
+import { FIN } from '../frame/header.js';
 import { Opcode } from '../frame/opcode.js';
 import { ownFrames } from '../frame/slab.js';
 import { isOfHttp2 } from '../stream/cut.js';
@@ -10,7 +11,7 @@ import { flushInTick, flushSoon, type Flushable } from '../stream/flush.js';
 import type { Channel } from './channel.js';
 import type { ChunkCompressor } from './compressor.js';
 import { defer, quiet, type Deferred } from './deferred.js';
-import { BY_REFERENCE_FROM_BYTES } from './output.js';
+import { BY_REFERENCE_FROM_BYTES, MAX_TAKEN_BYTES } from './output.js';
 import { OutgoingMessage, type MessageSource, type SourceOptions } from './outgoing-message.js';
 import { PreparedMessage } from './prepared.js';
 import type { Protocol } from './protocol.js';
@@ -133,17 +134,22 @@ export class Writer implements Flushable, LineWriter {
     return quiet(line.addWhole(message, compress, byteLengthOf(message)));
   }
 
-  get maxFragmentBytes(): number {
-    return this.#protocol.output.maxFragmentBytes;
+  fragmentBytes(chunkBytes: number): number {
+    return this.#protocol.output.fragmentBytes(chunkBytes);
   }
 
   compressChunks(firstBytes: number, compress: boolean | undefined): ChunkCompressor | null {
     return this.#protocol.compressChunks(firstBytes, compress);
   }
 
-  writeFragment(first: number, payload: Uint8Array): void {
-    this.#protocol.output.encodeFrame(first, payload);
+  writeFragment(first: number, payload: Uint8Array): Promise<void> {
+    const { output } = this.#protocol;
+    output.encodeFrame(first, payload);
     this.schedule();
+    const ahead = output.byteLength + this.#stream.writableLength;
+    // What was copied is the source's again: all that it has at once becomes one write.
+    const isCopied = payload.length < BY_REFERENCE_FROM_BYTES && (first & FIN) === 0;
+    return isCopied && !this.#protocol.isSaturated && ahead < MAX_TAKEN_BYTES ? taken : this.room();
   }
 
   countStreamed(isText: boolean, byteLength: number): void {

@@ -9,17 +9,17 @@ const test = suite('connection/send-line');
 /** Tells what was asked of it. */
 class Recorder {
   readonly calls: string[] = [];
-  readonly maxFragmentBytes = 100;
 
   compressChunks(): null {
     return null;
   }
 
-  writeFragment(first: number, payload: Uint8Array): void {
-    this.calls.push(`${first & 0x0f} ${Buffer.from(payload).toString()}${first & 0x80 ? ' FIN' : ''}`);
+  fragmentBytes(): number {
+    return 100;
   }
 
-  room(): Promise<void> {
+  writeFragment(first: number, payload: Uint8Array): Promise<void> {
+    this.calls.push(`${first & 0x0f} ${Buffer.from(payload).toString()}${first & 0x80 ? ' FIN' : ''}`);
     return Promise.resolve();
   }
 
