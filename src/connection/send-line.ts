@@ -19,6 +19,9 @@ interface Waiting {
   resolve(sent: Promise<void>): void;
 }
 
+/** A message that waits takes some memory even if it has no byte: so many take about 16 MiB. */
+const MAX_WAITING = 32_768;
+
 /** Present while a message is sent in pieces. */
 export class SendLine {
   /** Bytes of the whole messages that wait. */
@@ -33,6 +36,11 @@ export class SendLine {
   constructor(writer: LineWriter) {
     this.#writer = writer;
     this.done = Promise.resolve().then(() => this.#run());
+  }
+
+  /** Whether so much waits that whoever sends more isn't waiting for it. */
+  isOver(maxBufferedBytes: number): boolean {
+    return this.byteLength > maxBufferedBytes || this.#waiting.length >= MAX_WAITING;
   }
 
   /** @returns when it was sent. */

@@ -120,18 +120,22 @@ export class Writer implements Flushable, LineWriter {
     if (!this.#protocol.isOpen) return this.rejectClosed();
     const message = new OutgoingMessage(source, options);
     this.#line ??= new SendLine(this);
+    if (this.#isLineOver(this.#line)) return this.rejectClosed();
     this.#line.add(message);
     return message.done;
   }
 
   #wait(line: SendLine, message: WholeMessage, compress: boolean | undefined): Promise<void> {
-    if (line.byteLength > this.#maxBufferedBytes) {
-      const limit = `maxBufferedBytes (${this.#maxBufferedBytes})`;
-      const advice = `over ${limit} wait for a message that is sent in pieces; await send, or raise the limit`;
-      this.#channel.destroy(new WebSocketError('PEER_NOT_READING', advice));
-      return this.rejectClosed();
-    }
+    if (this.#isLineOver(line)) return this.rejectClosed();
     return quiet(line.addWhole(message, compress, byteLengthOf(message)));
+  }
+
+  #isLineOver(line: SendLine): boolean {
+    if (!line.isOver(this.#maxBufferedBytes)) return false;
+    const limit = `maxBufferedBytes (${this.#maxBufferedBytes}), or very many messages,`;
+    const advice = `over ${limit} wait for a message that is sent in pieces; await send, or raise the limit`;
+    this.#channel.destroy(new WebSocketError('PEER_NOT_READING', advice));
+    return true;
   }
 
   fragmentBytes(chunkBytes: number): number {

@@ -409,6 +409,23 @@ test('one who goes on sending meanwhile, and doesn\'t wait, is cut at maxBuffere
   assert.is((error as ConnectionClosed).code, 'PEER_NOT_READING');
 });
 
+test('messages without a byte take memory, too: so many may wait, and no more', async () => {
+  for (const isSource of [false, true]) {
+    const opened = open();
+    const { connection } = opened;
+    const source = new Source();
+    void connection.send(source);
+    await source.give('a');
+    for (let count = 0; count < 32_768; count++) void connection.send('');
+    assert.is(connection.state, 'open');
+    const sent = isSource ? connection.send(of('one more')) : connection.send('');
+    assert.instance(await rejectionOf(sent), ConnectionClosed);
+    const { error } = await connection.closed;
+    assert.is((error as ConnectionClosed).code, 'PEER_NOT_READING');
+    assert.match(error!.message, 'very many messages');
+  }
+});
+
 test('an echo in pieces, both ways at once', async () => {
   const [server, client] = connectionPair({ maxStreamedBytes: Infinity });
   const echo = (async () => {
