@@ -1,21 +1,19 @@
 // The way out of a connection: gives its output to the stream, and tells those who wait for room or for the end of it.
 import { finished, type Duplex } from 'node:stream';
 import { ConnectionClosed, WebSocketError, type Close } from '../errors.js';
-import { CloseCode } from '../frame/close.js';
 import { lengthOf } from '../frame/encode.js';
-import { FIN } from '../frame/header.js';
 import { Opcode } from '../frame/opcode.js';
 import { ownFrames } from '../frame/slab.js';
 import { isOfHttp2 } from '../stream/cut.js';
 import { flushInTick, flushSoon, type Flushable } from '../stream/flush.js';
 import type { Channel } from './channel.js';
-import type { ChunkCompressor } from './compressor.js';
 import { defer, quiet, type Deferred } from './deferred.js';
-import { BY_REFERENCE_FROM_BYTES, MAX_TAKEN_BYTES } from './output.js';
+import { BY_REFERENCE_FROM_BYTES } from './output.js';
 import { OutgoingMessage, type MessageSource, type SourceOptions } from './outgoing-message.js';
+import { PieceWriter } from './piece-writer.js';
 import { PreparedMessage } from './prepared.js';
 import type { Protocol } from './protocol.js';
-import { SendLine, type LineWriter, type WholeMessage } from './send-line.js';
+import { SendLine, type WholeMessage } from './send-line.js';
 
 interface PendingFlush extends Deferred<void> {
   /** Whether the stream has all that it waits for. */
@@ -27,7 +25,7 @@ const taken = Promise.resolve();
 
 const NOTHING = Buffer.alloc(0);
 
-export class Writer implements Flushable, LineWriter {
+export class Writer implements Flushable {
   /** Checks of the keep-alive timer since something was written. */
   idleChecks = 0;
   readonly #stream: Duplex;
@@ -119,7 +117,7 @@ export class Writer implements Flushable, LineWriter {
   sendSource(source: MessageSource, options: SourceOptions): Promise<void> {
     if (!this.#protocol.isOpen) return this.rejectClosed();
     const message = new OutgoingMessage(source, options);
-    this.#line ??= new SendLine(this);
+    this.#line ??= new SendLine(new PieceWriter(this.#stream, this.#channel));
     if (this.#isLineOver(this.#line)) return this.rejectClosed();
     this.#line.add(message);
     return message.done;
@@ -138,33 +136,7 @@ export class Writer implements Flushable, LineWriter {
     return true;
   }
 
-  fragmentBytes(chunkBytes: number): number {
-    return this.#protocol.output.fragmentBytes(chunkBytes);
-  }
-
-  compressChunks(firstBytes: number, compress: boolean | undefined): ChunkCompressor | null {
-    return this.#protocol.compressChunks(firstBytes, compress);
-  }
-
-  writeFragment(first: number, payload: Uint8Array): Promise<void> {
-    const { output } = this.#protocol;
-    output.encodeFrame(first, payload);
-    this.schedule();
-    const ahead = output.byteLength + this.#stream.writableLength;
-    // What was copied is the source's again: all that it has at once becomes one write.
-    const isCopied = payload.length < BY_REFERENCE_FROM_BYTES && (first & FIN) === 0;
-    return isCopied && !this.#protocol.isSaturated && ahead < MAX_TAKEN_BYTES ? taken : this.room();
-  }
-
-  countStreamed(isText: boolean, byteLength: number): void {
-    this.#channel.countSent(isText, byteLength);
-  }
-
-  fail(error: unknown): void {
-    this.#protocol.close(CloseCode.INTERNAL_ERROR, '', error instanceof Error ? error : new Error(String(error)));
-    this.#channel.afterProtocol();
-  }
-
+  /** Nothing waits in line any more. */
   leaveLine(): void {
     this.#line = null;
   }
