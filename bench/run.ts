@@ -13,6 +13,7 @@ const benches: Readonly<Record<string, readonly [module: string, description: st
   stream: ['./cases/stream.js', 'what one message of a gibibyte costs, in CPU and memory'],
   scale: ['./cases/scale.js', '20,000 connections in one process, 100,000 in eight'],
   deflate: ['./cases/deflate.js', 'what permessage-deflate costs in CPU, bytes and memory'],
+  generator: ['./cases/generator.js', 'whether `twobyte bench` sees what a native generator sees'],
   profile: ['./cases/profile.js', "where a server's CPU time goes"],
   codec: ['./cases/codec.js', 'whether each clever part of the frame codec pays'],
   all: ['./report/all.js', 'all that docs/performance.md shows, on every runtime, and puts it there'],

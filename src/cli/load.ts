@@ -76,7 +76,10 @@ export async function measure(
   for (let now = 0; now < plan.milliseconds && talks.some(({ isOpen }) => isOpen); now = elapsed()) {
     for (const talk of talks) talk.sendDue(now);
     onProgress?.(now, latencies.count);
-    const left = Math.min(...talks.map(({ dueAt }) => dueAt), plan.milliseconds, now + LONGEST_SLEEP) - elapsed();
+    // This is asked again and again while the next is close: garbage would stop what it waits for.
+    let nextAt = Math.min(plan.milliseconds, now + LONGEST_SLEEP);
+    for (const { dueAt } of talks) if (dueAt < nextAt) nextAt = dueAt;
+    const left = nextAt - elapsed();
     if (left > TIMER_GRAIN) await sleep(left - TIMER_GRAIN + 1);
     else await nextTurn();
   }
