@@ -10,8 +10,8 @@ export interface Update<T = unknown> {
   readonly id: string;
   readonly value: T;
   /**
-   * Set if updates may lie between the reader's last one and this one: how many, or `'unknown'`, if the reader's place
-   * is none of this log, so that nobody can count them. Then some may also come a second time.
+   * Set if updates may lie between the reader's last one and this one: how many, or `'unknown'`, if nobody can count
+   * them, as when the reader's place is none of this log. Then some may also come a second time.
    */
   readonly missed?: number | 'unknown';
 }

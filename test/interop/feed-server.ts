@@ -1,12 +1,12 @@
-// A process that serves a feed whose log is in Redis; its parameters are the ports of both. It tells when it listens.
+// A process that serves a feed whose log is in a broker. Its parameters are its port, the broker and the broker's port;
+// it tells when it listens.
 import { createFeed, createServer, serveFeed } from '../../src/index.js';
-import { redisLog } from '../../src/feed/redis.js';
-import { clients } from './redis-clients.js';
+import { brokers } from './brokers.js';
 
-const [port, redisPort] = process.argv.slice(2).map(Number);
-const { client } = await clients['redis']!(redisPort!);
+const [port, broker, brokerPort] = process.argv.slice(2);
+const { log } = await brokers[broker!]!.open(Number(brokerPort));
 const server = createServer();
-server.route('/feed', serveFeed(createFeed({ log: redisLog(client, 'feed') })));
-await server.listen(port, '127.0.0.1');
+server.route('/feed', serveFeed(createFeed({ log })));
+await server.listen(Number(port), '127.0.0.1');
 process.send!(server.address());
 process.on('disconnect', () => process.exit());

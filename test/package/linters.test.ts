@@ -19,12 +19,13 @@ linters.after(() => stranger?.[Symbol.asyncDispose]());
 
 const TYPES = '@arethetypeswrong/cli/dist/index.js';
 const PLAIN = ['--format', 'ascii'];
+/** For `import` alone, in browsers and with clients that are modules too. */
+const MODULES = ['./browser', './redis', './nats'];
 
 for (const [name, path, command, parameters] of [
   ['publint', 'publint/src/cli.js', ['run', '--strict'], []],
-  ['Are The Types Wrong', TYPES, PLAIN, ['--exclude-entrypoints', './browser', './redis']],
-  // These are for `import`, in browsers and with clients that are modules too.
-  ['Are The Types Wrong: modules', TYPES, PLAIN, ['--profile', 'esm-only', '--entrypoints', './browser', './redis']],
+  ['Are The Types Wrong', TYPES, PLAIN, ['--exclude-entrypoints', ...MODULES]],
+  ['Are The Types Wrong: modules', TYPES, PLAIN, ['--profile', 'esm-only', '--entrypoints', ...MODULES]],
 ] as const) {
   linters(name, async () => {
     await run(process.execPath, [checkerPath(path), ...command, stranger.tarball, ...parameters]).catch(
