@@ -20,11 +20,20 @@ interface Measured {
 const IN_FLIGHT = 64;
 const WARM_UP_MILLISECONDS = 1000;
 
-/** Each feed, and what the client does without it. */
-const pairs: readonly (readonly [feed: string, raw: string, start: () => Promise<Broker>])[] = [
-  ['redisLog', 'Redis pub/sub', () => RedisServer.start('--save', '')],
-  ['natsLog', 'JetStream consumer', () => NatsServer.start()],
+/** What is measured: what `log.mjs` is to do, and how many feeds beside have readers and no news. */
+interface Kind {
+  readonly kind: string;
+  readonly idleFeeds: number;
+}
+
+const startRedis = () => RedisServer.start('--save', '');
+/** Each feed, and what it is compared with. */
+const pairs: readonly (readonly [feed: Kind, other: Kind, start: () => Promise<Broker>])[] = [
+  [{ kind: 'redisLog', idleFeeds: 0 }, { kind: 'Redis pub/sub', idleFeeds: 0 }, startRedis],
+  [{ kind: 'natsLog', idleFeeds: 0 }, { kind: 'JetStream consumer', idleFeeds: 0 }, () => NatsServer.start()],
+  [{ kind: 'redisLog', idleFeeds: 10_000 }, { kind: 'redisLog', idleFeeds: 1000 }, startRedis],
 ];
+const nameOf = ({ kind, idleFeeds }: Kind): string => (idleFeeds > 0 ? `${kind}, ${idleFeeds} idle feeds` : kind);
 
 async function ask(child: ChildProcess, milliseconds: number, inFlight: number): Promise<Measured> {
   child.send({ milliseconds, inFlight });
@@ -32,13 +41,15 @@ async function ask(child: ChildProcess, milliseconds: number, inFlight: number):
 }
 
 const options = parseBenchOptions({ rounds: 9, milliseconds: 500 });
-for (const [feed, raw, start] of pairs) {
-  if (options.case !== null && !options.case.test(feed)) continue;
+for (const [feed, other, start] of pairs) {
+  if (options.case !== null && !options.case.test(nameOf(feed))) continue;
   await using broker = await start();
-  const children = [feed, raw].map((kind) => fork(benchPath('clients/log.mjs'), [kind, `${broker.port}`]));
+  const children = [feed, other].map(({ kind, idleFeeds }) => {
+    return fork(benchPath('clients/log.mjs'), [kind, `${broker.port}`, `${idleFeeds}`]);
+  });
   const rows: (readonly [string, number, string, number, string])[] = [];
   try {
-    for (const child of children) await once(child, 'message');
+    await Promise.all(children.map((child) => once(child, 'message')));
     const single: Measured[][] = [[], []];
     const many: Measured[][] = [[], []];
     for (const child of children) await ask(child, WARM_UP_MILLISECONDS, IN_FLIGHT);
@@ -48,11 +59,11 @@ for (const [feed, raw, start] of pairs) {
         many[index].push(await ask(child, options.milliseconds, IN_FLIGHT));
       }
     }
-    for (const [index, name] of [feed, raw].entries()) {
+    for (const [index, kind] of [feed, other].entries()) {
       const latencies = single.map((measured) => measured.map(({ p50 }) => p50));
       const costs = many.map((measured) => measured.map(({ cpu }) => cpu));
       rows.push([
-        name, Math.round(median(latencies[index])), formatRatio(ratio(latencies[0], latencies[index])),
+        nameOf(kind), Math.round(median(latencies[index])), formatRatio(ratio(latencies[0], latencies[index])),
         Number(median(costs[index]).toFixed(1)), formatRatio(ratio(costs[0], costs[index])),
       ]);
     }

@@ -9,13 +9,19 @@ const { createFeed } = await import('../../dist/src/index.js');
 const { redisLog } = await import('../../dist/src/feed/redis.js');
 const { natsLog } = await import('../../dist/src/feed/nats.js');
 
-const [, , kind, port] = process.argv;
+const [, , kind, port, idleFeeds] = process.argv;
 const VALUE = 'x'.repeat(32);
 
 /** Told of each message that has come back. */
 let received = () => {};
 
 async function throughFeed(writer, reader, logOf) {
+  // Two readers for each feed that nobody publishes to.
+  for (let count = 0; count < Number(idleFeeds); count++) {
+    const feed = createFeed({ log: logOf(reader, `idle:${count}`) });
+    for (let left = 2; left > 0; left--) void (async () => { for await (const _ of feed.from('now')); })();
+    if (count % 100 === 0) await feed.after('now');
+  }
   const publisher = createFeed({ log: logOf(writer) });
   const { id } = await publisher.publish(VALUE);
   (async () => {
@@ -29,7 +35,7 @@ const nats = () => connect({ servers: `127.0.0.1:${port}` });
 
 const kinds = {
   async 'redisLog'() {
-    return throughFeed(await redis(), await redis(), (client) => redisLog(client, 'feed'));
+    return throughFeed(await redis(), await redis(), (client, key = `feed beside ${idleFeeds}`) => redisLog(client, key));
   },
 
   async 'Redis pub/sub'() {
@@ -39,7 +45,7 @@ const kinds = {
   },
 
   async 'natsLog'() {
-    return throughFeed(await nats(), await nats(), (connection) => natsLog(connection, 'feed'));
+    return throughFeed(await nats(), await nats(), (connection, subject = 'feed') => natsLog(connection, subject));
   },
 
   async 'JetStream consumer'() {
