@@ -1,7 +1,7 @@
 // Puts messages together from the frames that bring them, and from the pieces in which these arrive (RFC 6455 §5.4).
-import { copyOf } from '../frame/allocate.js';
+import { copyOf, trustedBytes } from '../frame/allocate.js';
 import type { DataReceiver } from '../frame/decode.js';
-import { FIN, MAX_HEADER_BYTES, RSV1 } from '../frame/header.js';
+import { FIN, RSV1 } from '../frame/header.js';
 import { maxCompressedBytes, minInflatedBytes, TAIL, type Inflater } from '../frame/inflater.js';
 import { copyMasked } from '../frame/mask.js';
 import { Opcode } from '../frame/opcode.js';
@@ -13,11 +13,6 @@ import { Pieces } from './pieces.js';
 
 /** A text message is a `string`, a binary one a `Buffer` that nobody else holds. */
 export type Message = string | Buffer;
-
-/** A declared length is believed this far before its bytes arrive: about what one read of a socket brings. */
-const TRUSTED_BYTES = 65_536;
-/** Then at most this many times what has arrived, header included: a read of 64 KiB may announce 1 MiB. */
-const TRUST_FACTOR = 16;
 
 /** Less than this is better read into the shared memory, with what follows it. */
 const MIN_VACANCY_BYTES = 131_072;
@@ -257,8 +252,7 @@ export class MessageAssembler implements DataReceiver {
     const needed = this.#byteLength + pieceLength;
     if (needed <= this.#buffer.length) return;
     const declared = needed + remaining + (this.#isCompressed ? TAIL.length : 0);
-    const arrived = Math.max(this.#byteLength, needed - TRUSTED_BYTES) + MAX_HEADER_BYTES;
-    const trusted = Math.min(declared, Math.max(needed, TRUSTED_BYTES, arrived * TRUST_FACTOR));
+    const trusted = trustedBytes(declared, needed, this.#byteLength);
     // After the last frame there is nothing; before it, doubling makes a million one-byte fragments linear.
     const capacity = this.#isFinal ? trusted : Math.max(trusted, this.#byteLength * 2);
     const grown = Buffer.allocUnsafeSlow(capacity);

@@ -1,18 +1,18 @@
 // The inside of a connection: how its stream, its protocol and its queue act on one another.
 import type { Duplex } from 'node:stream';
-import { TimeoutError, WebSocketError, type Close } from '../errors.js';
-import { CloseCode } from '../frame/close.js';
+import type { Close } from '../errors.js';
 import { messageTooLarge } from '../frame/payload.js';
 import { cut } from '../stream/cut.js';
 import { setOwner, type StreamOwner } from '../stream/owner.js';
 import { readNextInto } from '../stream/read-buffer.js';
-import { CHECKS_PER_INTERVAL, type SilenceTimer, type Watched } from '../stream/silence-timer.js';
+import type { SilenceTimer, Watched } from '../stream/silence-timer.js';
 import type { Message } from './assembler.js';
 import type { Connection } from './connection.js';
 import type { ConnectionInit } from './connection-init.js';
 import type { Connections } from './connections.js';
 import { Counters } from './counters.js';
 import { Ending } from './ending.js';
+import { checkLife } from './life.js';
 import type { ConnectionLimits } from './limits.js';
 import type { Pieces } from './pieces.js';
 import { Pings } from './pings.js';
@@ -21,13 +21,6 @@ import { tellClosed, tellMessage, tellOpened, tellSlow, type Direction } from '.
 import { WaitQueue } from './wait-queue.js';
 import { Writer } from './writer.js';
 
-/** Keep-alive intervals without a sign of life after which a peer counts as dead. */
-const INTERVALS_UNTIL_DEAD = 2;
-/** Keep-alive intervals with a full queue and no reader, after which there will be none. */
-const INTERVALS_UNTIL_UNREAD = 6;
-
-const NO_PAYLOAD = Buffer.alloc(0);
-
 export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   readonly protocol: Protocol;
   readonly queue: WaitQueue<Message, Pieces>;
@@ -35,21 +28,22 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   readonly writer: Writer;
   /** How the connection has ended; `null` before. */
   close: Close | null = null;
+  /** Whether the peer is stopped. */
+  isPaused = false;
+  /** Checks of the keep-alive timer since the last sign of life. */
+  silentChecks = 0;
+  /** What `bufferedAmount` was at the last check. */
+  unsent = 0;
   readonly #connection: Connection;
   readonly #stream: Duplex;
   readonly #keepAlive: SilenceTimer;
   readonly #connections: Connections | null;
-  #isPaused = false;
   /** Made when it begins, or when somebody asks for it. */
   #ending: Ending | null = null;
   /** Made for the first ping that somebody waits for. */
   #pings: Pings | null = null;
   /** `null` before the first byte. */
   counted: Counters | null = null;
-  /** Checks of the keep-alive timer since the last sign of life. */
-  #silentChecks = 0;
-  /** What `bufferedAmount` was at the last check. */
-  #unsent = 0;
 
   constructor(stream: Duplex, connection: Connection, init: ConnectionInit) {
     const { role, limits, deflate } = init;
@@ -72,7 +66,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     tellOpened(this.#connection, this.protocol.role);
     if (firstBytes.length > 0) this.receive(firstBytes);
     if (this.#stream.readableEnded) this.receiveEnd();
-    if (!this.#isPaused) this.#stream.resume();
+    if (!this.isPaused) this.#stream.resume();
   }
 
   get ending(): Ending {
@@ -102,43 +96,14 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.destroy(error);
   }
 
-  /**
-   * Called `CHECKS_PER_INTERVAL` times in each keep-alive interval. A ping follows an interval of silence in either
-   * direction: a proxy may watch either.
-   */
   checkLife(): void {
-    if (!this.protocol.isOpen) return;
-    // A peer that reads a backlog will get to the ping.
-    if (this.writer.bufferedAmount < this.#unsent) this.#silentChecks = 0;
-    this.#unsent = this.writer.bufferedAmount;
-    this.#silentChecks++;
-    this.writer.idleChecks++;
-    if (this.#isPaused) {
-      // A peer whose bytes are not read can give no sign of life.
-      if (this.#silentChecks >= INTERVALS_UNTIL_UNREAD * CHECKS_PER_INTERVAL) return this.#giveUpReading();
-    } else if (this.#silentChecks >= INTERVALS_UNTIL_DEAD * CHECKS_PER_INTERVAL) {
-      const advice = 'if it never answers pings, set keepAliveInterval to 0';
-      return this.destroy(new TimeoutError(`the peer gave no sign of life, and no pong; ${advice}`));
-    }
-    if (this.#silentChecks !== CHECKS_PER_INTERVAL && this.writer.idleChecks !== CHECKS_PER_INTERVAL) return;
-    this.protocol.ping(NO_PAYLOAD);
-    this.counters.ask();
-    this.writer.schedule();
-  }
-
-  #giveUpReading(): void {
-    const { count } = this.queue;
-    const message = count > 0
-      ? `${count} messages wait and nobody takes them; read them, or call discardMessages()`
-      : 'a message waits that nobody reads to its end; receive() and read it, or skip() the rest of it';
-    this.protocol.close(CloseCode.POLICY_VIOLATION, 'messages are not read', new WebSocketError('NOT_READ', message));
-    this.afterProtocol();
+    checkLife(this);
   }
 
   // ── Bytes in ──
 
   receive(chunk: Buffer): void {
-    this.#silentChecks = 0;
+    this.silentChecks = 0;
     this.counters.wireBytesReceived += chunk.length;
     this.protocol.receive(chunk);
     this.#afterReceive();
@@ -207,7 +172,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     if (byteLength >= this.#stream.writableHighWaterMark) this.writer.flush();
     else if (byteLength > 0) this.writer.schedule();
     if (protocol.isOpen) {
-      if (!this.#isPaused && (this.queue.isFull || protocol.arriving?.isFull)) {
+      if (!this.isPaused && (this.queue.isFull || protocol.arriving?.isFull)) {
         this.#pause(this.queue.isFull || !protocol.arriving!.isInflating);
       }
     } else {
@@ -217,8 +182,8 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
 
   /** @param isUnread whether that is for a reader: zlib is faster than any who would have to be told of. */
   #pause(isUnread: boolean): void {
-    this.#isPaused = true;
-    this.#silentChecks = 0;
+    this.isPaused = true;
+    this.silentChecks = 0;
     this.#stream.pause();
     if (!isUnread) return;
     this.counters.pauses++;
@@ -227,8 +192,8 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
 
   /** @param wantsWhole whether somebody asks for a whole message who doesn't wait for it. */
   resumeIfLow(wantsWhole = false): void {
-    if (!this.#isPaused) return;
-    this.#silentChecks = 0;
+    if (!this.isPaused) return;
+    this.silentChecks = 0;
     const { arriving } = this.protocol;
     if (arriving?.isUnclaimed && (wantsWhole || this.queue.wantsWhole)) {
       return this.refuse(messageTooLarge(this.limits.maxMessageBytes));
@@ -244,7 +209,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   }
 
   #resume(): void {
-    this.#isPaused = false;
+    this.isPaused = false;
     // The bytes held may inflate to a whole limit: other connections get their turn first.
     if (!this.protocol.isHolding) return this.#readOn();
     this.#stream.pause();
@@ -254,7 +219,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
   #receiveHeld(): void {
     this.protocol.receiveHeld();
     this.#afterReceive();
-    if (!this.#isPaused) this.#readOn();
+    if (!this.isPaused) this.#readOn();
   }
 
   #readOn(): void {
@@ -279,7 +244,7 @@ export class Channel implements StreamOwner, ProtocolReceiver, Watched {
     this.queue.dropExcess();
     this.protocol.arriving?.dropExcess();
     if (this.protocol.arriving?.isInflating) this.#pause(false);
-    else if (this.#isPaused || this.protocol.isHolding) this.#resume();
+    else if (this.isPaused || this.protocol.isHolding) this.#resume();
     this.ending.begin();
   }
 

@@ -1,4 +1,5 @@
 // Memory for bytes that may be kept: never a piece of a pool of Node's, all of which they would hold (64 KiB since 24).
+import { MAX_HEADER_BYTES } from './header.js';
 
 /** Up to here V8 has the bytes in its own heap, which costs less than memory outside of it, zeros and all. */
 const HEAP_BYTES = 64;
@@ -13,4 +14,19 @@ export function copyOf(bytes: Uint8Array): Buffer {
   const copy = allocate(bytes.length);
   copy.set(bytes);
   return copy;
+}
+
+/** A declared length is believed this far before its bytes arrive: about what one read of a socket brings. */
+const TRUSTED_BYTES = 65_536;
+/** Then at most this many times what has arrived, header included: a read of 64 KiB may announce 1 MiB. */
+const TRUST_FACTOR = 16;
+
+/**
+ * How much memory is made for a payload that is declared to become so long.
+ * @param needed how much of it has arrived.
+ * @param before the part of that for which there is memory.
+ */
+export function trustedBytes(declared: number, needed: number, before: number): number {
+  const arrived = Math.max(before, needed - TRUSTED_BYTES) + MAX_HEADER_BYTES;
+  return Math.min(declared, Math.max(needed, TRUSTED_BYTES, arrived * TRUST_FACTOR));
 }
