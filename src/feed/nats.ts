@@ -158,7 +158,7 @@ class NatsLog<T> implements Log<T> {
     if (text === 'latest') return this.#batch([last], text);
     if (text === 'all') return this.#batch(await this.#from(1, last, limit), text);
     const place = parse(text);
-    if (place !== null && place.sequence <= last.sequence) {
+    if (place !== null) {
       const entries = await this.#from(Math.max(place.sequence, 1), last, limit + 1);
       if (entries[0]?.id === text) return this.#batch(entries.slice(1), text);
       const missed = await this.#missed(place, entries, last);
@@ -182,7 +182,7 @@ class NatsLog<T> implements Log<T> {
     const messages = await this.#stream.read(this.#subject, sequence, last.sequence, limit);
     const entries = messages.map((message) => this.#entryOf(message));
     const [first] = entries;
-    if (first === undefined || (await this.#get({ seq: first.sequence }))?.id === first.id) return entries;
+    if (first === undefined || (await this.#get({ seq: first.sequence })) !== null) return entries;
     // It was trimmed meanwhile, and maybe others after it before they were read.
     const oldest = await this.#get({ seq: 1, next_by_subj: this.#subject });
     if (oldest === null) return [];
