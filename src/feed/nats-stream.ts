@@ -119,7 +119,7 @@ export class NatsStream {
 
   /** @returns `null` if there is none. */
   async get(query: StreamQuery): Promise<(StreamMessage & { readonly subject: string }) | null> {
-    // Asked for a message while it makes the stream, NATS 2.9 dies, though it tells of the stream already.
+    // A question that comes too early can end NATS 2.9: it is asked once something is there.
     this.#isUsed ||= ((await this.info())?.state.last_seq ?? 0) > 0;
     if (!this.#isUsed) return null;
     const answer = await this.#nats.ask<{ message?: RawMessage }>(`STREAM.MSG.GET.${this.#name}`, query);
