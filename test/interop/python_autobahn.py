@@ -8,6 +8,10 @@ from autobahn.asyncio import websocket
 import python_peer as peer
 
 
+# Seconds instead of one and five: a machine may be slow.
+TIMES = {"openHandshakeTimeout": 60, "closeHandshakeTimeout": 60}
+
+
 class Talk:
     """What both of its ends have in common."""
 
@@ -42,6 +46,7 @@ class Autobahn:
 
     async def listen(self):
         factory = websocket.WebSocketServerFactory(protocols=peer.SUBPROTOCOLS)
+        factory.setProtocolOptions(**TIMES)
         factory.protocol = Accepted
         factory.owner = self
         server = await asyncio.get_running_loop().create_server(factory, "127.0.0.1", 0)
@@ -49,6 +54,7 @@ class Autobahn:
 
     async def connect(self, url, subprotocols):
         factory = websocket.WebSocketClientFactory(url, protocols=subprotocols)
+        factory.setProtocolOptions(serverConnectionDropTimeout=60, **TIMES)
         factory.protocol = Connected
         factory.owner = self
         address = urlsplit(url)
