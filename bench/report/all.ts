@@ -38,6 +38,7 @@ for (const runtime of ['bun', 'deno']) {
   bench('echo', runtime, ...GOALS, '--peer', '^(twobyte|bare net|ws|Bun|Deno)$', '--rounds', '9');
 }
 bench('http2', NEWEST, '--rounds', '9');
+bench('feed', NEWEST, '--rounds', '7');
 bench('broadcast', NEWEST, ...MAIN, '--rounds', '7');
 bench('slow', NEWEST, '--peer', '^(twobyte|ws|Bun|Deno|websocket)$');
 bench('deflate', NEWEST, '--rounds', '7');

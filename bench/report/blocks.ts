@@ -45,6 +45,7 @@ export function blocksOf(load: Load): Record<string, string> {
   add<Parameters<typeof tables.codec>[0]>('codec', 'codec', tables.codec);
   add<Cases>('connect', 'connect', (cases) => `${tables.ratios(cases)}\n${tables.costs(cases)}`);
   add<Cases>('http2', 'http2', tables.http2);
+  add<Cases>('feed', 'feed', tables.feed);
   add<Cases>('broadcast', 'broadcast', (cases) => `${tables.ratios(cases)}\n${tables.costs(cases)}`);
   add<Cases<MemoryOutcome>>('memory', 'memory', tables.memory);
   add<readonly SlowOutcome[]>('slow', 'slow', tables.slow);

@@ -46,6 +46,13 @@ export function http2(cases: Cases): string {
   }));
 }
 
+/** A feed against a loop over the same readers. */
+export function feed(cases: Cases): string {
+  return formatTable(['case', 'µs of CPU', '÷ broadcast'], cases.map(({ name, outcomes }) => {
+    return [name, formatCost(outcomes), formatRatioTo('broadcast', outcomes)];
+  }));
+}
+
 /** Microseconds of every peer. */
 export function costs(cases: Cases): string {
   return byPeer('µs of CPU', cases, ({ cpuPerMessage }) => cpuPerMessage.toFixed(2));
