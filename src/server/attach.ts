@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { isUpgrade } from '../handshake/server.js';
 import { hasToken } from '../http/fields.js';
 import { toExtendedConnectHead, toRequestHead, type RequestHead } from '../http/request-head.js';
+import { isOfHttp2 } from '../stream/cut.js';
 import { attachToHttp2, pairs, type Http2Server } from './attach-http2.js';
 import { ConnectStream } from './connect-stream.js';
 import { HttpConnection, type HttpContext } from './http-connection.js';
@@ -49,7 +50,7 @@ export function attachTo(server: UpgradingServer, context: HttpContext): () => v
   ours.add(listener);
   server.on('upgrade', listener);
   const stopSparing = sparePlainRequests(server, areAllOurs);
-  const stopStreams = isOfHttp2(server) ? attachToHttp2(server, context) : () => {};
+  const stopStreams = isServerOfHttp2(server) ? attachToHttp2(server, context) : () => {};
   return () => {
     server.off('upgrade', listener);
     stopSparing();
@@ -57,7 +58,7 @@ export function attachTo(server: UpgradingServer, context: HttpContext): () => v
   };
 }
 
-function isOfHttp2(server: UpgradingServer): server is UpgradingServer & Http2Server {
+function isServerOfHttp2(server: UpgradingServer): server is UpgradingServer & Http2Server {
   return server.updateSettings !== undefined;
 }
 
@@ -73,7 +74,6 @@ function isRouted(request: ParsedRequest, { router }: HttpContext): boolean {
 
 /** @throws HttpError as for a request on a connection of our own. */
 function parseHead({ method = '', url = '', httpVersion, rawHeaders }: ParsedRequest): RequestHead {
-  if (httpVersion === '2.0') return toExtendedConnectHead(pairs(rawHeaders));
   return toRequestHead(method, url, httpVersion === '1.0' ? '1.0' : '1.1', pairs(rawHeaders));
 }
 
@@ -85,15 +85,18 @@ export function isGiven(stream: Duplex): boolean {
 /** @internal Serves a request whose server gives the socket, or a stream of HTTP/2, away. */
 export function giveRequest(request: ParsedRequest, stream: Duplex, firstBytes: Buffer, context: HttpContext): void {
   given.add(stream);
-  const parse = (): RequestHead => parseHead(request);
-  if (request.httpVersion === '2.0') return void new ConnectStream(stream as ServerHttp2Stream, context, parse);
+  // What the request says of its version is the client's word: `node:http` takes a line that ends with HTTP/2.0.
+  if (isOfHttp2(stream)) {
+    const parse = (): RequestHead => toExtendedConnectHead(pairs(request.rawHeaders));
+    return void new ConnectStream(stream as unknown as ServerHttp2Stream, context, parse);
+  }
   // Node 26 gives a plain stream where the request has a body that is still to come.
   const { setTimeout, setNoDelay }: Partial<Socket> = stream as Socket;
   // As those are that we accept ourselves.
   setTimeout?.call(stream, 0);
   setNoDelay?.call(stream, true);
   stream.allowHalfOpen = true;
-  new HttpConnection(stream as Socket, context, { parse, firstBytes });
+  new HttpConnection(stream as Socket, context, { parse: () => parseHead(request), firstBytes });
 }
 
 /** As long as nobody else takes upgrades, a request for another protocol than WebSocket stays a plain one. */

@@ -168,6 +168,17 @@ test('what node:http lets through is held to our rules', async () => {
   assert.equal(refused, ['TARGET_INVALID  false']);
 });
 
+test('a request that only says that it is of HTTP/2 is answered as one of HTTP/1.1, or by the runtime', async () => {
+  await using attached = await Attached.open();
+  attached.server.route('/', echo);
+  const { status } = await httpRequest(attached.port, upgradeRequest('/').replace(' HTTP/1.1', ' HTTP/2.0'));
+  assert.ok(status === 101 || status === 400, `${status}`);
+  const socket = await connect(`ws://127.0.0.1:${attached.port}/`);
+  await socket.send('still here');
+  assert.is(await socket.wait(), 'still here');
+  await socket.close();
+});
+
 test('paths without a route, and other protocols, are left to others that listen', async () => {
   await using attached = await Attached.open();
   attached.server.route('/ours', echo);

@@ -227,6 +227,14 @@ for (const event of ['connect', 'stream'] as const) {
   });
 }
 
+test('a request that only says that it is of HTTP/2 is one of HTTP/1.1, or refused by the runtime', async () => {
+  await using opened = await open();
+  await using client = await RawClient.connect(opened.port);
+  client.write(upgradeRequest('/').replace(' HTTP/1.1', ' HTTP/2.0'));
+  const { status } = await client.readResponse();
+  assert.ok(status === 101 || status === 400, `${status}`);
+});
+
 test('over HTTP/2, a refused request is answered, and null', async () => {
   await using opened = await openHttp2('connect', { authorize: () => false });
   await using session = await RawSession.connect(opened.port);
