@@ -118,8 +118,8 @@ export class Writer implements Flushable {
     if (!this.#protocol.isOpen) return this.rejectClosed();
     const message = new OutgoingMessage(source, options);
     this.#line ??= new SendLine(new PieceWriter(this.#stream, this.#channel));
-    if (this.#isLineOver(this.#line)) return this.rejectClosed();
-    this.#line.add(message);
+    if (this.#isLineOver(this.#line)) message.stop(new ConnectionClosed(this.#channel.close));
+    else this.#line.add(message);
     return message.done;
   }
 

@@ -374,8 +374,10 @@ test('messages without a byte take memory, too: so many may wait, and no more', 
     await source.give('a');
     for (let count = 0; count < 32_768; count++) void connection.send('');
     assert.is(connection.state, 'open');
-    const sent = isSource ? connection.send(of('one more')) : connection.send('');
+    const readable = Readable.from(['one more']);
+    const sent = isSource ? connection.send(readable) : connection.send('');
     assert.instance(await rejectionOf(sent), ConnectionClosed);
+    assert.is(readable.destroyed, isSource);
     const { error } = await connection.closed;
     assert.is((error as ConnectionClosed).code, 'PEER_NOT_READING');
     assert.match(error!.message, 'very many messages');
