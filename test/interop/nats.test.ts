@@ -1,10 +1,11 @@
 // Feeds with their log in a real NATS, by both clients: two nodes, restarts, lost data, and nothing lost or doubled.
 import { rejects } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
-import { createFeed, checkLog, type Feed, type Log, type Update } from '../../src/index.js';
+import { createFeed, checkLog, type Feed, type Log } from '../../src/index.js';
 import { natsLog, type NatsLogOptions } from '../../src/feed/nats.js';
 import { suite } from '../runner/suite.js';
 import { nextTurn, until } from '../server/harness.js';
+import { numbers, publish, readTo } from './feed-numbers.js';
 import { natsClients, type NatsClient } from './nats-clients.js';
 import { NatsServer } from './nats-server.js';
 
@@ -15,25 +16,6 @@ function feedOf({ connection }: NatsClient, subject = 'feed', options: NatsLogOp
   const feed = createFeed({ log: natsLog<number>(connection, subject, options) });
   feeds.push(feed);
   return feed;
-}
-
-/** Reads until an update has that value. */
-async function readTo(updates: AsyncIterable<Update<number>>, last: number, read: string[] = []): Promise<string[]> {
-  for await (const { value, missed } of updates) {
-    read.push(missed === undefined ? String(value) : `${value} missed ${missed}`);
-    if (value === last) break;
-  }
-  return read;
-}
-
-function numbers(from: number, to: number): string[] {
-  return Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
-}
-
-async function publish(feed: Feed<number>, from: number, to: number): Promise<string> {
-  let place = '';
-  for (let number = from; number <= to; number++) place = await feed.publish(number);
-  return place;
 }
 
 /** Waits until a client knows that it is connected, or that it is not. */

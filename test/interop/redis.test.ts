@@ -1,9 +1,10 @@
 // Feeds with their log in a real Redis, by both clients: two nodes, restarts, lost data, and nothing lost or doubled.
 import { rejects } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
-import { createFeed, checkLog, type Feed, type Log, type Update } from '../../src/index.js';
+import { createFeed, checkLog, type Feed, type Log } from '../../src/index.js';
 import { redisLog } from '../../src/feed/redis.js';
 import { suite } from '../runner/suite.js';
+import { numbers, publish, readTo } from './feed-numbers.js';
 import { clients, type RedisConnection } from './redis-clients.js';
 import { RedisServer } from './redis-server.js';
 
@@ -14,26 +15,6 @@ function feedOf(node: RedisConnection, key = 'feed', keep = 1000): Feed<number> 
   const feed = createFeed({ log: redisLog<number>(node.client, key, { keep }) });
   feeds.push(feed);
   return feed;
-}
-
-/** Reads until an update has that value. */
-async function readTo(updates: AsyncIterable<Update<number>>, last: number): Promise<string[]> {
-  const read: string[] = [];
-  for await (const { value, missed } of updates) {
-    read.push(missed === undefined ? String(value) : `${value} missed ${missed}`);
-    if (value === last) break;
-  }
-  return read;
-}
-
-function numbers(from: number, to: number): string[] {
-  return Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
-}
-
-async function publish(feed: Feed<number>, from: number, to: number): Promise<string> {
-  let place = '';
-  for (let number = from; number <= to; number++) place = await feed.publish(number);
-  return place;
 }
 
 for (const [name, open] of Object.entries(clients)) {
