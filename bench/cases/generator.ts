@@ -32,6 +32,8 @@ const cases: readonly Case[] = [
 ];
 
 const SIZE = 32;
+/** Milliseconds. */
+const WARM_UP = 1000;
 const QUANTILES = ['p50', 'p90', 'p99', 'p99.9'] as const;
 const DELAYS = [1, 2, 4, 8, 16, 32, 64];
 
@@ -102,9 +104,12 @@ async function compare(): Promise<void> {
       for (let round = 0; round < options.rounds; round++) {
         ours.push(await measure((port) => [
           process.execPath, own, 'bench', `ws://127.0.0.1:${port}${path}`, '--json', '--connections', load[0]!,
-          '--rate', load[1]!, '--size', load[2]!, '--duration', String(options.milliseconds / 1000),
+          '--rate', load[1]!, '--size', load[2]!, '--warm-up', String(WARM_UP / 1000),
+          '--duration', String(options.milliseconds / 1000),
         ]));
-        theirs.push(await measure((port) => [native, port, path, ...load, String(options.milliseconds)]));
+        theirs.push(await measure((port) => {
+          return [native, port, path, ...load, String(WARM_UP), String(options.milliseconds)];
+        }));
       }
       const of = (results: Results[], figure: (result: Results) => number): number => median(results.map(figure));
       const row = (title: string, unit: string, figure: (result: Results) => number): string[] => {

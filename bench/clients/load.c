@@ -1,4 +1,4 @@
-// The load of `twobyte bench`, natively: load PORT PATH CONNECTIONS RATE SIZE MILLISECONDS prints the results as JSON.
+// The load of `twobyte bench`, natively: load PORT PATH CONNECTIONS RATE SIZE WARM-UP MILLISECONDS prints JSON.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ struct connection { int socket; long answered, unread; double sent_at; };
 
 static double start;
 
-/* Nanoseconds since the start. */
+/* Nanoseconds since answers count. */
 static double now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
@@ -52,9 +52,9 @@ static int open_connection(int port, const char *path) {
 }
 
 int main(int count, char **values) {
-  check(count == 7, "arguments");
+  check(count == 8, "arguments");
   long connections = atol(values[3]), rate = atol(values[4]), size = atol(values[5]);
-  double duration = atof(values[6]) * 1e6;
+  double warm_up = atof(values[6]) * 1e6, duration = atof(values[7]) * 1e6;
   check(size <= 125, "size");
   /* RFC 6455, section 5.2: FIN and text, masked, and a masking key of zeros, which changes nothing. */
   unsigned char frame[131] = { 0x81, 0x80 | size };
@@ -67,18 +67,19 @@ int main(int count, char **values) {
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = &all[index] };
     epoll_ctl(poll, EPOLL_CTL_ADD, all[index].socket, &event);
   }
-  start = now();
-  long total = rate * duration / 1e9, sent = 0, answered = 0, in_time = 0, room = 1 << 20;
+  start = now() + warm_up;
+  long first = rate * warm_up / 1e9, total = first + rate * duration / 1e9;
+  long sent = 0, received = 0, answered = 0, in_time = 0, room = 1 << 20;
   double *latencies = malloc(room * sizeof *latencies), time;
   for (; rate == 0 && sent < connections; sent++) {
     all[sent].sent_at = now();
     check(write(all[sent].socket, frame, frame_bytes) == frame_bytes, "write");
   }
-  while ((time = now()) < duration + PATIENCE && (time < duration || answered < sent)) {
-    for (; sent < total && sent * 1e9 / rate <= time; sent++) {
+  while ((time = now()) < duration + PATIENCE && (time < duration || received < sent)) {
+    for (; sent < total && (sent - first) * 1e9 / rate <= time; sent++) {
       check(write(all[sent % connections].socket, frame, frame_bytes) == frame_bytes, "write");
     }
-    double next = sent < total ? sent * 1e9 / rate : time < duration ? duration : duration + PATIENCE;
+    double next = sent < total ? (sent - first) * 1e9 / rate : time < duration ? duration : duration + PATIENCE;
     double left = next - now();
     struct epoll_event events[64];
     int ready = epoll_wait(poll, events, 64, left > TIMER_GRAIN ? (left - TIMER_GRAIN) / 1e6 + 1 : 0);
@@ -89,11 +90,14 @@ int main(int count, char **values) {
       check(length > 0, "read");
       time = now();
       for (own->unread += length; own->unread >= reply_bytes; own->unread -= reply_bytes) {
-        double due = rate == 0 ? own->sent_at : (own->answered * connections + (own - all)) * 1e9 / rate;
-        if (answered == room) latencies = realloc(latencies, (room *= 2) * sizeof *latencies);
-        latencies[answered++] = (time - due) / 1e6;
-        own->answered++;
-        if (time <= duration) in_time++;
+        long number = own->answered++ * connections + (own - all);
+        double due = rate == 0 ? own->sent_at : (number - first) * 1e9 / rate;
+        received++;
+        if (due >= 0) {
+          if (answered == room) latencies = realloc(latencies, (room *= 2) * sizeof *latencies);
+          latencies[answered++] = (time - due) / 1e6;
+          if (time <= duration) in_time++;
+        }
         if (rate != 0 || time >= duration) continue;
         own->sent_at = now();
         check(write(own->socket, frame, frame_bytes) == frame_bytes, "write");
@@ -102,7 +106,7 @@ int main(int count, char **values) {
     }
   }
   qsort(latencies, answered, sizeof *latencies, compare);
-  printf("{\"sent\": %ld, \"answered\": %ld, \"perSecond\": %f, \"latency\": {", sent, answered, in_time * 1e9 / duration);
+  printf("{\"answered\": %ld, \"perSecond\": %f, \"latency\": {", answered, in_time * 1e9 / duration);
   const char *names[] = { "p50", "p90", "p99", "p99.9" };
   const double parts[] = { 0.5, 0.9, 0.99, 0.999 };
   for (int index = 0; index < 4; index++) {

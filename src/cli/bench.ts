@@ -20,6 +20,7 @@ sent later: an answer that is late makes those after it late, too, as for users 
                            on a connection once the last was answered
   --size N                 bytes of a message (32)
   --duration SECONDS       how long to send (10)
+  --warm-up SECONDS        how long to send before that, uncounted, while programs compile (1)
   --binary                 sends binary messages
   --json                   prints the results as JSON, times in milliseconds
   --svg FILE               draws how many answers took how long
@@ -51,6 +52,7 @@ async function run(args: string[]): Promise<void> {
       rate: { type: 'string', default: '1000' },
       size: { type: 'string', default: '32' },
       duration: { type: 'string', default: '10' },
+      'warm-up': { type: 'string', default: '1' },
       binary: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       svg: { type: 'string' },
@@ -61,6 +63,7 @@ async function run(args: string[]): Promise<void> {
     connections: parseWholeNumber('--connections', values.connections, MAX_CONNECTIONS),
     rate: parseWholeNumber('--rate', values.rate, MAX_RATE),
     message: values.binary ? Buffer.alloc(size, 'x') : 'x'.repeat(size),
+    warmUp: parseSeconds('--warm-up', values['warm-up']),
     milliseconds: parseSeconds('--duration', values.duration),
     patience: PATIENCE,
   };
@@ -68,7 +71,7 @@ async function run(args: string[]): Promise<void> {
   const target = parseTarget(positionals, values);
   if (values.svg !== undefined) checkWritable(values.svg);
   const connections = await openAll(target, load.connections);
-  const progress = new Progress(process.stderr, load.milliseconds);
+  const progress = new Progress(process.stderr, load.warmUp + load.milliseconds);
   const latencies = new Histogram();
   const results = await measure(connections, load, {
     latencies,

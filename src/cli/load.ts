@@ -17,6 +17,8 @@ export interface Load {
   /** Messages per second on all together; 0 for one after the other on each. */
   readonly rate: number;
   readonly message: string | Buffer;
+  /** Milliseconds before these, in which answers don't count: both ends are still compiled, and grow. */
+  readonly warmUp: number;
   readonly milliseconds: number;
   /** Milliseconds for the answers that are still to come at the end. */
   readonly patience: number;
@@ -43,7 +45,7 @@ export interface Watcher {
   readonly latencies?: Histogram;
   /** Is given what ends the sending early. */
   onStart?(stop: () => void): void;
-  /** Called often while messages are sent. @param elapsed milliseconds since the start */
+  /** Called often while messages are sent. @param elapsed milliseconds since the start, with the warm-up */
   onProgress?(elapsed: number, answered: number): void;
 }
 
@@ -51,48 +53,50 @@ export interface Watcher {
 interface Plan {
   readonly message: string | Buffer;
   readonly latencies: Histogram;
-  /** Milliseconds between two messages on one connection; 0 if the next is due with the answer to the last. */
-  readonly pause: number;
-  readonly startedAt: number;
-  /** For how many milliseconds from the start messages are due. */
+  /** When a message is due, by its number among all; null if the next is due with the answer to the last. */
+  readonly dueAt: ((number: number) => number) | null;
+  /** Milliseconds since answers count; below 0 while they don't. */
+  elapsed(): number;
+  /** For how many milliseconds from then on messages are due. */
   milliseconds: number;
 }
 
 /** Sends, and waits for the answers. */
 export async function measure(
   connections: readonly Connection[],
-  { rate, message, milliseconds, patience }: Load,
+  { rate, message, warmUp, milliseconds, patience }: Load,
   { latencies = new Histogram(), onStart, onProgress }: Watcher = {},
 ): Promise<Results> {
-  const startedAt = performance.now();
-  const pause = rate === 0 ? 0 : (1000 * connections.length) / rate;
-  const plan: Plan = { message, latencies, pause, startedAt, milliseconds };
+  const startedAt = performance.now() + warmUp;
   const elapsed = (): number => performance.now() - startedAt;
+  /** The number of the first that counts. */
+  const first = Math.floor((warmUp * rate) / 1000);
+  const dueAt = rate === 0 ? null : (number: number): number => ((number - first) * 1000) / rate;
+  const plan: Plan = { message, latencies, dueAt, elapsed, milliseconds };
   onStart?.(() => (plan.milliseconds = Math.min(plan.milliseconds, elapsed())));
+  const talks = connections.map((connection, index) => new Talk(connection, index, connections.length, plan));
+  if (dueAt === null) for (const talk of talks) talk.add(warmUp === 0);
+  let next = 0;
   // They take turns, and don't all send in one instant.
-  const talks = connections.map((connection, index) => {
-    return new Talk(connection, (pause * index) / connections.length, plan);
-  });
-  for (let now = 0; now < plan.milliseconds && talks.some(({ isOpen }) => isOpen); now = elapsed()) {
-    for (const talk of talks) talk.sendDue(now);
-    onProgress?.(now, latencies.count);
-    // This is asked again and again while the next is close: garbage would stop what it waits for.
-    let nextAt = Math.min(plan.milliseconds, now + LONGEST_SLEEP);
-    for (const { dueAt } of talks) if (dueAt < nextAt) nextAt = dueAt;
+  const addUntil = (time: number): void => {
+    for (; dueAt !== null && dueAt(next) < time; next++) talks[next % talks.length]!.add(next >= first);
+  };
+  for (let now = -warmUp; now < plan.milliseconds && talks.some(({ isOpen }) => isOpen); now = elapsed()) {
+    addUntil(now);
+    onProgress?.(now + warmUp, latencies.count);
+    const nextAt = Math.min(plan.milliseconds, now + LONGEST_SLEEP, dueAt?.(next) ?? Infinity);
     const left = nextAt - elapsed();
     if (left > TIMER_GRAIN) await sleep(left - TIMER_GRAIN + 1);
     else await nextTurn();
   }
-  const answeredInTime = latencies.count;
-  const seconds = elapsed() / 1000;
-  const givesUpAt = elapsed() + patience;
+  const perSecond = (latencies.count * 1000) / elapsed();
+  plan.milliseconds = Math.min(plan.milliseconds, elapsed());
   // What was due and had no room is sent all the same: without it, the worst would be left out.
-  for (;;) {
-    for (const talk of talks) talk.sendDue(plan.milliseconds);
-    if (!talks.some(({ isUnfinished }) => isUnfinished) || elapsed() >= givesUpAt) break;
-    await sleep(1);
+  addUntil(plan.milliseconds);
+  for (const givesUpAt = elapsed() + patience; talks.some(({ isUnfinished }) => isUnfinished); await sleep(1)) {
+    if (elapsed() >= givesUpAt) break;
   }
-  return summarize(talks, latencies, answeredInTime / seconds);
+  return summarize(talks, latencies, perSecond);
 }
 
 function summarize(talks: readonly Talk[], latencies: Histogram, perSecond: number): Results {
@@ -114,23 +118,28 @@ function summarize(talks: readonly Talk[], latencies: Histogram, perSecond: numb
   };
 }
 
-/** One connection: what it has sent and when that was due, and its answers. Times count from the start. */
+/** One connection: the messages that are due on it, those it has sent, and their answers. */
 class Talk {
-  sent = 0;
   readonly #connection: Connection;
-  readonly #firstDueAt: number;
+  readonly #index: number;
+  readonly #step: number;
   readonly #plan: Plan;
+  #due = 0;
+  /** How many of them don't count, which are the first. */
+  #uncounted = 0;
+  #sent = 0;
   #answered = 0;
   /** When the last message was sent. */
   #sentAt = 0;
   #hasRoom = true;
 
-  constructor(connection: Connection, firstDueAt: number, plan: Plan) {
+  /** @param index the number of its first message among all, each of which is `step` after the last */
+  constructor(connection: Connection, index: number, step: number, plan: Plan) {
     this.#connection = connection;
-    this.#firstDueAt = firstDueAt;
+    this.#index = index;
+    this.#step = step;
     this.#plan = plan;
     void this.#receive();
-    if (plan.pause === 0) this.#send();
   }
 
   get isOpen(): boolean {
@@ -139,53 +148,49 @@ class Talk {
 
   /** Whether something is still to come, or to be sent. */
   get isUnfinished(): boolean {
-    return this.isOpen && (this.#answered < this.sent || this.unsent > 0);
+    return this.isOpen && this.#answered < this.#due;
   }
 
-  /** How many messages were due and are not sent. */
+  /** How many messages that count were sent. */
+  get sent(): number {
+    return Math.max(0, this.#sent - this.#uncounted);
+  }
+
+  /** How many messages that count were due and are not sent. */
   get unsent(): number {
-    return this.#countDue(this.#plan.milliseconds) - this.sent;
+    return this.#due - Math.max(this.#sent, this.#uncounted);
   }
 
-  /** When the next message is to be sent. */
-  get dueAt(): number {
-    return this.#plan.pause === 0 ? Infinity : this.#firstDueAt + this.sent * this.#plan.pause;
-  }
-
-  /** Sends what is due before a time. What there is no room for is sent later, and was due all the same. */
-  sendDue(time: number): void {
-    for (let left = this.#countDue(time) - this.sent; left > 0 && this.#hasRoom && this.isOpen; left--) this.#send();
-  }
-
-  /** How many messages are due before a time; those sent already, where each is due with an answer. */
-  #countDue(time: number): number {
-    const { pause } = this.#plan;
-    return pause === 0 ? this.sent : Math.max(this.sent, Math.ceil((time - this.#firstDueAt) / pause));
+  /** One more message is due. Without room it is sent later, and was due all the same. */
+  add(counts: boolean): void {
+    this.#due++;
+    if (!counts) this.#uncounted++;
+    this.#send();
   }
 
   #send(): void {
-    const { message } = this.#plan;
-    this.sent++;
-    this.#sentAt = this.#elapsed();
-    const room = this.#connection.send(message);
-    if (this.#connection.bufferedAmount <= MAX_UNSENT_BYTES + message.length) return;
-    this.#hasRoom = false;
-    void room.then(() => (this.#hasRoom = true), () => {});
-  }
-
-  #elapsed(): number {
-    return performance.now() - this.#plan.startedAt;
+    const { message, elapsed } = this.#plan;
+    while (this.#sent < this.#due && this.#hasRoom && this.isOpen) {
+      this.#sent++;
+      this.#sentAt = elapsed();
+      const room = this.#connection.send(message);
+      if (this.#connection.bufferedAmount <= MAX_UNSENT_BYTES + message.length) continue;
+      this.#hasRoom = false;
+      void room.then(() => {
+        this.#hasRoom = true;
+        this.#send();
+      }, () => {});
+    }
   }
 
   async #receive(): Promise<void> {
-    const { latencies, pause } = this.#plan;
+    const { latencies, dueAt, elapsed } = this.#plan;
     for await (const _ of this.#connection) {
-      const now = this.#elapsed();
+      const now = elapsed();
       // Each message has one answer, in its order.
-      const dueAt = pause === 0 ? this.#sentAt : this.#firstDueAt + this.#answered * pause;
-      this.#answered++;
-      latencies.record((now - dueAt) * 1000);
-      if (pause === 0 && now < this.#plan.milliseconds && this.isOpen) this.#send();
+      const since = dueAt === null ? this.#sentAt : dueAt(this.#index + this.#answered * this.#step);
+      if (this.#answered++ >= this.#uncounted) latencies.record((now - since) * 1000);
+      if (dueAt === null && now < this.#plan.milliseconds) this.add(now >= 0);
     }
   }
 }

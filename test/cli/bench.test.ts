@@ -12,7 +12,7 @@ import { Run, run } from './harness.js';
 
 const test = suite('cli/bench');
 
-const load: Load = { connections: 2, rate: 1000, message: 'x', milliseconds: 100, patience: 60_000 };
+const load: Load = { connections: 2, rate: 1000, message: 'x', warmUp: 0, milliseconds: 100, patience: 60_000 };
 
 async function echo(connection: Connection): Promise<void> {
   for await (const message of connection) void connection.send(message);
@@ -43,10 +43,11 @@ test('the report', () => {
 test('as a command: text, JSON, binary', async () => {
   await using demo = await startDemo();
   const url = `ws://127.0.0.1:${demo.port}/echo/`;
-  const some = ['--connections', '3', '--rate', '300', '--duration', '0.1', '--size', '5'];
+  const some = ['--connections', '3', '--rate', '300', '--duration', '0.1', '--warm-up', '0.05', '--size', '5'];
   const text = await run(['bench', url, ...some]);
   assert.equal([text.code, text.errors], [0, '']);
   assert.match(text.output, /^3 connections, messages of 5 bytes, 300 per second\nsent 30, answered 30, /);
+  assert.is(demo.server.stats.received.messages, 45);
   const json = await run(['bench', url, ...some, '--json', '--binary']);
   const { sent, answered, latency } = JSON.parse(json.output) as Record<string, object>;
   assert.equal([json.code, sent, answered], [0, 30, 30]);
@@ -58,7 +59,8 @@ test('a picture of the latencies', async () => {
   try {
     await using demo = await startDemo();
     const file = join(folder, 'latencies.svg');
-    const args = ['bench', `ws://127.0.0.1:${demo.port}/echo/`, '--rate', '100', '--duration', '0.1', '--svg'];
+    const times = ['--rate', '100', '--duration', '0.1', '--warm-up', '0'];
+    const args = ['bench', `ws://127.0.0.1:${demo.port}/echo/`, ...times, '--svg'];
     const { code, output, errors } = await run([...args, file]);
     assert.equal([code, errors], [0, '']);
     const svg = readFileSync(file, 'utf8');
@@ -103,7 +105,8 @@ test('a server that refuses one of the connections ends it, with none left open'
 
 test('Ctrl-C prints what is known so far', async () => {
   await using demo = await startDemo();
-  await using program = new Run(['bench', `ws://127.0.0.1:${demo.port}/echo/`, '--duration', '86400', '--json']);
+  const times = ['--duration', '86400', '--warm-up', '0'];
+  await using program = new Run(['bench', `ws://127.0.0.1:${demo.port}/echo/`, ...times, '--json']);
   // It has begun to listen for signals with the first message.
   while (demo.server.stats.received.messages === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   program.child.kill('SIGINT');
@@ -118,6 +121,7 @@ test('mistakes', async () => {
     ['ws://127.0.0.1:1/ --connections 0', '--connections must be at least 1'],
     ['ws://127.0.0.1:1/ --connections 10001', '--connections must be a whole number from 0 to 10000, not "10001"'],
     ['ws://127.0.0.1:1/ --rate fast', '--rate must be a whole number from 0 to 1000000, not "fast"'],
+    ['ws://127.0.0.1:1/ --warm-up soon', '--warm-up must be seconds from 0 to 2147483, not "soon"'],
     ['ws://127.0.0.1:1/', 'cannot connect to 127.0.0.1:1 (ECONNREFUSED); check the URL, and that the server runs'],
   ] as const) {
     const ending = await run(['bench', ...args.split(' ').filter(Boolean)]);

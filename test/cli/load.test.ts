@@ -7,7 +7,7 @@ import { suite } from '../runner/suite.js';
 
 const test = suite('cli/load');
 
-const load: Load = { connections: 2, rate: 1000, message: 'x', milliseconds: 100, patience: 60_000 };
+const load: Load = { connections: 2, rate: 1000, message: 'x', warmUp: 0, milliseconds: 100, patience: 60_000 };
 
 async function echo(connection: Connection): Promise<void> {
   for await (const message of connection) void connection.send(message);
@@ -62,7 +62,7 @@ function joined(one: () => void, other: () => void): () => void {
 
 test('messages without room are not forgotten', async () => {
   const connections = clients(async () => {});
-  const message = Buffer.alloc(2 << 20);
+  const message = Buffer.alloc(600_000);
   const { sent, answered, unsent } = await measure(connections, { ...load, message, patience: 0 });
   assert.is(answered, 0);
   assert.ok(sent >= 2 && sent < 100, `${sent}`);
@@ -125,6 +125,39 @@ test('it can be ended early', async () => {
   const onStart = (stop: () => void): void => void setImmediate(stop);
   const { sent, answered } = await measure(connections, { ...load, milliseconds: 2 ** 30 }, { onStart });
   assert.is(answered, sent);
+  await closeAll(connections);
+});
+
+test('what is sent to warm up is answered, but not counted', async () => {
+  for (const [rate, least] of [[1000, 150], [0, 4]] as const) {
+    let received = 0;
+    const connections = clients(async (connection) => {
+      for await (const message of connection) {
+        received++;
+        void connection.send(message);
+      }
+    });
+    const latencies = new Histogram();
+    const { sent, answered, unsent } = await measure(connections, { ...load, rate, warmUp: 50 }, { latencies });
+    assert.equal([answered, unsent, latencies.count], [sent, 0, sent]);
+    assert.ok(received >= least && received > sent, `${received}`);
+    if (rate > 0) assert.equal([sent, received], [100, 150]);
+    await closeAll(connections);
+  }
+});
+
+test('nor does what finds no room then, or Ctrl-C before anything counts', async () => {
+  const stuck = clients(async () => {});
+  const message = Buffer.alloc(600_000);
+  const { sent, unsent } = await measure(stuck, { ...load, message, warmUp: 50, patience: 0 });
+  assert.equal([sent, unsent], [0, 100]);
+  await closeAll(stuck);
+
+  const connections = clients(echo);
+  const onStart = (stop: () => void): void => void setImmediate(stop);
+  const ended = await measure(connections, { ...load, warmUp: 2 ** 30 }, { onStart });
+  assert.equal([ended.sent, ended.answered, ended.unsent, ended.latency.max], [0, 0, 0, 0]);
+  assert.ok(ended.perSecond === 0, `${ended.perSecond}`);
   await closeAll(connections);
 });
 
