@@ -103,7 +103,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   http: ['errors'],
   handshake: ['errors', 'http'],
   frame: ['errors'],
-  stream: ['errors'],
+  stream: ['errors', 'frame'],
   connection: ['errors', 'diagnostics', 'http', 'handshake', 'frame', 'stream'],
   server: ['errors', 'diagnostics', 'http', 'handshake', 'frame', 'stream', 'connection'],
   client: ['errors', 'http', 'handshake', 'frame', 'stream', 'connection'],

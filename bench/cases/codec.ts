@@ -3,8 +3,8 @@ import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
 import { Output } from '../../src/connection/output.js';
 import { Incoming } from '../../src/connection/incoming.js';
-import { copyMasked } from '../../src/frame/mask.js';
-import { BLOCK_BYTES } from '../../src/frame/mask-block.js';
+import { BLOCK_BYTES, copyMasked, moveMasked } from '../../src/frame/mask.js';
+import { allotMaskable } from '../../src/frame/mask-memory.js';
 import { Opcode } from '../../src/frame/opcode.js';
 import { decodeUtf8, Utf8Validator } from '../../src/frame/utf8.js';
 import { decodeNaive, encodeNaive, mask as maskNaive } from '../../test/support/codec/naive-codec.js';
@@ -35,13 +35,18 @@ const WsSender = load(benchPath('node_modules/ws/lib/sender.js')) as Sender;
 function mask(size: number): Variants {
   const source = Buffer.alloc(size, 'a');
   const target = Buffer.alloc(size);
+  const maskable = lent.subarray(0, size);
   return {
     'copyMasked': () => copyMasked(source, 0, target, 0, size, KEY),
+    'moveMasked': () => moveMasked(maskable, 0, target, 0, size, KEY),
     'Int32Array': () => copyThroughBlock(source, target, maskNarrow),
     'BigInt64Array': () => copyThroughBlock(source, target, maskWide),
     'naive loop': () => void maskNaive(source, KEY_BYTES),
   };
 }
+
+/** Such memory as sockets read into. */
+const lent = allotMaskable(1 << 20);
 
 /** What masking would be without SIMD: words of four or of eight bytes, in a block too. */
 const block = Buffer.from(new ArrayBuffer(BLOCK_BYTES));

@@ -3,7 +3,7 @@ import { copyOf, trustedBytes } from '../frame/allocate.js';
 import type { DataReceiver } from '../frame/decode.js';
 import { FIN, RSV1 } from '../frame/header.js';
 import { maxCompressedBytes, minInflatedBytes, TAIL, type Inflater } from '../frame/inflater.js';
-import { copyMasked } from '../frame/mask.js';
+import { moveMasked } from '../frame/mask.js';
 import { Opcode } from '../frame/opcode.js';
 import { copyPayload, decodeText, invalidUtf8, messageTooLarge, toText } from '../frame/payload.js';
 import { decodeUtf8, Utf8Validator } from '../frame/utf8.js';
@@ -219,7 +219,7 @@ export class MessageAssembler implements DataReceiver {
     this.#reserve(end - start, remaining);
     this.#byteLength += end - start;
     if (maskingKey !== 0 || !this.#isInPlace(chunk, start, from)) {
-      copyMasked(chunk, start, this.#buffer, from, end - start, maskingKey);
+      moveMasked(chunk, start, this.#buffer, from, end - start, maskingKey);
     }
     if (this.#isText && !this.#isCompressed) this.#validate(this.#buffer, from, this.#byteLength);
   }

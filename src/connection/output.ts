@@ -1,8 +1,7 @@
 // What a connection has sent and its stream was not given yet: frames in order, gathered for one write.
 import { encodeAlone, firstByte, lengthOf, writeFrame, type Frame } from '../frame/encode.js';
 import { headerLengthFor, MAX_HEADER_BYTES, writeHeader } from '../frame/header.js';
-import { copyMasked, createMaskingKey } from '../frame/mask.js';
-import { BLOCK_BYTES } from '../frame/mask-block.js';
+import { BLOCK_BYTES, copyMasked, createMaskingKey } from '../frame/mask.js';
 import type { Role } from '../frame/opcode.js';
 import { MAX_SLAB_FRAME_BYTES, ownFrames } from '../frame/slab.js';
 

@@ -3,12 +3,13 @@ import { isUtf8 } from 'node:buffer';
 import { ProtocolError } from '../errors.js';
 import { allocate } from './allocate.js';
 import { CloseCode } from './close.js';
-import { copyMasked } from './mask.js';
+import { copyMasked, moveMasked, unmaskInPlace } from './mask.js';
+import { allotMaskable } from './mask-memory.js';
 import { decodeUtf8 } from './utf8.js';
 
 /** Text up to this size is unmasked into one shared buffer. */
 const SCRATCH_BYTES = 65_536;
-const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+const scratch = allotMaskable(SCRATCH_BYTES);
 
 /** Up to here a loop beats a view and two calls into Node: text of 20 bytes takes two thirds (bench codec). */
 const SHORT_BYTES = 64;
@@ -16,12 +17,13 @@ const SHORT_BYTES = 64;
 /** @returns bytes that nobody else holds. */
 export function copyPayload(chunk: Buffer, start: number, end: number, maskingKey: number): Buffer {
   const payload = allocate(end - start);
-  copyMasked(chunk, start, payload, 0, end - start, maskingKey);
+  moveMasked(chunk, start, payload, 0, end - start, maskingKey);
   return payload;
 }
 
 /** @throws ProtocolError 1007 for bytes that are not UTF-8 (§8.1). */
 export function decodeText(chunk: Buffer, start: number, end: number, maskingKey: number): string {
+  if (unmaskInPlace(chunk, start, end, maskingKey)) return toText(chunk.subarray(start, end));
   const length = end - start;
   const target = length <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(length);
   copyMasked(chunk, start, target, 0, length, maskingKey);

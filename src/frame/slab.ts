@@ -1,4 +1,5 @@
 // Memory for all but large frames, which many connections share: frames that are made in a row lie in a row.
+import { allotMaskable } from './mask-memory.js';
 
 /** So that many small frames of a connection are one chunk of one write. */
 const SLAB_BYTES = 262_144;
@@ -20,10 +21,12 @@ export class Slabs {
   /** Those that are used again once all of their bytes are released, oldest first. */
   readonly #kept: Slab[] = [];
   readonly #maxKept: number;
+  readonly #allocate: (length: number) => Buffer;
 
   /** @param maxKept how many of 256 KiB are kept; the memory of others is let go when nobody refers to it. */
-  constructor(maxKept: number) {
+  constructor(maxKept: number, allocate: (length: number) => Buffer = Buffer.allocUnsafeSlow) {
     this.#maxKept = maxKept;
+    this.#allocate = allocate;
     this.#current = this.#add();
     this.bytes = this.#current.bytes;
   }
@@ -58,20 +61,25 @@ export class Slabs {
     return this.#slabOf(chunk) !== undefined;
   }
 
-  #slabOf({ buffer }: Uint8Array): Slab | undefined {
-    for (const slab of this.#kept) if (slab.bytes.buffer === buffer) return slab;
+  #slabOf({ buffer, byteOffset }: Uint8Array): Slab | undefined {
+    for (const slab of this.#kept) {
+      const { bytes } = slab;
+      if (bytes.buffer === buffer && byteOffset >= bytes.byteOffset && byteOffset < bytes.byteOffset + SLAB_BYTES) {
+        return slab;
+      }
+    }
     return undefined;
   }
 
   #add(): Slab {
-    const slab = { bytes: Buffer.allocUnsafeSlow(SLAB_BYTES), held: 0 };
+    const slab = { bytes: this.#allocate(SLAB_BYTES), held: 0 };
     if (this.#kept.push(slab) > this.#maxKept) this.#kept.shift();
     return slab;
   }
 }
 
-/** For frames that one connection sends, and releases. */
-export const ownFrames = new Slabs(16);
+/** For frames that one connection sends, and releases; a client's are masked where they lie. */
+export const ownFrames = new Slabs(16, allotMaskable);
 
 /** For frames that any number of connections send, now or later: they are never released. */
 export const sharedFrames = new Slabs(1);

@@ -1,9 +1,10 @@
 // Lets all sockets read into one piece of memory, where the runtime has a way to.
 import type { Duplex } from 'node:stream';
+import { allotMaskable } from '../frame/mask-memory.js';
 
 /** Four times what Node reads at once otherwise: an echo of 1 MiB gains by it, small ones lose nothing (bench echo). */
 const READ_BYTES = 262_144;
-const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
+const readBuffer = allotMaskable(READ_BYTES);
 
 /** The handle of a socket of Node's. */
 interface Handle {

@@ -1,6 +1,7 @@
 // The masker against a loop over single bytes, at every place of memory that it treats in another way.
 import * as assert from 'uvu/assert';
-import { copyMasked, createMaskingKey, rotateKey } from '../../src/frame/mask.js';
+import { copyMasked, createMaskingKey, moveMasked, rotateKey, unmaskInPlace } from '../../src/frame/mask.js';
+import { allotMaskable } from '../../src/frame/mask-memory.js';
 import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
 import { mask } from '../support/codec/naive-codec.js';
@@ -89,6 +90,65 @@ test('§5.3 target memory at each offset from a word', () => {
       }
     }
   });
+});
+
+// The first has the payload masked where it lies, which the caller of copyMasked may not see.
+const maskable = [allotMaskable(200_000), allotMaskable(200_000)] as const;
+
+for (const [name, lengths] of LENGTHS) {
+  test(`§5.3 lengths ${name}, in memory that can be masked in, or from it, or both`, () => {
+    withRandom((random) => {
+      for (const length of lengths) {
+        for (const start of [0, 1, 4, 15]) {
+          const key = random.word() | 0;
+          const bytes = random.bytes(length + 80);
+          const masked = mask(bytes.subarray(start, start + length), keyBytes(key));
+          const expected = Buffer.concat([Buffer.alloc(7, FILLER), masked, Buffer.alloc(9, FILLER)]);
+          for (const source of [maskable[0], Buffer.alloc(bytes.length)]) {
+            for (const target of [maskable[1].subarray(3, 3 + expected.length), Buffer.alloc(expected.length)]) {
+              source.set(bytes);
+              target.fill(FILLER);
+              copyMasked(source, start, target, 7, length, key);
+              assert.ok(target.equals(expected), `copied: ${length} bytes from ${start}`);
+              assert.ok(source.subarray(0, bytes.length).equals(bytes), `the source: ${length} bytes from ${start}`);
+              target.fill(FILLER);
+              moveMasked(source, start, target, 7, length, key);
+              assert.ok(target.equals(expected), `moved: ${length} bytes from ${start}`);
+              const [before, after] = [source.subarray(0, start), source.subarray(start + length, bytes.length)];
+              assert.ok(before.equals(bytes.subarray(0, start)), `before ${length} bytes from ${start}`);
+              assert.ok(after.equals(bytes.subarray(start + length)), `after ${length} bytes from ${start}`);
+            }
+          }
+        }
+      }
+    });
+  });
+}
+
+test('§5.3 bytes within memory that can be masked in may move by a few', () => {
+  const [memory] = maskable;
+  const source = memory.subarray(0, 500);
+  source.fill('Hello');
+  const expected = mask(source.subarray(1, 401), keyBytes(0x3d21fa37));
+  copyMasked(source, 1, source, 4, 400, 0x3d21fa37);
+  assert.ok(source.subarray(4, 404).equals(expected));
+});
+
+test('§5.3 bytes are unmasked where they lie if they are many, masked, and can be', () => {
+  const [memory] = maskable;
+  const key = 0x3d21fa37;
+  for (const [bytes, length, maskingKey, isUnmasked] of [
+    [memory, 160, key, true],
+    [memory, 159, key, false],
+    [memory, 160, 0, false],
+    [Buffer.alloc(200), 160, key, false],
+  ] as const) {
+    bytes.fill(mask(Buffer.alloc(20, 'Hello'), keyBytes(key)));
+    const before = Buffer.from(bytes);
+    assert.is(unmaskInPlace(bytes, 20, 20 + length, maskingKey), isUnmasked);
+    if (isUnmasked) before.fill('Hello', 20, 20 + length);
+    assert.ok(bytes.equals(before));
+  }
 });
 
 test('§5.3 in place', () => {

@@ -2,6 +2,7 @@
 import * as assert from 'uvu/assert';
 import type { ProtocolError } from '../../src/errors.js';
 import { copyPayload, decodeText, messageTooLarge, toText } from '../../src/frame/payload.js';
+import { allotMaskable } from '../../src/frame/mask-memory.js';
 import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
 import { mask } from '../support/codec/naive-codec.js';
@@ -18,6 +19,16 @@ test('§5.3 bytes are unmasked into memory of their own; the chunk is left as it
   assert.equal(payload, Buffer.from('Hello'));
   assert.is(payload.buffer.byteLength, 5);
   assert.equal(chunk, hex('ee 7f 9f 4d 51 58 ee'));
+});
+
+test('§5.6 text that lies in memory that can be masked in is decoded there, and nothing around it touched', () => {
+  const memory = allotMaskable(2000);
+  const text = 'é'.repeat(500);
+  memory.fill(0xee);
+  memory.set(mask(Buffer.from(text), MASKING_KEY), 100);
+  assert.is(decodeText(memory, 100, 1100, KEY), text);
+  assert.ok(memory.subarray(0, 100).every((byte) => byte === 0xee));
+  assert.ok(memory.subarray(1100).every((byte) => byte === 0xee));
 });
 
 test('§5.3 a key of 0 leaves the bytes as they are', () => {

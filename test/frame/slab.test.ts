@@ -74,6 +74,24 @@ test('memory that is full is used again once all of it was released, the oldest 
   assert.is(slabs.bytes, first);
 });
 
+test('slabs may lie in one piece of memory, beside what is none', () => {
+  const memory = Buffer.from(new ArrayBuffer(4 * MAX_SLAB_FRAME_BYTES * 3));
+  let count = 0;
+  const slabs = new Slabs(2, (length) => memory.subarray(count++ * length, count * length));
+  const first = fill(slabs);
+  slabs.allot(MAX_SLAB_FRAME_BYTES);
+  const second = slabs.bytes;
+  assert.equal([first.byteOffset, second.byteOffset], [0, first.length]);
+  const end = memory.subarray(2 * first.length);
+  assert.equal([slabs.has(first.subarray(-1)), slabs.has(second), slabs.has(end)], [true, true, false]);
+  slabs.release(end);
+  slabs.release(second.subarray(0, MAX_SLAB_FRAME_BYTES));
+  assert.is(fill(slabs), second);
+  slabs.release(first);
+  slabs.allot(1);
+  assert.is(slabs.bytes, first);
+});
+
 test('memory that is not kept, or is another\'s, is passed over', () => {
   const slabs = new Slabs(2);
   const oldest = fill(slabs);

@@ -1,43 +1,38 @@
-// The block that SIMD masks in, and masking without one.
+// The memory that SIMD masks in, and masking without it.
 import * as assert from 'uvu/assert';
 import { copyMasked } from '../../src/frame/mask.js';
-import { BLOCK_BYTES, createMaskBlock } from '../../src/frame/mask-block.js';
+import { allotMaskable, createMaskMemory, isMaskable } from '../../src/frame/mask-memory.js';
 import { suite } from '../runner/suite.js';
 import { hex } from '../support/codec/cuts.js';
 import { mask } from '../support/codec/naive-codec.js';
 import { withRandom } from './random.js';
 
-const test = suite('frame/mask-block');
+const test = suite('frame/mask-memory');
 
-/** How far past its end a block may be masked. */
-const PAST_END = 31;
-
-test('§5.3 each byte has its own byte of the key, the lowest first', () => {
-  const { bytes, mask } = createMaskBlock()!;
+test('§5.3 each byte has its own byte of the key, the lowest first, wherever it lies', () => {
+  const { bytes, mask } = createMaskMemory()!;
   bytes.fill(0);
-  mask(8, 0x84030201 | 0);
-  assert.equal(Buffer.from(bytes.subarray(0, 8)), hex('01020384 01020384'));
+  mask(3, 24, 0x84030201 | 0);
+  assert.equal(bytes.subarray(0, 26), hex('000000 01020384 01020384 01020384 01020384 01020384 01 0000'));
 });
 
-test('§5.3 a block is masked to its length, and at most 31 bytes more', () => {
-  const block = createMaskBlock()!;
-  assert.is(block.bytes.length, BLOCK_BYTES);
+test('§5.3 the bytes are masked from the first to the last, and no other', () => {
+  const { bytes, mask: maskInMemory } = createMaskMemory()!;
   withRandom((random) => {
-    for (const length of [1, 15, 16, 17, 31, 32, 33, 64, 1000, BLOCK_BYTES - 33, BLOCK_BYTES - 1, BLOCK_BYTES]) {
+    for (const length of [0, 1, 15, 16, 17, 31, 32, 33, 64, 1000, 16_384, 65_537]) {
       const key = random.bytes(4);
-      const before = random.bytes(BLOCK_BYTES);
-      block.bytes.set(before);
-      block.mask(length, key.readInt32LE());
-      const after = Buffer.from(block.bytes);
-      assert.ok(after.subarray(0, length).equals(mask(before.subarray(0, length), key)), `${length} bytes`);
-      const end = length + PAST_END;
-      assert.ok(after.subarray(end).equals(before.subarray(end)), `what follows ${length} bytes`);
+      const start = random.integer(0, 40);
+      const before = random.bytes(length + 80);
+      bytes.set(before);
+      maskInMemory(start, start + length, key.readInt32LE());
+      before.set(mask(before.subarray(start, start + length), key), start);
+      assert.ok(bytes.subarray(0, before.length).equals(before), `${length} bytes from ${start}`);
     }
   });
 });
 
-test('blocks have memory of their own', () => {
-  const [one, other] = [createMaskBlock()!, createMaskBlock()!];
+test('memories are apart', () => {
+  const [one, other] = [createMaskMemory()!, createMaskMemory()!];
   one.bytes.fill(1);
   other.bytes.fill(2);
   assert.is(one.bytes[0], 1);
@@ -51,12 +46,12 @@ const WITHOUT: [name: string, webAssembly: unknown][] = [
 ];
 
 for (const [name, webAssembly] of WITHOUT) {
-  test(`there is no block where ${name}`, () => {
-    replaceWebAssembly(webAssembly, () => assert.is(createMaskBlock(), null));
+  test(`there is no such memory where ${name}`, () => {
+    replaceWebAssembly(webAssembly, () => assert.is(createMaskMemory(), null));
   });
 }
 
-// Whether there is a block is found out once for each process, with its first long payload: this one.
+// Whether there is such memory is found out once for each process, with its first long payload: this one.
 test('§5.3 long payloads are masked without WebAssembly too', () => {
   withRandom((random) => {
     for (const length of [159, 160, 161, 163, 5000, 40_001]) {
@@ -67,6 +62,12 @@ test('§5.3 long payloads are masked without WebAssembly too', () => {
       assert.equal([target[0], target[length + 1]], [0, 0]);
     }
   });
+});
+
+test('what it then allots is memory of the ordinary kind', () => {
+  const one = allotMaskable(1000);
+  assert.is(one.length, 1000);
+  assert.not(isMaskable(one));
 });
 
 function refuse(): never {
