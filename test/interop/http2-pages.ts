@@ -119,7 +119,7 @@ export function testHttp2Pages(name: string, launch: () => Promise<Browser>, ref
       assert.match(complaints.splice(0).join(), refusal);
       await page.evaluate(script('/echo', [], 'socket.close();'));
       assert.equal(requests, ['HTTP/2.0 GET', 'CONNECT']);
-      // Firefox connects once more after a refusal.
+      // Firefox gives up a session after a refusal with a Content-Type (findings/firefox-refused-content-type.sh).
       assert.is(host.sessions.size, name === 'firefox' ? 2 : 1);
     });
   });
