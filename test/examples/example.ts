@@ -2,7 +2,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { requirePeer, suite, type Suite } from '../runner/suite.js';
@@ -18,50 +17,72 @@ export function requireExamples(): void {
   requirePeer(existsSync(examplePath('node_modules/twobyte')), 'examples need packages: npm ci --prefix examples');
 }
 
+export interface ExampleOptions {
+  readonly parameters?: readonly string[];
+  /** The signal by which it is ended when its test is over. */
+  readonly ending?: NodeJS.Signals;
+}
+
 /** A running example. */
 export class Example implements AsyncDisposable {
-  readonly port: number;
+  port = 0;
+  /** All that it has printed. */
+  printed = '';
   readonly #child: ChildProcess;
+  readonly #ending: NodeJS.Signals;
+  readonly #closed: Promise<unknown>;
+  #isClosed = false;
 
-  private constructor(child: ChildProcess, port: number) {
+  private constructor(child: ChildProcess, ending: NodeJS.Signals) {
     this.#child = child;
-    this.port = port;
+    this.#ending = ending;
+    this.#closed = once(child, 'close').then(() => (this.#isClosed = true));
+    for (const stream of [child.stdout!, child.stderr!]) {
+      stream.setEncoding('utf8').on('data', (part: string) => void (this.printed += part));
+    }
+    // It never outlives its test.
+    const end = (): void => this.signal(ending);
+    process.once('exit', end);
+    child.once('exit', () => process.off('exit', end));
   }
 
   /** Starts `examples/…`, and waits until it tells its port. */
-  static async start(path: string): Promise<Example> {
+  static async start(path: string, { parameters = [], ending = 'SIGKILL' }: ExampleOptions = {}): Promise<Example> {
     requireExamples();
-    const child = spawn(process.execPath, [examplePath(path)], {
+    const child = spawn(process.execPath, [examplePath(path), ...parameters], {
       env: { ...process.env, PORT: '0', NEXT_TELEMETRY_DISABLED: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    // It never outlives its test.
-    const kill = (): void => void child.kill('SIGKILL');
-    process.once('exit', kill);
-    child.once('exit', () => process.off('exit', kill));
-    let printed = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (part: string) => void (printed += part));
+    const example = new Example(child, ending);
+    const [, port] = await example.prints(/^port (\d+)$/m);
+    example.port = Number(port);
+    return example;
+  }
+
+  /** Waits until what it has printed matches. */
+  async prints(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.printed);
+      if (found !== null) return found;
+      if (this.#isClosed) throw new Error(`the example has ended without ${pattern}:\n${this.printed}`);
+      await Promise.race([once(this.#child.stdout!, 'data'), this.#closed]);
     }
-    for await (const line of createInterface({ input: child.stdout })) {
-      const [, port] = /^port (\d+)$/.exec(line) ?? [];
-      if (port !== undefined) return new Example(child, Number(port));
-    }
-    throw new Error(`examples/${path} has ended without a port:\n${printed}`);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
   }
 
   /** Asks it to end, and waits until it has. */
   async end(): Promise<void> {
     const ended = once(this.#child, 'exit');
-    this.#child.kill('SIGTERM');
+    this.signal('SIGTERM');
     assert.equal(await ended, [0, null]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    const closed = once(this.#child, 'close');
-    this.#child.kill('SIGKILL');
-    await closed;
+    this.signal(this.#ending);
+    await this.#closed;
   }
 }
 
