@@ -97,7 +97,7 @@ test('what is said by one process is read by the other, in the same order as the
   assert.equal(await history(url, room), one);
 });
 
-test('a room keeps the last hundred messages, or up to two hundred; who was away is told how many are gone', async () => {
+test('a room keeps a hundred messages, or up to two hundred; who was away is told how many are gone', async () => {
   const { url } = cluster!;
   const room = newRoom();
   await say(url, room, 'Ada', 'first');
@@ -111,7 +111,7 @@ test('a room keeps the last hundred messages, or up to two hundred; who was away
   assert.equal(rest[0], { ...kept[0]!, missed: 250 - kept.length });
 });
 
-test('who is there: on both processes, without those on one that was killed, and with those who come back', async () => {
+test('who is there: by both processes, not by one that was killed, and who comes back', async () => {
   const [first, second] = [await cluster!.running('server 1'), await cluster!.running('server 2')];
   const room = newRoom();
   const ada = new Person(first.url, room, 'Ada');
@@ -177,15 +177,17 @@ async function type(page: Page, text: string): Promise<void> {
   await page.click('#say button');
 }
 
+function textsOf(selector: string): string {
+  return `JSON.stringify(Array.from(document.querySelectorAll('${selector}'), (element) => element.textContent))`;
+}
+
 /** Waits until the page has these messages, each of which was said. */
 async function shows(page: Page, ...texts: string[]): Promise<void> {
-  const found = "JSON.stringify(Array.from(document.querySelectorAll('.message:not(.unsent) p'), (p) => p.textContent))";
-  await page.waitForFunction(`${found} === ${JSON.stringify(JSON.stringify(texts))}`);
+  await page.waitForFunction(`${textsOf('.message:not(.unsent) p')} === ${JSON.stringify(JSON.stringify(texts))}`);
 }
 
 async function showsPeople(page: Page, ...people: string[]): Promise<void> {
-  const found = "JSON.stringify(Array.from(document.querySelectorAll('#people li'), (item) => item.textContent))";
-  await page.waitForFunction(`${found} === ${JSON.stringify(JSON.stringify(people))}`);
+  await page.waitForFunction(`${textsOf('#people li')} === ${JSON.stringify(JSON.stringify(people))}`);
 }
 
 const PHONE = { viewport: { width: 360, height: 740 }, colorScheme: 'dark' } as const;
