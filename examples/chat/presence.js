@@ -23,8 +23,9 @@ export function createPresence(log) {
 
   function show(room) {
     const names = [...new Set([...room.heard.values()].flatMap(({ names }) => names))].sort();
-    if (String(names) !== room.shown) void room.list.publish(names);
-    room.shown = String(names);
+    const shown = JSON.stringify(names);
+    if (shown !== room.shown) void room.list.publish(names);
+    room.shown = shown;
     if (names.length + room.here.size === 0) rooms.delete(room.name);
   }
 
@@ -43,8 +44,7 @@ export function createPresence(log) {
 
   return {
     list: (name) => roomOf(name).list, // a feed of lists, of which the newest counts
-    /** Somebody is there until the signal is aborted. */
-    enter(name, person, signal) {
+    enter(name, person, signal) { // until the signal is aborted
       const room = roomOf(name);
       room.here.set(signal, person);
       signal.addEventListener('abort', () => room.here.delete(signal) && tell(room));
