@@ -13,7 +13,10 @@ import { fileURLToPath } from 'node:url';
 const BROKERS = { chat: 'redis-server', prices: 'nats-server', tokens: 'redis-server' };
 
 const name = process.argv[2] ?? '';
-if (!Object.hasOwn(BROKERS, name)) throw new Error(`say what to start: ${Object.keys(BROKERS).join(', ')}`);
+if (!Object.hasOwn(BROKERS, name)) {
+  console.error(`usage: node examples/start.js ${Object.keys(BROKERS).join('|')}`);
+  process.exit(1);
+}
 const pathOf = (file) => fileURLToPath(new URL(`${name}/${file}`, import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), `twobyte-${name}-`));
 const running = new Set();
@@ -97,6 +100,7 @@ await writeFile(join(folder, 'nginx.conf'), `
 daemon off;
 master_process off;
 pid ${folder}/nginx.pid;
+error_log stderr crit;
 events {}
 http {
   access_log off;
