@@ -230,6 +230,7 @@ inBrowser('a page that was away for too long tells how much it has missed', asyn
     await enter(page, 'Ada');
     await say(cluster!.url, room, 'Grace', 'first');
     await shows(page, 'first');
+    await showsPeople(page, 'Ada (you)');
     await page.evaluate("dispatchEvent(new Event('pagehide'))");
     // A process that has read for the page before would have more in memory than Redis keeps.
     await cluster!.deploy();
@@ -245,8 +246,8 @@ inBrowser('a message that is sent twice is shown once', async () => {
   const room = newRoom();
   await openPage(browser!, `${cluster!.url}/?room=${room}`, async (page) => {
     await enter(page, 'Ada');
-    for (const text of ['one', 'one', 'two']) await say(cluster!.url, room, 'Grace', text, text);
-    await shows(page, 'one', 'two');
+    for (const text of ['one', 'two', 'one', 'three']) await say(cluster!.url, room, 'Grace', text, text);
+    await shows(page, 'one', 'two', 'three');
   });
 });
 

@@ -126,18 +126,21 @@ test('while all processes are replaced, others go on', async () => {
   await interrupt(() => cluster!.deploy());
 });
 
+/** Stops a process until the other has taken its answer over. */
+async function stop(pid: number, id: string): Promise<void> {
+  const other = (await titleOf(pid)) === 'server 1' ? 'server 2' : 'server 1';
+  const reading = new Reading((await cluster!.running(other)).url, id);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    while (reading.pids.length < 2 && !reading.isComplete) await reading.read(reading.tokens.length + 1);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  await reading.close();
+}
+
 test('a process that was stopped, and lost its answer, can do no harm when it goes on', async () => {
-  await interrupt(async (pid, id) => {
-    const other = (await titleOf(pid)) === 'server 1' ? 'server 2' : 'server 1';
-    const reading = new Reading((await cluster!.running(other)).url, id);
-    process.kill(pid, 'SIGSTOP');
-    try {
-      while (reading.pids.length < 2 && !reading.isComplete) await reading.read(reading.tokens.length + 1);
-    } finally {
-      process.kill(pid, 'SIGCONT');
-    }
-    await reading.close();
-  });
+  await interrupt(stop);
 });
 
 test('what is no question is refused', async () => {
@@ -184,14 +187,14 @@ async function shows(page: Page, count: number): Promise<void> {
 const TEXT = `Array.from(document.getElementById('text').childNodes)
   .filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data).join('')`;
 
-for (const [name, viewport, colorScheme] of [
-  ['a phone', { width: 360, height: 740 }, 'dark'],
-  ['a screen', { width: 1280, height: 800 }, 'light'],
+for (const [name, viewport, colorScheme, what, act] of [
+  ['a phone', { width: 360, height: 740 }, 'dark', 'killed', async (pid: number) => cluster!.kill(await titleOf(pid))],
+  ['a screen', { width: 1280, height: 800 }, 'light', 'stopped', stop],
 ] as const) {
-  inBrowser(`on ${name}: each token once, through a reload, a kill and a deploy`, async () => {
+  inBrowser(`on ${name}: each token once, though its page is reloaded, a process ${what}, all replaced`, async () => {
     await openPage(browser!, cluster!.url, async (page, { complaints }) => {
-      // Again if the answer was complete before the process was killed.
-      for (let isKilled = false; !isKilled;) {
+      // Again if the answer was complete too early.
+      for (let isTakenOver = false; !isTakenOver;) {
         await page.fill('[name=question]', QUESTION);
         await page.click('#ask button');
         await page.waitForSelector('#text.writing');
@@ -199,9 +202,9 @@ for (const [name, viewport, colorScheme] of [
         await page.reload();
         await shows(page, 20);
         const pid = await page.evaluate<number>("parseInt(document.querySelector('#text small').textContent.slice(8))");
-        await cluster!.kill(await titleOf(pid));
+        await act(pid, page.url().split('#')[1]!);
         await page.waitForSelector(':is(#text small ~ small, #state[data-state=done])');
-        isKilled = await page.evaluate<boolean>("document.querySelector('#text small ~ small') !== null");
+        isTakenOver = await page.evaluate<boolean>("document.querySelector('#text small ~ small') !== null");
       }
       const deployed = cluster!.deploy();
       await page.waitForSelector('#state[data-state=done]');
