@@ -9,8 +9,8 @@ for (const symbol of symbols) {
   latest.set(symbol, last?.value ?? { price: Math.exp(Math.random() * 6), count: 0 });
 }
 console.log('publishing');
-for (;; await sleep(10)) {
-  const symbol = symbols[Math.floor(Math.random() * symbols.length)];
+for (let turn = 0;; turn++, await sleep(10)) {
+  const symbol = symbols[(turn * 7) % symbols.length]; // all in turn, but not as the page has them
   const { price, count } = latest.get(symbol);
   latest.set(symbol, { price: price * (1 + (Math.random() - 0.5) / 100), count: count + 1 });
   await prices.feed(symbol).publish(latest.get(symbol)).catch(console.error); // while NATS is away
