@@ -168,6 +168,11 @@ export class NatsStream {
   }
 }
 
+/** What names the life of a stream: one that is made anew has another. */
+export function lifeOf({ created }: StreamInfo): string {
+  return Date.parse(created).toString(36);
+}
+
 /**
  * What JetStream tells of a message that a consumer gives, by where to confirm it: $JS.ACK, a domain and an account in
  * newer versions, the stream, the consumer, how often, number in the stream, number for the consumer, time, how many

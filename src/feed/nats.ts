@@ -3,10 +3,10 @@ import { milliseconds, wholeNumber } from '../connection/limits.js';
 import { checkNames } from '../connection/options.js';
 import { LogError } from '../errors.js';
 import type { Batch, Log, Update } from './log.js';
-import { createLife } from './memory-log.js';
-import { answerOf, isNoResponders, natsOf, UnansweredError } from './nats-client.js';
+import { natsOf } from './nats-client.js';
 import type { Nats, NatsConnection, NatsMessage } from './nats-client.js';
-import { TOLD, type NatsStream, type NatsStreamConfig, type StreamInfo } from './nats-stream.js';
+import { NatsPublisher, type Place } from './nats-publisher.js';
+import { lifeOf, TOLD, type NatsStream, type NatsStreamConfig } from './nats-stream.js';
 import type { StreamMessage, StreamQuery } from './nats-stream.js';
 import { deserialize, serialize } from './serialize.js';
 import { Watching } from './watching.js';
@@ -26,9 +26,6 @@ export interface NatsLogOptions {
   stream?: NatsStreamConfig;
 }
 
-/** Milliseconds between two attempts to publish while the stream is not there. */
-const RETRY_TIME = 250;
-
 /** A subject of one stream: words and dots. Those that begin with `$` are of NATS itself. */
 const SUBJECT = /^(?!\$)[^\s.*>\p{Cc}]+(?:\.[^\s.*>\p{Cc}]+)*$/u;
 
@@ -37,13 +34,6 @@ const PLACE = /^([a-z0-9]{1,12})-(\d{1,15})-([a-z0-9]{1,24})$/;
 
 /** The life, the tag and the value. */
 const TEXT = /^([a-z0-9]{1,12}) ([a-z0-9]{1,24}) (.*)$/s;
-
-interface Place {
-  readonly life: string;
-  readonly sequence: number;
-  /** Of each update another: numbers are used again if NATS loses the newest messages. */
-  readonly tag: string;
-}
 
 interface Entry extends Place {
   readonly id: string;
@@ -55,10 +45,6 @@ const NONE = '0';
 
 /** Before there was a stream. */
 const BEGINNING = `${NONE}-0-${NONE}`;
-
-/** What distinguishes the tags of this process, and of each update. */
-const writer = createLife();
-let written = 0;
 
 /**
  * A log for `createFeed({ log })` in a stream of NATS JetStream (2.9 or later), shared by all processes that name the
@@ -89,66 +75,22 @@ class NatsLog<T> implements Log<T> {
   readonly #nats: Nats;
   readonly #subject: string;
   readonly #keep: number;
-  readonly #wait: number;
-  readonly #config: NatsStreamConfig;
   readonly #stream: NatsStream;
+  readonly #publisher: NatsPublisher;
 
   constructor(nats: Nats, subject: string, keep: number, wait: number, config: NatsStreamConfig) {
     this.#nats = nats;
     this.#subject = subject;
     this.#keep = keep;
-    this.#wait = wait;
-    this.#config = config;
-    this.#stream = nats.stream(config.name ?? firstWord(subject));
+    const first = firstWord(subject);
+    this.#stream = nats.stream(config.name ?? first);
+    const subjects = [first === subject ? first : `${first}.>`];
+    const wanted = { subjects, max_msgs_per_subject: keep, ...config };
+    this.#publisher = new NatsPublisher(nats, this.#stream, subject, wanted, wait);
   }
 
   async append(value: T): Promise<string> {
-    const text = serialize(value);
-    return (await this.#send(text)) ?? this.#appendPatiently(text);
-  }
-
-  /** There is no connection, or no stream. */
-  async #appendPatiently(text: string): Promise<string> {
-    const first = firstWord(this.#subject);
-    const subjects = [first === this.#subject ? first : `${first}.>`];
-    const config = { subjects, max_msgs_per_subject: this.#keep, ...this.#config };
-    const end = performance.now() + this.#wait;
-    for (;;) {
-      const left = Math.max(end - performance.now(), 0);
-      await this.#nats.connected(left);
-      let cause: unknown;
-      try {
-        await this.#stream.make(config);
-      } catch (error) {
-        if (error instanceof LogError) throw error;
-        cause = error;
-      }
-      const place = await this.#send(text);
-      if (place !== null) return place;
-      if (left === 0) {
-        throw new LogError(`no stream of NATS takes ${this.#subject} at the moment: see nats stream ls`, { cause });
-      }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_TIME));
-    }
-  }
-
-  /** @returns the place; `null` if it was not sent, or no stream has taken it. */
-  async #send(text: string): Promise<string | null> {
-    const { current } = this.#stream;
-    if (current === null) return null;
-    const life = lifeOf(current);
-    const tag = writer + (++written).toString(36);
-    try {
-      const answer = answerOf<{ seq: number }>(await this.#nats.request(this.#subject, `${life} ${tag} ${text}`));
-      return idOf({ life, sequence: answer!.seq, tag });
-    } catch (cause) {
-      if (cause instanceof UnansweredError) {
-        throw new LogError(`${cause.message}: it may have the update, or not`, { cause });
-      }
-      if (!isNoResponders(cause)) throw cause;
-      this.#stream.forget();
-      return null;
-    }
+    return idOf(await this.#publisher.publish(serialize(value)));
   }
 
   async read(text: string, limit: number): Promise<Batch<T>> {
@@ -284,11 +226,6 @@ function parse(text: string): Place | null {
 function isNext(last: Place, next: Place, previous: number): boolean {
   if (last.tag !== NONE) return previous === last.sequence && next.life === last.life;
   return previous === 0 && next.sequence > last.sequence && (next.life === last.life || last.life === NONE);
-}
-
-/** A stream that is made anew has another. */
-function lifeOf({ created }: StreamInfo): string {
-  return Date.parse(created).toString(36);
 }
 
 function firstWord(subject: string): string {

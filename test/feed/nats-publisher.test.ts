@@ -1,0 +1,78 @@
+// Publishing to NATS: the order of the calls is kept, though there is no stream or connection at first.
+import { rejects } from 'node:assert/strict';
+import * as assert from 'uvu/assert';
+import { natsLog } from '../../src/feed/nats.js';
+import { suite } from '../runner/suite.js';
+import { until } from '../server/harness.js';
+import { Clock } from '../support/clock.js';
+import { FakeNats } from './fake-nats.js';
+
+const test = suite('nats publisher');
+
+/** What the stream `a` has, in its order. */
+function valuesIn(nats: FakeNats): string[] {
+  return nats.streams.get('a')!.messages.map(({ data }) => Buffer.from(data, 'base64').toString().split(' j')[1]!);
+}
+
+test('who comes while others wait for a stream does not overtake them', async () => {
+  using clock = new Clock(250);
+  const nats = new FakeNats();
+  const log = natsLog<number>(nats, 'a');
+  nats.answer = () => ({ error: { code: 503, err_code: 10008, description: 'no leader' } });
+  const places = [log.append(1), log.append(2)];
+  await until('they wait', () => clock.timers === 1);
+  nats.answer = () => undefined;
+  await natsLog<number>(nats, 'a').append(0);
+  // There is a stream now.
+  places.push(log.append(3));
+  clock.advance(250);
+  places.push(log.append(4));
+  await places[0];
+  places.push(log.append(5));
+  await Promise.all(places);
+  assert.equal(valuesIn(nats), ['0', '1', '2', '3', '4', '5']);
+});
+
+test('what a stream has not taken that is gone comes before what was published since', async () => {
+  const nats = new FakeNats();
+  const log = natsLog<number>(nats, 'a');
+  await log.append(1);
+  nats.streams.delete('a');
+  const held: (() => void)[] = [];
+  // The second is told before the first and the third that nobody takes it, and before the stream is made anew.
+  nats.answer = (subject, payload) => {
+    const isSecond = payload.endsWith('j3') || subject.startsWith('$JS');
+    return isSecond ? undefined : new Promise((resolve) => held.push(() => resolve(undefined)));
+  };
+  const places = [2, 3, 4].map((value) => log.append(value));
+  await until('two are on their way', () => held.length === 2);
+  let isAsked = false;
+  nats.answer = (subject) => {
+    if (!subject.includes('STREAM.INFO')) return undefined;
+    isAsked = true;
+    return new Promise((resolve) => held.push(() => resolve(undefined)));
+  };
+  await until('the stream is looked for', () => isAsked);
+  places.push(log.append(5));
+  nats.answer = () => undefined;
+  for (const go of held) go();
+  await Promise.all(places);
+  assert.equal(valuesIn(nats), ['2', '3', '4', '5']);
+});
+
+test('each waits for its own time, and is told why', async () => {
+  const nats = new FakeNats();
+  const away = { name: 'LogError', message: 'NATS is away: it does not have the update' };
+  const log = natsLog<number>(nats, 'a', { wait: 1 });
+  nats.tell('disconnect');
+  await Promise.all([1, 2].map((value) => rejects(log.append(value), away)));
+  nats.tell('reconnect');
+  nats.answer = (subject) => (subject === 'a' ? Promise.reject(new Error("no responders: 'a'")) : undefined);
+  const untaken = { name: 'LogError', message: 'no stream of NATS takes a at the moment: see nats stream ls' };
+  await rejects(natsLog<number>(nats, 'a', { wait: 0 }).append(3), untaken);
+  nats.answer = () => undefined;
+  await log.append(4);
+  assert.equal(valuesIn(nats), ['4']);
+});
+
+test.run();
