@@ -95,7 +95,7 @@ export class Feed<T> {
    * update if there is none: long polling.
    * @returns a promise of no update if there is none after `wait` milliseconds, or once the feed has ended. It rejects
    * with the signal's reason after an abort, with a RangeError for an invalid time, and as the log does; with `wait`,
-   * only with a LogError, because it waits while the log is away.
+   * only with a LogError, because it waits while the log is away, if need be for all that time.
    */
   async after(place: string, { wait = 0, signal }: AfterOptions = {}): Promise<Batch<T>> {
     milliseconds('wait', wait);
@@ -106,13 +106,13 @@ export class Feed<T> {
   /**
    * Iterates over the updates after a place, past and future, until the end of the feed. A reader that falls behind by
    * more than is kept goes on with the oldest; `missed` tells how many were lost.
-   * @param place if absent, `now`: only what is published from this call on.
+   * @param place if absent, `now`: only what is published from this call on; if the log is away, once it is back.
    * @param options `signal`: an abort makes the iteration throw the signal's reason.
    * @throws LogError (in the iteration) if the log can't be read; while it is only away, the iteration waits.
    */
   from(place: string = 'now', { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Update<T>, void, undefined> {
     // The iteration begins later; what is published meanwhile belongs to it.
-    const start = place === 'now' ? quiet(Promise.resolve(this.read(place))) : { place };
+    const start = place === 'now' ? quiet(this.readOnce(place, signal)) : { place };
     return this.#iterate(start, signal);
   }
 
@@ -125,6 +125,17 @@ export class Feed<T> {
   /** @internal What came after a place: as the readers share it, else as the log has it. */
   read(place: string, limit = MAX_BATCH): Batch<T> | Promise<Batch<T>> {
     return this.tail.read(place, limit) ?? this.#log.read(place, limit);
+  }
+
+  /** @internal As `read`, but while the log is only away it waits, until the signal is aborted. */
+  async readOnce(place: string, signal: AbortSignal | undefined): Promise<Batch<T>> {
+    signal?.throwIfAborted();
+    const news = new News(() => () => {}, { signal });
+    try {
+      return (await news.unlessOver(this.readPatiently(place, () => news.isOver)))!;
+    } finally {
+      news.stop();
+    }
   }
 
   /** @internal As `read`, but while the log is only away it waits, until it is over for the reader. */
@@ -162,7 +173,9 @@ export class Feed<T> {
     const news = new News((listener) => this.tail.listen(listener), { timeout, signal });
     try {
       for (;;) {
-        const batch = await this.readPatiently(place, () => news.isOver);
+        const batch = this.tail.read(place, MAX_BATCH)
+          ?? await news.unlessOver(this.readPatiently(place, () => news.isOver))
+          ?? { place, updates: [] };
         if (batch.updates.length > 0 || this.#isEnded) return batch;
         if (this.tail.error !== null) throw this.tail.error;
         if (!(await news.wait())) return batch;

@@ -91,7 +91,7 @@ export class NatsPublisher {
         const place = await this.#send(waiting.text);
         if (place !== null) waiting.resolve(place);
         else if (performance.now() < waiting.end) this.#enqueue(waiting);
-        else throw new LogError(`no stream of NATS takes ${this.#subject} at the moment: see nats stream ls`, { cause });
+        else throw this.#untaken(cause);
       } catch (error) {
         waiting.reject(error);
       }
@@ -108,6 +108,10 @@ export class NatsPublisher {
         this.#line.shift()!.reject(error);
       }
     }
+  }
+
+  #untaken(cause: unknown): LogError {
+    return new LogError(`no stream of NATS takes ${this.#subject} at the moment: see nats stream ls`, { cause });
   }
 
   /** @returns `null` if it was not sent, or no stream has taken it. */

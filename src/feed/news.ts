@@ -8,6 +8,7 @@ export class News {
   #isFresh = false;
   #isOver = false;
   #wake = (): void => {};
+  #give = (): void => {};
 
   /** @param listen calls back at each news; returns what stops that. */
   constructor(listen: (listener: () => void) => () => void, limits: WaitLimits) {
@@ -19,6 +20,7 @@ export class News {
     const end = (): void => {
       this.#isOver = true;
       this.#wake();
+      this.#give();
     };
     this.#unlimit = limitWait(limits, end, end);
   }
@@ -38,6 +40,18 @@ export class News {
     const isFresh = this.#isFresh;
     this.#isFresh = false;
     return isFresh;
+  }
+
+  /**
+   * What is asked for meanwhile; `null` if the time is over before it comes.
+   * @throws the signal's reason (as rejection) after an abort.
+   */
+  async unlessOver<T>(asked: Promise<T>): Promise<T | null> {
+    const over = new Promise<null>((resolve) => (this.#give = () => resolve(null)));
+    if (this.#isOver) this.#give();
+    const answer = await Promise.race([over, asked]);
+    this.#signal?.throwIfAborted();
+    return answer;
   }
 
   stop(): void {

@@ -3,6 +3,7 @@ import { LogError } from '../errors.js';
 
 /** A client of the package `redis`, from version 5 on. */
 interface NodeRedis {
+  readonly isReady: boolean;
   /** `false` once it has given up. */
   readonly isOpen: boolean;
   destroy(): void;
@@ -16,7 +17,7 @@ interface NodeRedis {
 
 /** A client of the package `ioredis`. */
 interface IoRedis {
-  /** `end` once it has given up. */
+  /** `ready` while it is connected, `end` once it has given up. */
   readonly status: string;
   disconnect(): void;
   call(command: string, ...parameters: string[]): Promise<unknown>;
@@ -57,17 +58,32 @@ export class Redis {
   /** By script, what Redis knows it by. */
   readonly #scripts = new Map<string, Promise<string>>();
   readonly #subscribers = new Map<string, Set<Subscriber>>();
+  /** Whether the client has connected, maybe more than once. */
+  #wasConnected: boolean;
   #reading: NodeRedis | IoRedis | null = null;
   #isReady = false;
 
   constructor(client: object) {
     if (!('duplicate' in client)) throw new TypeError('the client of redisLog is one of the package redis or ioredis');
     this.#client = client as NodeRedis | IoRedis;
+    this.#wasConnected = isReady(this.#client);
+  }
+
+  /**
+   * Asks a question. Without a connection, each reader that asks again would leave one more in the client's line.
+   * @throws an error (as rejection) while there is none any more; else as `command`.
+   */
+  async ask(...command: [name: string, ...parameters: string[]]): Promise<unknown> {
+    const client = this.#client;
+    const isAway = this.#wasConnected && !isReady(client) && !hasGivenUp(client);
+    if (isAway) throw new Error('there is no connection to Redis');
+    return this.command(...command);
   }
 
   /** @throws LogError (as rejection) if Redis refuses it, or the client has given up; else the client's own error. */
   async command(...command: [name: string, ...parameters: string[]]): Promise<unknown> {
     const client = this.#client;
+    this.#wasConnected ||= isReady(client);
     try {
       return await ('call' in client ? client.call(...command) : client.sendCommand(command));
     } catch (error) {
@@ -191,6 +207,10 @@ function lasting(error: unknown, client: NodeRedis | IoRedis): LogError | null {
   if (REFUSAL.test(message)) return new LogError(`Redis refuses what redisLog needs: ${message}`, options);
   if (!hasGivenUp(client)) return null;
   return new LogError('the client of redisLog is not connected: connect it, and let it never give up', options);
+}
+
+function isReady(client: NodeRedis | IoRedis): boolean {
+  return 'call' in client ? client.status === 'ready' : client.isReady;
 }
 
 function hasGivenUp(client: NodeRedis | IoRedis): boolean {

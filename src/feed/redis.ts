@@ -142,11 +142,11 @@ class RedisLog<T> implements Log<T> {
   }
 
   async #range(from: string, count: number): Promise<Entry[]> {
-    return (await this.#redis.command('XRANGE', this.#key, from, '+', 'COUNT', String(count))) as Entry[];
+    return (await this.#redis.ask('XRANGE', this.#key, from, '+', 'COUNT', String(count))) as Entry[];
   }
 
   async #last(): Promise<Entry[]> {
-    return (await this.#redis.command('XREVRANGE', this.#key, '+', '-', 'COUNT', '1')) as Entry[];
+    return (await this.#redis.ask('XREVRANGE', this.#key, '+', '-', 'COUNT', '1')) as Entry[];
   }
 
   #batch(entries: readonly Entry[], place: string, missed: number | 'unknown' = 0): Batch<T> {

@@ -139,7 +139,7 @@ function stream<T>(request: Request<never>, reader: Reader<T>): ReplyParts {
 }
 
 async function* toEvents<T>({ feed, place, wanted }: Reader<T>, signal: AbortSignal): AsyncGenerator<ServerSentEvent> {
-  const first = await feed.after(place, { signal });
+  const first = await feed.readOnce(place, signal);
   // A reader that is cut off before the first update must come back to this place. Without data, it sees no event.
   if (first.updates.length === 0) yield { id: first.place };
   for (let batch = first; ; batch = await feed.after(batch.place, { wait: WEEK, signal })) {

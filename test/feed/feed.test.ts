@@ -131,29 +131,40 @@ waiting('while the log is away it waits, but does not without', async () => {
   log.isAway = true;
   const feed = createFeed({ log });
   assert.is((await rejectionOf(feed.after('all'))).message, 'the log is away');
-  const asleep = (count: number): Promise<void> => until('they wait for the log', () => clock.timers === count);
-  const controller = new AbortController();
   const wait = feed.after('all', { wait: LONG });
-  const aborted = rejectionOf(feed.after('all', { wait: LONG, signal: controller.signal }));
+  // Of the same feed, it would know the place by what the other watches.
+  const next = createFeed({ log }).from().next();
   for (let count = 0; count < 3; count++) {
-    await asleep(2);
+    await until('they wait for the log', () => clock.timers === 2);
     clock.advance(500);
   }
-  const tooLong = rejectionOf(feed.after('all', { wait: 1 }));
-  controller.abort();
-  let errors: Error[] = [];
-  void Promise.all([aborted, tooLong]).then((both) => (errors = both));
-  while (errors.length === 0) {
-    await nextTurn();
-    clock.advance(500);
-  }
-  assert.equal(errors.map(({ message }) => message), ['the log is away', 'the log is away']);
-  await asleep(1);
+  await until('they wait for the log', () => clock.timers === 2);
   log.isAway = false;
-  await log.append('1');
-  assert.ok(await isPending(wait));
   clock.advance(500);
+  for (let turn = 0; turn < 9; turn++) await nextTurn();
+  await log.append('1');
   assert.equal(valuesOf((await wait).updates), ['1']);
+  assert.equal((await next).value, { id: 'a-1', value: '1' });
+});
+
+waiting('while the log is away, or does not answer, a wait ends in time', async () => {
+  // Those that have ended try no more, but for their last pause.
+  using _ = new Clock(500);
+  for (const state of ['away', 'silent']) {
+    const log = new RemoteLog();
+    const feed = createFeed({ log });
+    log.isAway = state === 'away';
+    if (state === 'silent') log.read = () => new Promise(() => {});
+    const controller = new AbortController();
+    const { signal } = controller;
+    const aborted = [feed.after('all', { wait: LONG, signal }), feed.from('all', { signal }).next(),
+      feed.from('now', { signal }).next()].map(rejectionOf);
+    await nextTurn();
+    controller.abort(new Error('enough'));
+    for (const { message } of await Promise.all(aborted)) assert.is(message, 'enough', state);
+    assert.equal(await feed.after('all', { wait: 1 }), { place: 'all', updates: [] }, state);
+    assert.is((await rejectionOf(feed.from('now', { signal }).next())).message, 'enough', state);
+  }
 });
 
 waiting('a log that fails for good is told at once, to whoever waits', async () => {

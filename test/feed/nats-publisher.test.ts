@@ -3,7 +3,7 @@ import { rejects } from 'node:assert/strict';
 import * as assert from 'uvu/assert';
 import { natsLog } from '../../src/feed/nats.js';
 import { suite } from '../runner/suite.js';
-import { until } from '../server/harness.js';
+import { nextTurn, until } from '../server/harness.js';
 import { Clock } from '../support/clock.js';
 import { FakeNats } from './fake-nats.js';
 
@@ -65,8 +65,10 @@ test('each waits for its own time, and is told why', async () => {
   const away = { name: 'LogError', message: 'NATS is away: it does not have the update' };
   const log = natsLog<number>(nats, 'a', { wait: 1 });
   nats.tell('disconnect');
+  await nextTurn();
   await Promise.all([1, 2].map((value) => rejects(log.append(value), away)));
   nats.tell('reconnect');
+  await nextTurn();
   nats.answer = (subject) => (subject === 'a' ? Promise.reject(new Error("no responders: 'a'")) : undefined);
   const untaken = { name: 'LogError', message: 'no stream of NATS takes a at the moment: see nats stream ls' };
   await rejects(natsLog<number>(nats, 'a', { wait: 0 }).append(3), untaken);

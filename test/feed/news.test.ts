@@ -58,6 +58,18 @@ news('an abort rejects with its reason, in a wait and before it', async () => {
   assert.is((await rejectionOf(waiting.wait())).message, 'enough');
 });
 
+news('what is asked for comes, but not once the time is over', async () => {
+  const never = new Promise(() => {});
+  const waiting = new News(source().listen, { timeout: 1 });
+  assert.is(await waiting.unlessOver(Promise.resolve('answer')), 'answer');
+  assert.is(await waiting.unlessOver(never), null);
+  assert.is(await waiting.unlessOver(never), null);
+  const controller = new AbortController();
+  const aborted = rejectionOf(new News(source().listen, { signal: controller.signal }).unlessOver(never));
+  controller.abort(new Error('enough'));
+  assert.is((await aborted).message, 'enough');
+});
+
 news('nothing is left of one that is stopped', () => {
   const { signal } = new AbortController();
   const timers = countTimers();

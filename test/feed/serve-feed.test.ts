@@ -142,6 +142,19 @@ streams('who has everything is told the place first', async () => {
   assert.is((await client.readUntil('\n\n\r\n')).toString(), '9\r\nid: a-2\n\n\r\n');
 });
 
+streams('while the log is away they wait', async () => {
+  const log = new RemoteLog();
+  log.isAway = true;
+  const feed = createFeed({ log });
+  await using served = await start(feed);
+  await using client = await RawClient.connect(served.port);
+  client.write(get('/feed', 'Accept: text/event-stream'));
+  await until('it is asked for', () => log.asked.length === 1);
+  log.isAway = false;
+  await client.readUntil('id: a-0\n\n\r\n');
+  assert.equal(served.takeErrors(), []);
+});
+
 streams('who leaves waits no longer', async () => {
   const feed = feedOf(0);
   await using served = await start(feed);

@@ -1,5 +1,6 @@
 // Feeds with their log in a real Redis, by both clients: two nodes, restarts, lost data, and nothing lost or doubled.
 import { rejects } from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { createFeed, checkLog, type Feed, type Log } from '../../src/index.js';
 import { redisLog } from '../../src/feed/redis.js';
@@ -58,6 +59,33 @@ for (const [name, open] of Object.entries(clients)) {
     assert.is(list.length, 2);
     const channels = await node.command('PUBSUB', 'NUMSUB', 'feed:0', 'late');
     assert.equal(channels, ['feed:0', 1, 'late', 1]);
+  });
+
+  test('while Redis is away a wait ends in time, and a question fails, as nothing is left of it', async () => {
+    await using server = await RedisServer.start();
+    await using node = await open(server.port);
+    const feed = feedOf(node);
+    await publish(feed, 1, 3);
+    const { place } = await feed.after('all');
+    const next = feed.from(place).next();
+    await server.kill();
+    const client = node.client as { readonly isReady?: boolean; readonly status?: string };
+    while (client.isReady === true || client.status === 'ready') await nextTurn();
+    await rejects(feed.after('all'), { message: 'there is no connection to Redis' });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const waits = [feed.after(place, { wait: 60_000, signal }), feed.from('now', { signal }).next()];
+    controller.abort(new Error('enough'));
+    for (const wait of waits) await rejects(wait, { message: 'enough' });
+    assert.equal(await feed.after(place, { wait: 1 }), { place, updates: [] });
+    const now = feed.from().next();
+    await server.run();
+    // It begins once Redis is back.
+    let isNews = false;
+    void now.then(() => (isNews = true));
+    while (!isNews) await publish(feed, 4, 4);
+    assert.is((await next).value!.value, 4);
+    assert.is((await now).value!.value, 4);
   });
 
   test('while Redis is away readers wait, and go on without a gap when it is back', async () => {
