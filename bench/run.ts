@@ -8,6 +8,7 @@ const benches: Readonly<Record<string, readonly [module: string, description: st
   broadcast: ['./cases/broadcast.js', 'what it costs to send to everyone'],
   feed: ['./cases/feed.js', 'what a feed costs that many read, beside broadcast'],
   log: ['./cases/log.js', 'what a log in Redis or NATS costs, beside their clients alone'],
+  chaos: ['./cases/chaos.js', 'whether a feed in Redis or NATS loses anything in a minute of chaos'],
   connect: ['./cases/connect.js', 'what an opening handshake costs, over TCP and TLS'],
   memory: ['./cases/memory.js', 'what an open connection costs in memory'],
   slow: ['./cases/slow.js', "what a slow reader does to the server's memory"],

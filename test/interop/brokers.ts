@@ -9,6 +9,9 @@ import { NatsServer } from './nats-server.js';
 import { clients as redisClients } from './redis-clients.js';
 import { RedisServer } from './redis-server.js';
 
+/** How many updates a log and a feed keep: all that a test has. */
+export const KEEP = 200_000;
+
 interface Client extends AsyncDisposable {
   readonly log: Log<number>;
   /** Waits until the client knows that the broker is away, if it matters. */
@@ -26,7 +29,7 @@ export const brokers: Readonly<Record<string, BrokerKind>> = {
     async open(port) {
       const node = await redisClients['redis']!(port);
       return {
-        log: redisLog(node.client, 'feed'),
+        log: redisLog(node.client, 'feed', { keep: KEEP }),
         lost: async () => {},
         [Symbol.asyncDispose]: () => node[Symbol.asyncDispose](),
       };
@@ -35,8 +38,9 @@ export const brokers: Readonly<Record<string, BrokerKind>> = {
   NATS: {
     start: () => NatsServer.start(),
     async open(port) {
-      const node = await natsClients['@nats-io/transport-node']!(port);
-      const log = natsLog<number>(node.connection, 'feed', { wait: 60_000 });
+      // On a busy machine, the greeting may take longer than the client waits for it.
+      const node = await natsClients['@nats-io/transport-node']!(port, { waitOnFirstConnect: true });
+      const log = natsLog<number>(node.connection, 'feed', { keep: KEEP, wait: 60_000 });
       return {
         log,
         // What is published before may have arrived or not, and is an error.

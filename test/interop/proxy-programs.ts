@@ -20,16 +20,14 @@ function snippetOf(name: string, setting: ProxySetting, listening: readonly [str
     .replaceAll(/\b60(?=000\b|s?\b)/g, String(setting.readTimeout));
 }
 
-export const nginx: ProxyProgram = {
-  path: '/usr/sbin/nginx',
-  package: 'nginx',
-  args: (folder, configurationPath) => ['-p', folder, '-c', configurationPath, '-e', 'stderr'],
-  configuration: (setting) => `
+/** @param processes how it divides its work @param server with what belongs before it */
+function configureNginx(setting: ProxySetting, processes: string, server: string): string {
+  return `
     daemon off;
-    master_process off;
+    ${processes}
     pid ${setting.folder}/nginx.pid;
     error_log stderr warn;
-    events { worker_connections 64; }
+    events { worker_connections 1024; }
     http {
       access_log off;
       client_body_temp_path ${setting.folder}/client_body;
@@ -37,10 +35,32 @@ export const nginx: ProxyProgram = {
       fastcgi_temp_path ${setting.folder}/fastcgi;
       uwsgi_temp_path ${setting.folder}/uwsgi;
       scgi_temp_path ${setting.folder}/scgi;
-      ${snippetOf('nginx', setting, ['listen ', 'listen 127.0.0.1:'])}
+      ${server}
     }
-  `,
+  `;
+}
+
+function nginxServer(setting: ProxySetting): string {
+  return snippetOf('nginx', setting, ['listen ', 'listen 127.0.0.1:']);
+}
+
+export const nginx: ProxyProgram = {
+  path: '/usr/sbin/nginx',
+  package: 'nginx',
+  args: (folder, configurationPath) => ['-p', folder, '-c', configurationPath, '-e', 'stderr'],
+  configuration: (setting) => configureNginx(setting, 'master_process off;', nginxServer(setting)),
 };
+
+/** In turn before several servers; as it reloads, it cuts the connections that don't end by themselves. */
+export const nginxBefore = (ports: readonly number[]): ProxyProgram => ({
+  ...nginx,
+  isPlainOnly: true,
+  signal: 'SIGTERM',
+  configuration: (setting) => configureNginx(setting, 'worker_shutdown_timeout 1s;', `
+      upstream servers { ${ports.map((port) => `server 127.0.0.1:${port} max_fails=0;`).join(' ')} }
+      ${nginxServer(setting).replace(`127.0.0.1:${setting.serverPort}`, 'servers')}
+  `),
+});
 
 export const haproxy: ProxyProgram = {
   path: '/usr/sbin/haproxy',

@@ -2,6 +2,8 @@
 import { Broker } from './broker.js';
 
 export class RedisServer extends Broker {
+  #lives = 0;
+
   private constructor() {
     super('/usr/bin/redis-server', 'redis-server');
   }
@@ -16,12 +18,15 @@ export class RedisServer extends Broker {
 
   async run(...parameters: string[]): Promise<void> {
     // With `everysec`, Redis answers before it has written while the disk is slow.
-    const kept = parameters.length > 0 ? parameters : ['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''];
+    const file = ['--appendfilename', String(this.#lives)];
+    const always = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '', ...file];
+    const kept = parameters.length > 0 ? parameters : always;
     await this.start(['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder, ...kept], 'PING\r\n');
   }
 
   async runEmpty(): Promise<void> {
-    await this.run('--save', '');
+    this.#lives++;
+    await this.run();
   }
 
   protected isReady(greeting: string): boolean {

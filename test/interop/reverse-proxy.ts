@@ -44,6 +44,8 @@ export interface ProxySetting {
 export interface ReverseProxy extends AsyncDisposable {
   /** `ws://…` and `wss://…`, without a path. */
   readonly origins: Readonly<Record<'ws' | 'wss', string>>;
+  /** Makes one that knows SIGHUP read its configuration again. */
+  reload(): void;
 }
 
 /** How often ports are chosen: a port that was free may be taken when the proxy gets to it. */
@@ -76,6 +78,7 @@ export async function startProxy(program: ProxyProgram, serverPort: number, read
     if (await running.listensOn(program.isPlainOnly ? [plainPort] : [plainPort, tlsPort])) {
       return {
         origins: { ws: `ws://127.0.0.1:${plainPort}`, wss: `wss://127.0.0.1:${tlsPort}` },
+        reload: () => running.signal('SIGHUP'),
         async [Symbol.asyncDispose]() {
           await running.end();
           await rm(folder, { recursive: true, force: true });
@@ -115,13 +118,17 @@ class ProxyProcess {
     return false;
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   async end(): Promise<void> {
     process.off('exit', this.#kill);
-    this.#child.kill(this.#signal);
+    this.#kill();
     await this.#ended;
   }
 
-  readonly #kill = (): void => void this.#child.kill('SIGKILL');
+  readonly #kill = (): void => void this.#child.kill(this.#signal);
 }
 
 /** Whether something listens on the port. */
