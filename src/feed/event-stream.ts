@@ -38,6 +38,11 @@ const COMMENT = { done: false, value: ':\n\n' } as const;
  * `event`, a `retry` that isn't a time) fails the stream with a TypeError or RangeError.
  */
 export function eventStream(events: AsyncIterable<string | ServerSentEvent>): ReplyParts {
+  return streamOf(events, formatEvent);
+}
+
+/** As `eventStream`, of anything. @param format makes text of it, which may be several events: they are one write. */
+export function streamOf<T>(source: AsyncIterable<T>, format: (item: T) => string): ReplyParts {
   return {
     headers: {
       'Content-Type': 'text/event-stream',
@@ -45,13 +50,14 @@ export function eventStream(events: AsyncIterable<string | ServerSentEvent>): Re
       // Without it, nginx holds bytes back until a buffer is full.
       'X-Accel-Buffering': 'no',
     },
-    body: { [Symbol.asyncIterator]: () => new EventStream(events[Symbol.asyncIterator]()) },
+    body: { [Symbol.asyncIterator]: () => new EventStream(source[Symbol.asyncIterator](), format) },
   };
 }
 
-class EventStream implements AsyncIterator<string> {
-  readonly #events: AsyncIterator<string | ServerSentEvent>;
-  /** The event that was requested from the source; a comment may overtake it. */
+class EventStream<T> implements AsyncIterator<string> {
+  readonly #source: AsyncIterator<T>;
+  readonly #format: (item: T) => string;
+  /** What was requested from the source; a comment may overtake it. */
   #upcoming: Promise<IteratorResult<string>> | null = null;
   #hasArrived = false;
   /** Resolves the reader's `next()`; `null` while nobody reads. */
@@ -59,8 +65,9 @@ class EventStream implements AsyncIterator<string> {
   /** Restarts with each `next()`: by then, everything before it has been written. */
   #silence: NodeJS.Timeout | null = null;
 
-  constructor(events: AsyncIterator<string | ServerSentEvent>) {
-    this.#events = events;
+  constructor(source: AsyncIterator<T>, format: (item: T) => string) {
+    this.#source = source;
+    this.#format = format;
   }
 
   next(): Promise<IteratorResult<string>> {
@@ -83,7 +90,7 @@ class EventStream implements AsyncIterator<string> {
     clearTimeout(this.#silence ?? undefined);
     this.#give?.(end);
     this.#give = null;
-    await this.#events.return?.();
+    await this.#source.return?.();
     return end;
   }
 
@@ -105,9 +112,9 @@ class EventStream implements AsyncIterator<string> {
   async #read(): Promise<IteratorResult<string>> {
     let hasMore = false;
     try {
-      const { done, value } = await this.#events.next();
+      const { done, value } = await this.#source.next();
       if (done) return { done, value: undefined };
-      const text = formatEvent(value);
+      const text = this.#format(value);
       hasMore = true;
       return { done: false, value: text };
     } finally {
@@ -122,7 +129,8 @@ class EventStream implements AsyncIterator<string> {
   }
 }
 
-function formatEvent(event: string | ServerSentEvent): string {
+/** @throws TypeError or RangeError for what can't be sent. */
+export function formatEvent(event: string | ServerSentEvent): string {
   const { data, event: type, id, retry } = typeof event === 'string' ? { data: event } : event;
   let lines = '';
   if (type !== undefined) lines += field('event', type, /[\r\n]/);

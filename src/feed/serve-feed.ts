@@ -6,7 +6,7 @@ import { HttpError, LogError } from '../errors.js';
 import type { Reply, ReplyParts } from '../server/reply.js';
 import { isGranted, type Granted, type Request } from '../server/request.js';
 import { acceptWebSocket, type WebSocketOptions, type WebSocketRoute } from '../server/websocket.js';
-import { eventStream, type ServerSentEvent } from './event-stream.js';
+import { formatEvent, streamOf } from './event-stream.js';
 import { FanOut, type Filter, type Slow } from './fan-out.js';
 import type { Feed } from './feed.js';
 import type { Update } from './log.js';
@@ -41,6 +41,9 @@ const NOT_ALLOWED: Reply = { status: 405, headers: { Allow: 'GET, HEAD' }, body:
 
 /** No place of any log. */
 const UNKNOWN = 'unknown';
+
+/** Characters of events after which they are sent: a slow reader must not hold a thousand updates. */
+const MAX_TEXT = 65_536;
 
 const WEEK = 7 * 24 * 3_600_000;
 
@@ -134,16 +137,24 @@ function placeOf({ headers, query }: Request<never>, start: string): string {
 }
 
 function stream<T>(request: Request<never>, reader: Reader<T>): ReplyParts {
-  const reply = eventStream(toEvents(reader, request.signal));
+  const reply = streamOf(toEvents(reader, request.signal), (text) => text);
   return { ...reply, headers: { ...reply.headers, Vary: 'Accept' } };
 }
 
-async function* toEvents<T>({ feed, place, wanted }: Reader<T>, signal: AbortSignal): AsyncGenerator<ServerSentEvent> {
+/** Events, as many in a text as there are, or fit into it. */
+async function* toEvents<T>({ feed, place, wanted }: Reader<T>, signal: AbortSignal): AsyncGenerator<string> {
   const first = await feed.readOnce(place, signal);
   // A reader that is cut off before the first update must come back to this place. Without data, it sees no event.
-  if (first.updates.length === 0) yield { id: first.place };
+  if (first.updates.length === 0) yield formatEvent({ id: first.place });
   for (let batch = first; ; batch = await feed.after(batch.place, { wait: WEEK, signal })) {
-    for (const { id, text } of textsOf(batch.updates, wanted)) yield { id, data: text };
+    let events = '';
+    for (const { id, text } of textsOf(batch.updates, wanted)) {
+      events += formatEvent({ id, data: text });
+      if (events.length < MAX_TEXT) continue;
+      yield events;
+      events = '';
+    }
+    if (events !== '') yield events;
     if (batch !== first && batch.updates.length === 0 && feed.isEnded) return;
   }
 }

@@ -142,6 +142,21 @@ streams('who has everything is told the place first', async () => {
   assert.is((await client.readUntil('\n\n\r\n')).toString(), '9\r\nid: a-2\n\n\r\n');
 });
 
+streams('what has come together is sent together, up to a size', async () => {
+  const feed = feedOf(2);
+  void feed.publish('x'.repeat(65_536));
+  void feed.publish('4');
+  await using served = await start(feed);
+  await using client = await RawClient.connect(served.port);
+  client.write(get('/feed', 'Accept: text/event-stream'));
+  await client.readUntil(`\r\n\r\n${FIRST_COMMENT}`);
+  const event = (number: number, value: string): string =>
+    `id: a-${number}\ndata: {"id":"a-${number}","value":"${value}"}\n\n`;
+  const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
+  const first = chunk(event(1, '1') + event(2, '2') + event(3, 'x'.repeat(65_536)));
+  assert.is((await client.readUntil('"4"}\n\n\r\n')).toString(), first + chunk(event(4, '4')));
+});
+
 streams('while the log is away they wait', async () => {
   const log = new RemoteLog();
   log.isAway = true;
