@@ -19,7 +19,7 @@ export class Tail<T> {
   #readers = 0;
   #unwatch: (() => void) | null = null;
   #error: LogError | null = null;
-  #lingering: NodeJS.Timeout | undefined;
+  #lingering: NodeJS.Timeout | null = null;
   #isEnded = false;
   readonly #listeners = new Set<() => void>();
 
@@ -51,15 +51,15 @@ export class Tail<T> {
   /** A reader comes: the log is watched until it and all others have left. @returns what it calls to leave. */
   enter(): () => void {
     this.#readers++;
-    clearTimeout(this.#lingering);
     this.#unwatch ??= inNoContext(() => {
       return this.#log.watch((batch) => this.#take(batch), (error) => this.#fail(error));
     });
     return () => {
       if (--this.#readers > 0) return;
-      if (this.#isEnded) return this.#stop();
-      // The timer must not keep an otherwise idle process alive.
-      this.#lingering = inNoContext(() => setTimeout(() => this.#stop(), LINGER_TIME).unref());
+      if (this.#isEnded) this.#stop();
+      else if (this.#lingering === null) this.#linger();
+      // One that reads on by itself comes and goes with each batch.
+      else this.#lingering.refresh();
     };
   }
 
@@ -67,8 +67,15 @@ export class Tail<T> {
   end(): void {
     this.#isEnded = true;
     this.#notify();
-    clearTimeout(this.#lingering);
     if (this.#readers === 0) this.#stop();
+  }
+
+  #linger(): void {
+    const stop = (): void => {
+      if (this.#readers === 0) this.#stop();
+    };
+    // The timer must not keep an otherwise idle process alive.
+    this.#lingering = inNoContext(() => setTimeout(stop, LINGER_TIME).unref());
   }
 
   /** Calls back after each batch, once it can be read, and when there is an error. @returns what stops that. */
@@ -116,6 +123,8 @@ export class Tail<T> {
   }
 
   #stop(): void {
+    clearTimeout(this.#lingering ?? undefined);
+    this.#lingering = null;
     this.#unwatch?.();
     this.#unwatch = this.#place = this.#error = null;
     this.#numbers.clear();
