@@ -77,7 +77,8 @@ export class Feed<T> {
   }
 
   /**
-   * Appends an update, for the readers of this feed on every node that has its log.
+   * Appends an update, for the readers of this feed on every node that has its log. Updates keep the order of the
+   * calls, also if nobody waits for one before the next.
    * @returns its id, once the log has it.
    * @throws TypeError at once if the feed has ended.
    */

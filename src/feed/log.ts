@@ -29,7 +29,7 @@ export interface Batch<T = unknown> {
  * the beginning of what is kept, `latest` for the place before the newest update, `now` for the one after it.
  */
 export interface Log<T = unknown> {
-  /** Appends an update. @returns its id, once the log has it. */
+  /** Appends an update, after those of earlier calls. @returns its id, once the log has it. */
   append(value: T): Promise<string>;
   /**
    * What came after a place. One that is older than what is kept, or not of this log, gives all that is kept, and the

@@ -5,9 +5,10 @@ import { LogError } from '../errors.js';
 import type { Batch, Log, Update } from './log.js';
 import { natsOf } from './nats-client.js';
 import type { Nats, NatsConnection, NatsMessage } from './nats-client.js';
-import { NatsPublisher, type Place } from './nats-publisher.js';
+import { NatsSender, type Place } from './nats-sender.js';
 import { lifeOf, TOLD, type NatsStream, type NatsStreamConfig } from './nats-stream.js';
 import type { StreamMessage, StreamQuery } from './nats-stream.js';
+import { PublishLine } from './publish-line.js';
 import { deserialize, serialize } from './serialize.js';
 import { Watching } from './watching.js';
 
@@ -76,7 +77,7 @@ class NatsLog<T> implements Log<T> {
   readonly #subject: string;
   readonly #keep: number;
   readonly #stream: NatsStream;
-  readonly #publisher: NatsPublisher;
+  readonly #line: PublishLine<Place>;
 
   constructor(nats: Nats, subject: string, keep: number, wait: number, config: NatsStreamConfig) {
     this.#nats = nats;
@@ -86,11 +87,11 @@ class NatsLog<T> implements Log<T> {
     this.#stream = nats.stream(config.name ?? first);
     const subjects = [first === subject ? first : `${first}.>`];
     const wanted = { subjects, max_msgs_per_subject: keep, ...config };
-    this.#publisher = new NatsPublisher(nats, this.#stream, subject, wanted, wait);
+    this.#line = new PublishLine(new NatsSender(nats, this.#stream, subject, wanted), wait);
   }
 
   async append(value: T): Promise<string> {
-    return idOf(await this.#publisher.publish(serialize(value)));
+    return idOf(await this.#line.publish(serialize(value)));
   }
 
   async read(text: string, limit: number): Promise<Batch<T>> {

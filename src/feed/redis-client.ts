@@ -56,7 +56,7 @@ export function redisOf(client: RedisClient): Redis {
 export class Redis {
   readonly #client: NodeRedis | IoRedis;
   /** By script, what Redis knows it by. */
-  readonly #scripts = new Map<string, Promise<string>>();
+  readonly #scripts = new Map<string, string>();
   readonly #subscribers = new Map<string, Set<Subscriber>>();
   /** Whether the client has connected, maybe more than once. */
   #wasConnected: boolean;
@@ -82,34 +82,35 @@ export class Redis {
 
   /** @throws LogError (as rejection) if Redis refuses it, or the client has given up; else the client's own error. */
   async command(...command: [name: string, ...parameters: string[]]): Promise<unknown> {
+    try {
+      return await this.#send(command);
+    } catch (error) {
+      throw lasting(error, this.#client) ?? error;
+    }
+  }
+
+  #send(command: [name: string, ...parameters: string[]]): Promise<unknown> {
     const client = this.#client;
     this.#wasConnected ||= isReady(client);
-    try {
-      return await ('call' in client ? client.call(...command) : client.sendCommand(command));
-    } catch (error) {
-      throw lasting(error, client) ?? error;
-    }
+    return 'call' in client ? client.call(...command) : client.sendCommand(command);
   }
 
-  /** Runs a script on one key. */
+  /** Runs a script on one key. @returns `null` if Redis does not know it, or not any more, as after a restart. */
   async run(script: string, key: string, ...parameters: string[]): Promise<unknown> {
-    return this.#evaluate(script, [key, ...parameters], true);
+    const name = this.#scripts.get(script);
+    if (name === undefined) return null;
+    try {
+      return await this.#send(['EVALSHA', name, '1', key, ...parameters]);
+    } catch (error) {
+      if (!String(error).includes('NOSCRIPT')) throw lasting(error, this.#client) ?? error;
+      this.#scripts.delete(script);
+      return null;
+    }
   }
 
-  async #evaluate(script: string, values: readonly string[], mayForget: boolean): Promise<unknown> {
-    let name = this.#scripts.get(script);
-    if (name === undefined) {
-      name = this.command('SCRIPT', 'LOAD', script) as Promise<string>;
-      this.#scripts.set(script, name);
-    }
-    try {
-      return await this.command('EVALSHA', await name, '1', ...values);
-    } catch (error) {
-      // A load that has failed must be tried again; after a restart, Redis knows no scripts.
-      this.#scripts.delete(script);
-      if (!mayForget || !String(error).includes('NOSCRIPT')) throw error;
-      return this.#evaluate(script, values, false);
-    }
+  /** Makes Redis know a script. */
+  async load(script: string): Promise<void> {
+    this.#scripts.set(script, (await this.command('SCRIPT', 'LOAD', script)) as string);
   }
 
   /** @returns what ends it. */

@@ -5,6 +5,7 @@ import { LogError } from '../errors.js';
 import type { Batch, Log, Update } from './log.js';
 import { createLife } from './memory-log.js';
 import { redisOf, type Redis, type RedisClient } from './redis-client.js';
+import { PublishLine, type Sender } from './publish-line.js';
 import { deserialize, serialize } from './serialize.js';
 import { Watching } from './watching.js';
 
@@ -33,6 +34,9 @@ local place = life .. '-' .. number .. '-' .. id
 redis.call('PUBLISH', KEYS[1], place .. ' ' .. ARGV[3])
 return place`;
 
+/** Milliseconds in which Redis must know the script; it may be restarted again after it was loaded. */
+const SCRIPT_TIME = 5000;
+
 /** The life of the log, the number of the update in it, and Redis's own id. */
 const PLACE = /^(\w+)-(\d{1,15})-(\d{1,20})-(\d{1,20})$/;
 
@@ -41,6 +45,9 @@ interface Place {
   readonly number: number;
   /** Redis's. */
   readonly id: string;
+  /** What the id consists of. */
+  readonly time: number;
+  readonly sequence: number;
 }
 
 /** An entry as Redis gives it: its id, and names and values in turn. */
@@ -67,10 +74,11 @@ export function redisLog<T>(client: RedisClient, key: string, options: RedisLogO
   return new RedisLog<T>(redisOf(client), key, keep);
 }
 
-class RedisLog<T> implements Log<T> {
+class RedisLog<T> implements Log<T>, Sender<string> {
   readonly #redis: Redis;
   readonly #key: string;
   readonly #keep: number;
+  readonly #line = new PublishLine<string>(this, SCRIPT_TIME);
 
   constructor(redis: Redis, key: string, keep: number) {
     this.#redis = redis;
@@ -78,10 +86,22 @@ class RedisLog<T> implements Log<T> {
     this.#keep = keep;
   }
 
-  async append(value: T): Promise<string> {
-    const place = await this.#redis.run(APPEND, this.#key, createLife(), String(this.#keep), serialize(value));
-    if (typeof place !== 'string') throw this.#strange(String(place));
-    return place;
+  append(value: T): Promise<string> {
+    return this.#line.publish(serialize(value));
+  }
+
+  async send(text: string): Promise<string | null> {
+    const place = await this.#redis.run(APPEND, this.#key, createLife(), String(this.#keep), text);
+    if (typeof place === 'string' || place === null) return place;
+    throw this.#strange(String(place));
+  }
+
+  prepare(): Promise<void> {
+    return this.#redis.load(APPEND);
+  }
+
+  refusal(): LogError {
+    return new LogError('Redis forgets the script of redisLog as soon as it is loaded');
   }
 
   async read(text: string, limit: number): Promise<Batch<T>> {
@@ -178,7 +198,8 @@ class RedisLog<T> implements Log<T> {
 
 function parse(text: string): Place | null {
   const [, life, number, time, sequence] = PLACE.exec(text) ?? [];
-  return life === undefined ? null : { life, number: Number(number), id: `${time}-${sequence}` };
+  if (life === undefined) return null;
+  return { life, number: Number(number), id: `${time}-${sequence}`, time: Number(time), sequence: Number(sequence) };
 }
 
 function lifeOf([, [, life]]: Entry): string {
@@ -190,8 +211,6 @@ function numberOf([, [, , , number]]: Entry): number {
 }
 
 /** Whether Redis has given one id after the other. */
-function isAfter({ id }: Place, { id: other }: Place): boolean {
-  const [time, sequence] = id.split('-').map(Number);
-  const [otherTime, otherSequence] = other.split('-').map(Number);
-  return time > otherTime || (time === otherTime && sequence > otherSequence);
+function isAfter(one: Place, other: Place): boolean {
+  return one.time > other.time || (one.time === other.time && one.sequence > other.sequence);
 }

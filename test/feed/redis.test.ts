@@ -73,6 +73,25 @@ class FakeClient extends EventEmitter {
   }
 }
 
+test('publishing fails if Redis forgets the script whenever it was loaded', async () => {
+  const client = new FakeClient();
+  const { now } = performance;
+  const start = now.call(performance);
+  try {
+    performance.now = () => start;
+    const error = rejectionOf(redisLog(client, 'key').append('x'));
+    await until('it loads the script', () => client.asked.length === 1);
+    client.asked[0]!.answer('sha');
+    await until('it runs the script', () => client.asked.length === 2);
+    performance.now = () => start + 5001;
+    client.asked[1]!.fail(new Error('NOSCRIPT No matching script'));
+    assert.is((await error).message, 'Redis forgets the script of redisLog as soon as it is loaded');
+  } finally {
+    performance.now = now;
+  }
+  assert.equal(client.asked.map(({ command }) => command), ['SCRIPT', 'EVALSHA']);
+});
+
 test('what comes after a watch was stopped is not given', async () => {
   const client = new FakeClient();
   const batches: unknown[] = [];

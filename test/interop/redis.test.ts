@@ -61,6 +61,20 @@ for (const [name, open] of Object.entries(clients)) {
     assert.equal(channels, ['feed:0', 1, 'late', 1]);
   });
 
+  test('what is published in a row stays in order, though Redis forgets the script meanwhile', async () => {
+    await using server = await RedisServer.start();
+    await using node = await open(server.port);
+    const feed = feedOf(node);
+    const published: Promise<string>[] = [];
+    for (let number = 1; number <= 500; number++) {
+      published.push(feed.publish(number));
+      if (number % 50 === 25) void node.command('SCRIPT', 'FLUSH');
+      if (number % 7 === 0) await nextTurn();
+    }
+    await Promise.all(published);
+    assert.equal(await readTo(feed.from('all'), 500), numbers(1, 500));
+  });
+
   test('while Redis is away a wait ends in time, and a question fails, as nothing is left of it', async () => {
     await using server = await RedisServer.start();
     await using node = await open(server.port);
