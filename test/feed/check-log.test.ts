@@ -1,5 +1,6 @@
 // The check that any log can run: the one in memory passes, and one that is wrong anywhere doesn't.
 import { rejects } from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LogError } from '../../src/errors.js';
 import { checkLog } from '../../src/feed/check-log.js';
 import type { Batch, Log } from '../../src/feed/log.js';
@@ -44,6 +45,13 @@ const mistakes: readonly [what: string, log: Log<Value>, message: RegExp][] = [
     wrong((log) => ({ read: (place, limit) => without(log.read(place, limit)) })), /^Error: place: a place of no log/],
   ['more than wanted',
     wrong((log) => ({ read: (place) => log.read(place, 1000) })), /^Error: no more than wanted/],
+  ['another order than that of the calls',
+    wrong((log) => ({
+      append: async (value) => {
+        if (value === 5) await nextTurn();
+        return log.append(value);
+      },
+    })), /^Error: who watches gets each once, in the order of the calls/],
   ['a watch that fails',
     wrong(() => ({ watch: (_take, fail) => (fail(new LogError('no permission')), () => {}) })), /^LogError: no perm/],
   ['a watch that never stops',
