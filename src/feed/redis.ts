@@ -37,8 +37,8 @@ return place`;
 /** Milliseconds in which Redis must know the script; it may be restarted again after it was loaded. */
 const SCRIPT_TIME = 5000;
 
-/** The life of the log, the number of the update in it, and Redis's own id. */
-const PLACE = /^(\w+)-(\d{1,15})-(\d{1,20})-(\d{1,20})$/;
+/** The life of the log, the number of the update in it, and Redis's own id, of two numbers of 64 bits. */
+const PLACE = /^(\w+)-(\d{1,15})-(\d{1,19})-(\d{1,19})$/;
 
 interface Place {
   readonly life: string;

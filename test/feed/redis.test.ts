@@ -37,21 +37,33 @@ test('reading asks for one more than wanted, to see whether the place is there',
   ]);
 });
 
+test('a place that can be none of Redis is not asked for, as that would be an error', async () => {
+  const client = new FakeClient();
+  const log = redisLog(client, 'key');
+  for (const place of ['life-3-99999999999999999999-0', 'life-3-17-18446744073709551616']) {
+    void log.read(place, 10);
+    await until('it asks', () => client.asked.length === 1);
+    assert.equal(client.asked.pop()!.parameters, ['key', '-', '+', 'COUNT', '10']);
+  }
+});
+
 function noError(error: Error): void {
   throw error;
 }
 
 /** A client of ioredis, whose answers the test gives, and the connection for reading, which notes what it is told. */
 class FakeClient extends EventEmitter {
-  readonly asked: { command: string; answer(value: unknown): void; fail(error: Error): void }[] = [];
+  readonly asked: {
+    command: string; parameters: string[]; answer(value: unknown): void; fail(error: Error): void;
+  }[] = [];
   readonly told: string[] = [];
   status = 'ready';
   duplicates = 0;
   /** Why a channel can't be had. */
   refusal: Error | null = null;
 
-  call(command: string): Promise<unknown> {
-    return new Promise((resolve, reject) => this.asked.push({ command, answer: resolve, fail: reject }));
+  call(command: string, ...parameters: string[]): Promise<unknown> {
+    return new Promise((resolve, reject) => this.asked.push({ command, parameters, answer: resolve, fail: reject }));
   }
 
   duplicate(): this {

@@ -81,6 +81,7 @@ class Process implements AsyncDisposable {
   }
 
   async kill(): Promise<void> {
+    if (this.#child.exitCode !== null) return;
     this.#child.kill('SIGKILL');
     await once(this.#child, 'exit');
   }
