@@ -224,12 +224,12 @@ async function* streaming(url: URL, headers: Headers, signal: AbortSignal): Asyn
 async function* poll(url: URL, headers: Headers, signal: AbortSignal, wait: number, interval: number) {
   for (;;) {
     const response = await request(url, headers, signal, 'application/json');
-    const { place, updates } = (await response.json()) as { place: string; updates: Incoming[] };
+    const { place, updates, more } = (await response.json()) as { place: string; updates: Incoming[]; more?: true };
     yield* updates;
     yield { id: place };
     url.searchParams.set('after', place);
     url.searchParams.set('wait', String(wait));
-    if (interval > 0) await pause(interval, signal);
+    if (interval > 0 && !more) await pause(interval, signal);
   }
 }
 

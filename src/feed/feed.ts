@@ -29,7 +29,7 @@ export interface AfterOptions {
 }
 
 /** The most updates that a reader gets at once; those on the way to it are not counted by `keep`. */
-const MAX_BATCH = 1000;
+export const MAX_BATCH = 1000;
 
 /** Milliseconds between two attempts to read a log that is away. */
 const RETRY_TIME = 500;

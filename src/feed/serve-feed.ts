@@ -8,7 +8,7 @@ import { isGranted, type Granted, type Request } from '../server/request.js';
 import { acceptWebSocket, type WebSocketOptions, type WebSocketRoute } from '../server/websocket.js';
 import { formatEvent, streamOf } from './event-stream.js';
 import { FanOut, type Filter, type Slow } from './fan-out.js';
-import type { Feed } from './feed.js';
+import { MAX_BATCH, type Feed } from './feed.js';
 import type { Update } from './log.js';
 import { toMark, toText } from './wire.js';
 
@@ -42,8 +42,8 @@ const NOT_ALLOWED: Reply = { status: 405, headers: { Allow: 'GET, HEAD' }, body:
 /** No place of any log. */
 const UNKNOWN = 'unknown';
 
-/** Characters of events after which they are sent: a slow reader must not hold a thousand updates. */
-const MAX_TEXT = 65_536;
+/** Characters after which updates are sent: a slow reader must not hold a thousand of them, of any size. */
+const MAX_TEXT = 262_144;
 
 const WEEK = 7 * 24 * 3_600_000;
 
@@ -52,8 +52,8 @@ const WEEK = 7 * 24 * 3_600_000;
  *
  * - A WebSocket gets a message for each update.
  * - A GET that accepts `text/event-stream` gets an event for each, with its id.
- * - Any other GET gets `{"place":…,"updates":[…]}` at once, with an `ETag`; with `?wait=25`, it waits up to 25 seconds
- *   for an update if there is none.
+ * - Any other GET gets `{"place":…,"updates":[…]}` at once, with an `ETag`, and `"more":true` if there may be more than
+ *   fits; with `?wait=25`, it waits up to 25 seconds for an update if there is none.
  *
  * With `?module`, it is the module whose `follow` reads the feed in a browser.
  *
@@ -148,8 +148,9 @@ async function* toEvents<T>({ feed, place, wanted }: Reader<T>, signal: AbortSig
   if (first.updates.length === 0) yield formatEvent({ id: first.place });
   for (let batch = first; ; batch = await feed.after(batch.place, { wait: WEEK, signal })) {
     let events = '';
-    for (const { id, text } of textsOf(batch.updates, wanted)) {
-      events += formatEvent({ id, data: text });
+    for (const update of batch.updates) {
+      const text = textFor(update, wanted);
+      if (text !== null) events += formatEvent({ id: update.id, data: text });
       if (events.length < MAX_TEXT) continue;
       yield events;
       events = '';
@@ -166,24 +167,33 @@ async function poll<T>(request: Request<never>, { feed, place, wanted }: Reader<
     if (signal.aborted || error instanceof LogError) throw error;
     throw new HttpError('LOG_AWAY', 503, 'the updates cannot be read at the moment; try again later');
   });
-  const texts = textsOf(batch.updates, wanted).map(({ text }) => text);
+  const updates: string[] = [];
+  let next = batch.place;
+  let length = 0;
+  for (const update of batch.updates) {
+    const text = textFor(update, wanted);
+    if (text === null) continue;
+    updates.push(text);
+    length += text.length;
+    if (length < MAX_TEXT) continue;
+    next = update.id;
+    break;
+  }
+  const isAll = next === batch.place && batch.updates.length < MAX_BATCH;
   return {
     headers: {
       'Content-Type': 'application/json',
       // What one reader may see, another may not; whoever has it asks whether there is more.
       'Cache-Control': 'private, no-cache',
-      ETag: `"${batch.place}"`,
+      ETag: `"${next}"`,
       Vary: 'Accept',
     },
-    body: `{"place":${JSON.stringify(batch.place)},"updates":[${texts.join(',')}]}`,
+    body: `{"place":${JSON.stringify(next)},"updates":[${updates.join(',')}]${isAll ? '' : ',"more":true'}}`,
   };
 }
 
-/** What a reader gets of some updates. What was missed it is told in any case. */
-function textsOf<T>(updates: readonly Update<T>[], wanted: Filter<T> | null): { id: string; text: string }[] {
-  return updates.flatMap((update) => {
-    const { id, missed, value } = update;
-    if (wanted === null || wanted(value)) return { id, text: toText(update) };
-    return missed === undefined ? [] : { id, text: toMark(update) };
-  });
+/** What a reader gets of an update; `null` for nothing. What was missed it is told in any case. */
+function textFor<T>(update: Update<T>, wanted: Filter<T> | null): string | null {
+  if (wanted === null || wanted(update.value)) return toText(update);
+  return update.missed === undefined ? null : toMark(update);
 }

@@ -271,6 +271,18 @@ for (const transport of ['streaming', 'long-polling', 'polling'] as const) {
   });
 }
 
+transports('polling asks for more at once, if there is more than fits into a reply', async () => {
+  const feed = feedOf(1500, 2000);
+  await using server = await serve({ '/feed': serveFeed(feed) });
+  const url = `http://127.0.0.1:${server.port}/feed`;
+  let last = '';
+  for await (const { id } of follow(url, { transports: ['polling'], interval: 2 ** 31 - 1 })) {
+    last = id;
+    if (id === 'a-1500') break;
+  }
+  assert.is(last, 'a-1500');
+});
+
 transports('polling leaves nothing behind at each pause', async () => {
   const { fetch } = globalThis;
   let [listeners, requests] = [0, 0];

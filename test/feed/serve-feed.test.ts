@@ -55,6 +55,21 @@ polls('what was missed is told; garbage is an unknown place', async () => {
   assert.is(await ask(empty, '/feed?after=b-1'), '{"place":"b-1","updates":[]}');
 });
 
+polls('what does not fit into one reply is for the next, and the client is told', async () => {
+  const feed = feedOf(1);
+  const long = 'x'.repeat(262_144);
+  for (const value of [long, '3', long, '5']) void feed.publish(value);
+  await using served = await start(feed, { filter: () => (value) => value !== '3' });
+  const update = (number: number, value: string): string => `{"id":"a-${number}","value":"${value}"}`;
+  const first = `{"place":"a-2","updates":[${update(1, '1')},${update(2, long)}],"more":true}`;
+  assert.is(await ask(served, '/feed'), first);
+  assert.is(await ask(served, '/feed?after=a-2'), `{"place":"a-4","updates":[${update(4, long)}],"more":true}`);
+  assert.is(await ask(served, '/feed?after=a-4'), `{"place":"a-5","updates":[${update(5, '5')}]}`);
+  await using many = await start(feedOf(1001, 2000), { filter: () => (value) => value === '1001' });
+  assert.is(await ask(many, '/feed'), '{"place":"a-1000","updates":[],"more":true}');
+  assert.is(await ask(many, '/feed?after=a-1000'), `{"place":"a-1001","updates":[${update(1001, '1001')}]}`);
+});
+
 polls('a long poll is held until there is an update, or the time is over', async () => {
   const feed = feedOf(1);
   await using served = await start(feed, { maxWait: 1000 });
@@ -144,7 +159,7 @@ streams('who has everything is told the place first', async () => {
 
 streams('what has come together is sent together, up to a size', async () => {
   const feed = feedOf(2);
-  void feed.publish('x'.repeat(65_536));
+  void feed.publish('x'.repeat(262_144));
   void feed.publish('4');
   await using served = await start(feed);
   await using client = await RawClient.connect(served.port);
@@ -153,7 +168,7 @@ streams('what has come together is sent together, up to a size', async () => {
   const event = (number: number, value: string): string =>
     `id: a-${number}\ndata: {"id":"a-${number}","value":"${value}"}\n\n`;
   const chunk = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
-  const first = chunk(event(1, '1') + event(2, '2') + event(3, 'x'.repeat(65_536)));
+  const first = chunk(event(1, '1') + event(2, '2') + event(3, 'x'.repeat(262_144)));
   assert.is((await client.readUntil('"4"}\n\n\r\n')).toString(), first + chunk(event(4, '4')));
 });
 
