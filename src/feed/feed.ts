@@ -60,6 +60,8 @@ export class Feed<T> {
   readonly #log: Log<T>;
   /** @internal What the readers of this process share. */
   readonly tail: Tail<T>;
+  /** The reads of the log that have begun since it has told anything, by limit and place. */
+  readonly #reading = new Map<string, Promise<Batch<T>>>();
   #isEnded = false;
 
   /** @internal */
@@ -69,6 +71,8 @@ export class Feed<T> {
     if (life !== undefined && !/^[\w-]+$/.test(life)) throw new TypeError('a life is letters, digits, _ and -');
     this.#log = log ?? new MemoryLog(keep, life);
     this.tail = new Tail(this.#log, keep);
+    // A read that has begun before may be without what was just told.
+    this.tail.listen(() => this.#reading.clear());
   }
 
   /** Whether `end` was called. */
@@ -140,15 +144,29 @@ export class Feed<T> {
   }
 
   /** @internal As `read`, but while the log is only away it waits, until it is over for the reader. */
-  async readPatiently(place: string, isOver: () => boolean, limit?: number): Promise<Batch<T>> {
+  async readPatiently(place: string, isOver: () => boolean, limit = MAX_BATCH): Promise<Batch<T>> {
     for (;;) {
       try {
-        return await this.read(place, limit);
+        return await (this.tail.read(place, limit) ?? this.#readTogether(place, limit));
       } catch (error) {
         if (isOver() || error instanceof LogError) throw error;
         await new Promise((resolve) => setTimeout(resolve, RETRY_TIME));
       }
     }
+  }
+
+  /** Those who wait at one place, such as all readers of a process that was restarted, read the log once. */
+  #readTogether(place: string, limit: number): Batch<T> | Promise<Batch<T>> {
+    // What these mean depends on when they are asked for.
+    if (place === 'now' || place === 'latest') return this.#log.read(place, limit);
+    const key = `${limit} ${place}`;
+    const begun = this.#reading.get(key);
+    if (begun !== undefined) return begun;
+    const batch = Promise.resolve(this.#log.read(place, limit)).finally(() => {
+      if (this.#reading.get(key) === batch) this.#reading.delete(key);
+    });
+    this.#reading.set(key, batch);
+    return batch;
   }
 
   async *#iterate(

@@ -125,6 +125,35 @@ waiting('what another process appends while the log is asked is not overlooked',
   }
 });
 
+waiting('all who wait at one place read the log once, but each asks by itself for what is now', async () => {
+  const log = new RemoteLog();
+  await log.append('1');
+  const feed = createFeed({ log });
+  const waits = Array.from({ length: 100 }, () => feed.after('a-0', { wait: LONG }));
+  for (const { updates } of await Promise.all(waits)) assert.equal(updates, [{ id: 'a-1', value: '1' }]);
+  assert.equal(log.asked.splice(0), ['watch', 'a-0']);
+  feed.end();
+  const other = createFeed({ log });
+  for (const place of ['now', 'latest']) {
+    for (let count = 0; count < 2; count++) void other.from(place).next();
+  }
+  const words = (): string[] => log.asked.filter((asked) => asked === 'now' || asked === 'latest');
+  await until('all have asked', () => words().length === 4);
+  other.end();
+});
+
+waiting('who comes after news does not wait for a read that has begun before', async () => {
+  const log = new RemoteLog();
+  const feed = createFeed({ log });
+  const waits = [feed.after('unknown', { wait: LONG })];
+  for (let turn = 0; turn < 9; turn++) await nextTurn();
+  waits.push(feed.after('unknown', { wait: LONG }));
+  void log.append('1');
+  await until('it is told', () => feed.tail.last === 1);
+  waits.push(feed.after('unknown', { wait: LONG }));
+  for (const { updates } of await Promise.all(waits)) assert.equal(valuesOf(updates), ['1']);
+});
+
 waiting('while the log is away it waits, but does not without', async () => {
   using clock = new Clock(500);
   const log = new RemoteLog();
