@@ -164,7 +164,8 @@ async function poll<T>(request: Request<never>, { feed, place, wanted }: Reader<
   const { query, signal } = request;
   const wait = Math.min(Number(query.get('wait')), maxWait) * 1000;
   const batch = await feed.after(place, { wait: wait > 0 ? Math.ceil(wait) : 0, signal }).catch((error: unknown) => {
-    if (signal.aborted || error instanceof LogError) throw error;
+    signal.throwIfAborted();
+    if (error instanceof LogError) throw error;
     throw new HttpError('LOG_AWAY', 503, 'the updates cannot be read at the moment; try again later');
   });
   const updates: string[] = [];

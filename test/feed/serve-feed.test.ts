@@ -121,6 +121,26 @@ polls('who leaves a long poll is no error', async () => {
   await served.assertWorking();
 });
 
+polls('nor is it one if the log fails then', async () => {
+  const log = new RemoteLog();
+  const feed = createFeed({ log });
+  await using served = await start(feed);
+  await using client = await RawClient.connect(served.port);
+  let fail = (_error: Error): void => {};
+  let isAsked = false;
+  log.read = () => {
+    isAsked = true;
+    return new Promise((_, reject) => (fail = reject));
+  };
+  client.write(get('/feed'));
+  await until('it is asked', () => isAsked);
+  client.socket.resetAndDestroy();
+  await served.assertWorking();
+  fail(new Error('the connection is lost'));
+  await served.assertWorking();
+  assert.equal(served.takeErrors(), []);
+});
+
 polls('other methods are refused', async () => {
   await using served = await start(feedOf(0));
   const response = await httpRequest(served.port, request('POST', '/feed', 'Content-Length: 0'));
