@@ -7,7 +7,11 @@ import type { ChunkCompressor } from './compressor.js';
 import { toPayload, type Sendable } from './sendable.js';
 import { whenAborted } from './wait-limits.js';
 
-/** What is sent while it is made: an async iterable such as a `Readable`, a `ReadableStream`, or a `Blob`. */
+/**
+ * What is sent while it is made: an async iterable such as a `Readable`, a `ReadableStream`, or a `Blob`. A chunk of a
+ * generator, or of another iterable of the caller's, is its own again once it is asked for the next: it may fill one
+ * buffer time and again. What a stream has given is sent from where it lies; as ever, nobody may write to that.
+ */
 export type MessageSource = AsyncIterable<Sendable> | { getReader(): unknown } | { stream(): unknown };
 
 export interface SourceOptions {
@@ -26,9 +30,11 @@ export interface SourceOptions {
 export interface FragmentWriter {
   /**
    * @param first FIN, RSV1 and the opcode.
-   * @returns a promise that fulfils once there is room for more, and the payload is the source's again.
+   * @param isLent whether the payload may be written to later.
+   * @returns a promise that fulfils once there is room for more, and what was lent is the source's again; `null` if it
+   * has fulfilled already.
    */
-  writeFragment(first: number, payload: Uint8Array): Promise<void>;
+  writeFragment(first: number, payload: Uint8Array, isLent: boolean): Promise<void> | null;
   /** What compresses the chunks of a message; `null` if it is to be sent as it is. */
   compressChunks(firstBytes: number, compress: boolean | undefined): ChunkCompressor | null;
   /** The last fragment was written. */
@@ -38,6 +44,9 @@ export interface FragmentWriter {
   /** How long the fragments of a chunk are to be. */
   fragmentBytes(chunkBytes: number): number;
 }
+
+/** Marks sources of ours whose chunks nobody writes to, once they are given. */
+export const GIVEN = Symbol('given');
 
 const NOTHING = Buffer.alloc(0);
 
@@ -54,6 +63,8 @@ export class OutgoingMessage {
   readonly #source: MessageSource;
   readonly #compress: boolean | undefined;
   #isText: boolean | null;
+  /** Whether the source may write to a chunk once it is asked for the next. */
+  readonly #isLending: boolean;
   #isRunning = false;
   /** Whether some of it was sent. */
   #hasBegun = false;
@@ -77,6 +88,7 @@ export class OutgoingMessage {
       throw new TypeError(`type is 'text' or 'binary', not ${String(type)}`);
     }
     this.#source = source;
+    this.#isLending = isLending(source);
     this.#compress = compress;
     this.#isText = type === undefined ? null : type === 'text';
     this.done = new Promise((resolve, reject) => {
@@ -112,7 +124,8 @@ export class OutgoingMessage {
       for (;;) {
         const { value, done } = await this.#unlessStopped(iterator.next());
         if (done) break;
-        await this.#send(writer, this.#toBytes(value));
+        const sending = this.#send(writer, this.#toBytes(value));
+        if (sending !== null) await sending;
       }
       iterator = null;
       if (this.#half !== '') await this.#send(writer, Buffer.from(this.#half));
@@ -153,29 +166,42 @@ export class OutgoingMessage {
     return Buffer.from(text.slice(0, text.length - this.#half.length));
   }
 
-  async #send(writer: FragmentWriter, bytes: Uint8Array): Promise<void> {
+  /** @returns when the next chunk may be asked for; `null` if that is at once. */
+  #send(writer: FragmentWriter, bytes: Uint8Array): Promise<void> | null {
     // A text that isn't UTF-8 would fail at the peer, for a reason that it can't tell.
     if (this.#isText && !this.#validator.push(bytes, 0, bytes.length)) throw notUtf8();
-    if (!this.#hasBegun && bytes.length > 0) this.#compressor = writer.compressChunks(bytes.length, this.#compress);
-    const compressor = this.#compressor;
-    const maxBytes = compressor === null ? writer.fragmentBytes(bytes.length) : MAX_COMPRESSED_BYTES;
+    if (bytes.length === 0) return null;
+    if (!this.#hasBegun) this.#compressor = writer.compressChunks(bytes.length, this.#compress);
+    this.#byteLength += bytes.length;
+    if (this.#compressor !== null) return this.#deflate(writer, bytes, this.#compressor);
+    const maxBytes = writer.fragmentBytes(bytes.length);
+    return maxBytes < bytes.length ? this.#cut(writer, bytes, maxBytes) : this.#write(writer, bytes, false);
+  }
+
+  async #cut(writer: FragmentWriter, bytes: Uint8Array, maxBytes: number): Promise<void> {
     for (let start = 0; start < bytes.length; start += maxBytes) {
-      const chunk = bytes.subarray(start, start + maxBytes);
-      const deflated = compressor === null ? chunk : compressor.deflate(chunk);
+      await this.#write(writer, bytes.subarray(start, start + maxBytes), false);
+    }
+  }
+
+  async #deflate(writer: FragmentWriter, bytes: Uint8Array, compressor: ChunkCompressor): Promise<void> {
+    for (let start = 0; start < bytes.length; start += MAX_COMPRESSED_BYTES) {
+      const chunk = bytes.subarray(start, start + MAX_COMPRESSED_BYTES);
+      const deflated = compressor.deflate(chunk);
       const payload = deflated instanceof Promise ? await this.#unlessStopped(deflated) : deflated;
       const sent = this.#write(writer, payload, false);
-      compressor?.take(chunk);
-      this.#byteLength += chunk.length;
+      compressor.take(chunk);
       await sent;
     }
   }
 
-  #write(writer: FragmentWriter, bytes: Uint8Array, isFinal: boolean): Promise<void> {
+  #write(writer: FragmentWriter, bytes: Uint8Array, isFinal: boolean): Promise<void> | null {
     // It may have been stopped since what it has waited for was there.
     if (this.#stopped !== null) throw this.#stopped.error;
     const opcode = this.#hasBegun ? Opcode.CONTINUATION : this.#firstOpcode;
     this.#hasBegun = true;
-    return this.#unlessStopped(writer.writeFragment(isFinal ? FIN | opcode : opcode, bytes));
+    const room = writer.writeFragment(isFinal ? FIN | opcode : opcode, bytes, this.#isLending);
+    return room === null ? null : this.#unlessStopped(room);
   }
 
   /** RFC 7692 §6: RSV1 is set on the first fragment of a compressed message alone. */
@@ -187,6 +213,11 @@ export class OutgoingMessage {
 function iterate(source: MessageSource): AsyncIterator<Sendable> {
   const chunks = Symbol.asyncIterator in source || !('stream' in source) ? source : source.stream();
   return (chunks as AsyncIterable<Sendable>)[Symbol.asyncIterator]();
+}
+
+/** Streams keep chunks until they are read, so that nobody may write to them; a generator may have but one buffer. */
+function isLending(source: MessageSource): boolean {
+  return !(source instanceof Blob || 'pipe' in source || 'getReader' in source || GIVEN in source);
 }
 
 function notUtf8(): TypeError {

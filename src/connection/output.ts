@@ -11,6 +11,9 @@ import { MAX_SLAB_FRAME_BYTES, ownFrames } from '../frame/slab.js';
  */
 export const BY_REFERENCE_FROM_BYTES = 65_536;
 
+/** The longest payload that lies in a slab: a chunk as streams give them. */
+export const MAX_COPIED_BYTES = MAX_SLAB_FRAME_BYTES - MAX_HEADER_BYTES;
+
 /** What one `take` gives, give or take a chunk: a stream tells of progress when it has written all it has. */
 export const MAX_TAKEN_BYTES = 1 << 20;
 
@@ -54,13 +57,14 @@ export class Output {
   /**
    * The same for any frame, such as a fragment.
    * @param first FIN, RSV1 and the opcode.
+   * @param isLent whether a payload that a slab has room for is copied: its bytes are the caller's again at once.
    */
-  encodeFrame(first: number, payload: string | Uint8Array): number {
+  encodeFrame(first: number, payload: string | Uint8Array, isLent = false): number {
     const payloadLength = lengthOf(payload);
     const headerLength = headerLengthFor(payloadLength, this.#isMasking);
     this.byteLength += headerLength + payloadLength;
     const maskingKey = this.#isMasking ? createMaskingKey() : null;
-    if (typeof payload !== 'string' && maskingKey === null && canRefer(payload)) {
+    if (typeof payload !== 'string' && maskingKey === null && canRefer(payload, isLent)) {
       const offset = this.#claim(headerLength);
       writeHeader(this.#run!, offset, first, payloadLength, null);
       this.#endRun();
@@ -128,12 +132,12 @@ export class Output {
   }
 
   /**
-   * How long the fragments of a chunk are to be. One that is copied lies in a slab, which is used again: so do those of
-   * 64 KiB, as streams give them. Of one that is referred to, a `take` gives as much.
+   * How long the fragments of a chunk are to be. One that is copied lies in a slab, which is used again. Of one that is
+   * referred to, a `take` gives as much.
    */
   fragmentBytes(chunkBytes: number): number {
-    const isCopied = this.#isMasking || chunkBytes <= BY_REFERENCE_FROM_BYTES;
-    const most = isCopied ? MAX_SLAB_FRAME_BYTES - MAX_HEADER_BYTES : MAX_TAKEN_BYTES;
+    const isCopied = this.#isMasking || chunkBytes <= MAX_COPIED_BYTES;
+    const most = isCopied ? MAX_COPIED_BYTES : MAX_TAKEN_BYTES;
     return Math.ceil(chunkBytes / Math.ceil(chunkBytes / most));
   }
 
@@ -205,8 +209,9 @@ export class Output {
 }
 
 /** Frames that a stream in memory has handed on, as to a tunnel, are copied: `release` must not count them twice. */
-function canRefer(payload: Uint8Array): boolean {
-  return payload.length >= BY_REFERENCE_FROM_BYTES && !ownFrames.has(payload);
+function canRefer(payload: Uint8Array, isLent: boolean): boolean {
+  const isLong = isLent ? payload.length > MAX_COPIED_BYTES : payload.length >= BY_REFERENCE_FROM_BYTES;
+  return isLong && !ownFrames.has(payload);
 }
 
 /** The view made last, and of what: in a broadcast all connections write the same bytes. */

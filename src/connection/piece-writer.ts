@@ -4,10 +4,8 @@ import { CloseCode } from '../frame/close.js';
 import { FIN } from '../frame/header.js';
 import type { Channel } from './channel.js';
 import type { ChunkCompressor } from './compressor.js';
-import { BY_REFERENCE_FROM_BYTES, MAX_TAKEN_BYTES } from './output.js';
+import { MAX_COPIED_BYTES, MAX_TAKEN_BYTES } from './output.js';
 import type { LineWriter, WholeMessage } from './send-line.js';
-
-const atOnce = Promise.resolve();
 
 /** Made for the first message of a line. */
 export class PieceWriter implements LineWriter {
@@ -27,14 +25,14 @@ export class PieceWriter implements LineWriter {
     return this.#channel.protocol.compressChunks(firstBytes, compress);
   }
 
-  writeFragment(first: number, payload: Uint8Array): Promise<void> {
+  writeFragment(first: number, payload: Uint8Array, isLent: boolean): Promise<void> | null {
     const { protocol, writer } = this.#channel;
-    protocol.output.encodeFrame(first, payload);
+    protocol.output.encodeFrame(first, payload, isLent);
     writer.schedule();
     const ahead = protocol.output.byteLength + this.#stream.writableLength;
-    // What was copied is the source's again: all that it has at once becomes one write.
-    const isCopied = payload.length < BY_REFERENCE_FROM_BYTES && (first & FIN) === 0;
-    return isCopied && !protocol.isSaturated && ahead < MAX_TAKEN_BYTES ? atOnce : writer.room();
+    // All that a source has at once becomes one write, unless it wants its memory back.
+    const mayGoOn = (first & FIN) === 0 && (!isLent || payload.length <= MAX_COPIED_BYTES);
+    return mayGoOn && !protocol.isSaturated && ahead < MAX_TAKEN_BYTES ? null : writer.room();
   }
 
   countStreamed(isText: boolean, byteLength: number): void {

@@ -5,6 +5,7 @@ import { ConnectionClosed } from '../errors.js';
 import { messageTooLarge } from '../frame/payload.js';
 import type { Channel } from './channel.js';
 import { milliseconds } from './limits.js';
+import { GIVEN } from './outgoing-message.js';
 import { Pieces, type Piece } from './pieces.js';
 import type { WaitOptions } from './wait-queue.js';
 
@@ -52,14 +53,16 @@ export class StreamedMessage {
   constructor(channel: Channel, pieces: Pieces) {
     this.#channel = channel;
     this.#pieces = pieces;
-    this.chunks = {
+    const chunks: StreamedMessage['chunks'] & { [GIVEN]: true } = {
       next: () => this.#next(),
       return: () => {
         this.skip();
         return Promise.resolve({ value: undefined, done: true });
       },
-      [Symbol.asyncIterator]: () => this.chunks,
+      [Symbol.asyncIterator]: () => chunks,
+      [GIVEN]: true,
     };
+    this.chunks = chunks;
   }
 
   get type(): 'text' | 'binary' {

@@ -41,6 +41,8 @@ export class Writer implements Flushable {
   #flushed: PendingFlush | null = null;
   /** Bytes sent while over `maxBufferedBytes` were waiting for the peer. */
   #excess = 0;
+  /** What a full socket still has to write. */
+  #unwritten: readonly Uint8Array[] | null = null;
   /** Present while a message is sent in pieces. */
   #line: SendLine | null = null;
   /** Whether the stream is to end once it was given all output. */
@@ -229,10 +231,20 @@ export class Writer implements Flushable {
     const { counters } = this.#channel;
     counters.wireBytesSent += byteLength;
     if (!isWhole) return this.#losePayload();
-    if (stream.writableLength > 0) counters.noteBuffered(this.bufferedAmount);
+    if (stream.writableLength > 0) this.#await(chunks);
     else if (this.#isSocket) for (const chunk of chunks) ownFrames.release(chunk);
     if (stream.writableNeedDrain) this.#saturate();
     else if (this.#protocol.output.byteLength > 0) this.schedule();
+  }
+
+  #await(chunks: readonly Uint8Array[]): void {
+    this.#channel.counters.noteBuffered(this.bufferedAmount);
+    if (this.#stream.writableNeedDrain) {
+      if (this.#isSocket) this.#unwritten = chunks;
+    } else if (!this.#hasSpace) {
+      // It wants more than we give it, and tells only whoever asks.
+      this.#stream.write(NOTHING, (error) => void (error || (this.#hasSpace && this.#giveRoom())));
+    }
   }
 
   #saturate(): void {
@@ -248,6 +260,8 @@ export class Writer implements Flushable {
 
   /** What was written has left. */
   drain(): void {
+    if (this.#unwritten !== null) for (const chunk of this.#unwritten) ownFrames.release(chunk);
+    this.#unwritten = null;
     this.#protocol.drain();
     if (this.bufferedAmount <= this.#maxBufferedBytes) this.#excess = 0;
     this.flush();

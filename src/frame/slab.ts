@@ -1,11 +1,13 @@
 // Memory for all but large frames, which many connections share: frames that are made in a row lie in a row.
 import { allotMaskable } from './mask-memory.js';
 
-/** So that many small frames of a connection are one chunk of one write. */
-const SLAB_BYTES = 262_144;
+import { MAX_HEADER_BYTES } from './header.js';
 
-/** A frame longer than this has memory of its own: a slab would have no room for others. */
-export const MAX_SLAB_FRAME_BYTES = SLAB_BYTES / 4;
+/** A longer frame has memory of its own: a slab would have no room for others. Streams give chunks of 64 KiB. */
+export const MAX_SLAB_FRAME_BYTES = 65_536 + MAX_HEADER_BYTES;
+
+/** So that many small frames of a connection are one chunk of one write. */
+const SLAB_BYTES = 4 * MAX_SLAB_FRAME_BYTES;
 
 interface Slab {
   readonly bytes: Buffer;

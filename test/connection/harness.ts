@@ -35,6 +35,8 @@ export interface OpenOptions {
   /** What arrived behind the 101. */
   readonly firstBytes?: Buffer;
   readonly stream?: FakeStream;
+  /** Whether the stream is done with what it has written; `false` if absent. */
+  readonly isSocket?: boolean;
   /** Those of a server. */
   readonly connections?: Connections;
 }
@@ -71,7 +73,7 @@ export class Opened {
   readonly #watch = new Watch();
 
   constructor(options: OpenOptions) {
-    const { role = 'server', limits = {}, stream = new FakeStream(), deflate = null } = options;
+    const { role = 'server', limits = {}, stream = new FakeStream(), deflate = null, isSocket = false } = options;
     const { keepAlive = this.#watch, firstBytes = Buffer.alloc(0), connections: all } = options;
     this.role = role;
     this.stream = stream;
@@ -83,7 +85,7 @@ export class Opened {
       deflate,
       limits: resolveLimits({ deflate: deflate !== null && { threshold: 100 }, ...limits }),
       keepAlive,
-      isSocket: false,
+      isSocket,
       firstBytes,
       ...(all && { connections: all }),
     });

@@ -2,10 +2,11 @@
 import type { AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
 import { ConnectionClosed, WebSocketError } from '../../src/errors.js';
+import { ownFrames } from '../../src/frame/slab.js';
 import { connect, createServer, requireWebSocket, type Connection } from '../../src/index.js';
 import { suite } from '../runner/suite.js';
 import { certificate, privateKey } from '../support/certificate.js';
-import { createFakePair } from '../support/peers/fake-stream.js';
+import { createFakePair, FakeStream } from '../support/peers/fake-stream.js';
 import {
   ABNORMAL, assertClosed, CLOSE_1000, collect, isPending, nextTurn, open, rejectionOf, smallStream, terminateAll,
 } from './harness.js';
@@ -48,6 +49,15 @@ function detach(bytes: Uint8Array): void {
 
   test('large bytes are not the caller\'s while the peer does not read, however much room there is', async () => {
     const { connection, stream } = open({ stream: smallStream() });
+    stream.hold();
+    const sent = connection.send(Buffer.alloc(LARGE));
+    assert.is(await isPending(sent), true);
+    stream.release();
+    await sent;
+  });
+
+  test('large bytes are the caller\'s once they are written, though the stream wants more', async () => {
+    const { connection, stream } = open({ stream: new FakeStream({ writableHighWaterMark: 4 * LARGE }) });
     stream.hold();
     const sent = connection.send(Buffer.alloc(LARGE));
     assert.is(await isPending(sent), true);
@@ -257,6 +267,55 @@ function detach(bytes: Uint8Array): void {
     opened.connection.discardMessages();
     await opened.receive('81 04 61616161');
     assert.is(opened.connection.isClosed(), true);
+  });
+
+  test.run();
+}
+
+{
+  const test = suite('send, the memory of frames');
+  test.after.each(terminateAll);
+
+  /** Tells in which memory lies what it writes. */
+  class Recording extends FakeStream {
+    readonly memories = new Set<ArrayBufferLike>();
+
+    override _write(chunk: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+      this.memories.add(chunk.buffer);
+      super._write(chunk, encoding, done);
+    }
+  }
+
+  for (const isHeld of [false, true]) {
+    test(`a socket's is used again once it is written${isHeld ? ', however late' : ''}`, async () => {
+      const stream = new Recording();
+      const { connection } = open({ stream, isSocket: true });
+      for (let count = 0; count < 200; count++) {
+        if (isHeld) stream.hold();
+        const sent = connection.send(Buffer.alloc(32_768, count));
+        await nextTurn();
+        stream.release();
+        await sent;
+      }
+      assert.is(stream.writes.length, 200);
+      assert.ok(stream.memories.size < 4, `${stream.memories.size} pieces`);
+    });
+  }
+
+  test('it is released once, though a socket that has written more than it wants tells of that later', async () => {
+    const [late, quick] = [open({ isSocket: true }), open({ isSocket: true })];
+    // In memory of which nothing is held.
+    while (ownFrames.allot(1) !== 0);
+    ownFrames.release(ownFrames.bytes.subarray(0, 1));
+    late.stream.hold();
+    // As many bytes as the frame and the header of both below.
+    void late.connection.send(Buffer.alloc(20_010, 'a'));
+    void quick.connection.send(Buffer.alloc(20_000, 'b'));
+    await quick.connection.send(Buffer.alloc(LARGE));
+    await nextTurn();
+    await quick.connection.send(Buffer.alloc(20_000, 'c'));
+    late.stream.release();
+    assert.ok(late.stream.written.subarray(4).equals(Buffer.alloc(20_010, 'a')));
   });
 
   test.run();
