@@ -1,6 +1,6 @@
 // The state machine of one connection, without I/O: bytes and calls in, messages and frames out (RFC 6455 §5.5, §7).
 import { ProtocolError, WebSocketError, type Close } from '../errors.js';
-import { copyOf } from '../frame/allocate.js';
+import { copyOf, free } from '../frame/allocate.js';
 import { CloseCode, parseClosePayload, serializeClosePayload } from '../frame/close.js';
 import type { ControlReceiver } from '../frame/decode.js';
 import { Inflater } from '../frame/inflater.js';
@@ -128,7 +128,10 @@ export class Protocol implements ControlReceiver {
   receiveHeld(): void {
     const held = this.#held;
     this.#held = null;
-    if (held !== null) this.receive(held);
+    if (held !== null) {
+      this.receive(held);
+      free(held);
+    }
   }
 
   /** Fails the connection for a message of which that shows while nothing is decoded. */

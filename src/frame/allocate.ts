@@ -16,6 +16,19 @@ export function copyOf(bytes: Uint8Array): Buffer {
   return copy;
 }
 
+/** Less is not worth the call. */
+const MIN_FREED_BYTES = 4096;
+
+/**
+ * Frees memory of ours that nobody will look at again, where the runtime has a way to: else it waits for a collector
+ * that lets tens of MiB of such pile up (findings/node-24-fresh-buffers.sh).
+ * @param bytes passed over if they are not all of their memory, as those are not that come from a pool of Node's.
+ */
+export function free({ buffer, byteLength }: Uint8Array): void {
+  if (byteLength < MIN_FREED_BYTES || byteLength < buffer.byteLength) return;
+  (buffer as { transfer?(newLength: number): unknown }).transfer?.(0);
+}
+
 /** A declared length is believed this far before its bytes arrive: about what one read of a socket brings. */
 const TRUSTED_BYTES = 65_536;
 /** Then at most this many times what has arrived, header included: a read of 64 KiB may announce 1 MiB. */

@@ -1,6 +1,6 @@
 // One compressed message, inflated while it arrives: a stream of zlib's for as long as that takes (RFC 7692 §7.2.2).
 import { constants, createInflateRaw, type InflateRaw } from 'node:zlib';
-import { copyOf } from './allocate.js';
+import { allocate, copyOf, free } from './allocate.js';
 import { describe, invalidDeflate, MAX_FINAL_BLOCKS, TAIL, type Inflater } from './inflater.js';
 
 /** How much is inflated at a time; a stream that is paused has so much at the most. */
@@ -47,7 +47,7 @@ export class Inflation {
     this.#receiver = receiver;
   }
 
-  /** Takes the next bytes of the payload, which nobody may change. */
+  /** Takes the next bytes of the payload: they are in memory that nobody else will look at. */
   push(bytes: Buffer): void {
     this.#pieces.push(bytes);
     this.pendingPieces++;
@@ -83,7 +83,8 @@ export class Inflation {
     if (this.#isWriting || this.#isClosed || this.#pieces.length === 0) return;
     this.#isWriting = true;
     // Many small ones take one way to a thread and back.
-    const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+    const pieces = this.#pieces;
+    const bytes = pieces.length === 1 ? pieces[0]! : join(pieces);
     this.#pieces = [];
     this.pendingPieces = 0;
     this.#inflate(bytes);
@@ -128,6 +129,7 @@ export class Inflation {
       this.#rest = bytes.subarray(inflated);
       return this.#goOn();
     }
+    free(bytes);
     if (this.#isLast && this.#pieces.length === 0) {
       return this.#receiver.inflationFailed(invalidDeflate('unexpected end of file'));
     }
@@ -153,4 +155,15 @@ export class Inflation {
     }
     this.#inflate(rest);
   }
+}
+
+function join(pieces: readonly Buffer[]): Buffer {
+  const bytes = allocate(pieces.reduce((sum, { length }) => sum + length, 0));
+  let end = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, end);
+    end += piece.length;
+    free(piece);
+  }
+  return bytes;
 }

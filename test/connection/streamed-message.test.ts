@@ -7,8 +7,11 @@ import { MessageAssembler } from '../../src/connection/assembler.js';
 import { connectionDefaults } from '../../src/connection/limits.js';
 import { Pieces } from '../../src/connection/pieces.js';
 import { FrameDecoder } from '../../src/frame/decode.js';
+import { MASKING_KEY } from '../frame/events.js';
+import { findFreed } from '../frame/memory.js';
 import { suite } from '../runner/suite.js';
 import { assertEveryCut, hex } from '../support/codec/cuts.js';
+import { encodeNaive } from '../support/codec/naive-codec.js';
 import {
   assertClosed, CLOSE_1000, isPending, nextTurn, open, peerBytes, rejectionOf, roles, terminateAll, textFrames,
   type Opened,
@@ -595,6 +598,21 @@ test('a large frame is read in chunks as they come, without memory for all of it
     assert.ok(Buffer.alloc(16 * KIB, count).equals(value as Buffer));
     assert.is((value as Buffer).buffer.byteLength, 16 * KIB);
   }
+});
+
+test('what was held until there was room is freed', async () => {
+  const opened = open({ limits: { maxQueuedBytes: 10_000, maxStreamedBytes: Infinity } });
+  const frames = [0x02, 0x00, 0x00, 0x80].map((first) => {
+    const frame = encodeNaive({ opcode: 2, payload: Buffer.alloc(10_000, 1), maskingKey: MASKING_KEY });
+    frame[0] = first;
+    return frame;
+  });
+  const freed = await findFreed(async () => {
+    const message = opened.connection.receive();
+    opened.stream.receive(Buffer.concat(frames));
+    for await (const _ of (await message)!.chunks) await nextTurn();
+  });
+  assert.ok(freed.length > 0 && freed.every((length) => length >= 10_000), `${freed}`);
 });
 
 test.run();

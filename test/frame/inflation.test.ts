@@ -2,10 +2,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { constants, deflateRawSync } from 'node:zlib';
 import * as assert from 'uvu/assert';
+import { copyOf } from '../../src/frame/allocate.js';
 import { Inflater, TAIL } from '../../src/frame/inflater.js';
 import { Inflation } from '../../src/frame/inflation.js';
 import { suite } from '../runner/suite.js';
 import { assertEveryCutLater, hex } from '../support/codec/cuts.js';
+import { findFreed } from './memory.js';
+import { Random } from './random.js';
 
 const test = suite('frame/inflation');
 
@@ -187,6 +190,24 @@ test('after close nothing is told any more', async () => {
     assert.is(reader.pieces.length, when === 'within a piece' ? 1 : 0, when);
     assert.is(reader.failure, '');
   }
+});
+
+test('what is inflated is freed, however many pieces it came in', async () => {
+  const random = new Random(1);
+  const noise = Buffer.from(Array.from({ length: 12_000 }, () => random.integer(0, 255)));
+  const deflated = deflateRawSync(noise, SYNC);
+  assert.ok(deflated.length > 10_000);
+  const reader = new Reader(new Inflater(NO_TAKEOVER));
+  const freed = await findFreed(async () => {
+    reader.inflation.push(copyOf(deflated.subarray(0, 4500)));
+    // They wait while that is inflated, and become one.
+    reader.inflation.push(copyOf(deflated.subarray(4500, 9000)));
+    reader.inflation.push(copyOf(deflated.subarray(9000, -4)));
+    reader.inflation.finish();
+    await reader.result();
+  });
+  assert.ok(Buffer.concat(reader.pieces).equals(noise));
+  assert.equal(freed.filter((length) => length === 4500).length, 2);
 });
 
 test.run();

@@ -41,3 +41,25 @@ export function countAllocatedBytes(run: () => void): number {
   }
   return allocated;
 }
+
+const memory = ArrayBuffer.prototype as { transfer?(length: number): ArrayBuffer };
+
+/** Whether the runtime has a way to free memory at once: Node 21 and later do. */
+export const canFree = memory.transfer !== undefined;
+
+/** The lengths of what is freed at once while `run` runs. */
+export async function findFreed(run: () => Promise<void>): Promise<number[]> {
+  const freed: number[] = [];
+  const { transfer } = memory;
+  memory.transfer = function (this: ArrayBuffer, length) {
+    freed.push(this.byteLength);
+    return canFree ? transfer!.call(this, length) : this;
+  };
+  try {
+    await run();
+  } finally {
+    if (canFree) memory.transfer = transfer!;
+    else delete memory.transfer;
+  }
+  return freed;
+}
