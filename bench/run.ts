@@ -12,7 +12,7 @@ const benches: Readonly<Record<string, readonly [module: string, description: st
   connect: ['./cases/connect.js', 'what an opening handshake costs, over TCP and TLS'],
   memory: ['./cases/memory.js', 'what an open connection costs in memory'],
   slow: ['./cases/slow.js', "what a slow reader does to the server's memory"],
-  stream: ['./cases/stream.js', 'what one message of a gibibyte costs, in CPU and memory'],
+  stream: ['./cases/stream.js', 'what a message costs that is larger than memory, in CPU and memory'],
   scale: ['./cases/scale.js', '20,000 connections in one process, 100,000 in eight'],
   deflate: ['./cases/deflate.js', 'what permessage-deflate costs in CPU, bytes and memory'],
   generator: ['./cases/generator.js', 'whether `twobyte bench` sees what a native generator sees'],

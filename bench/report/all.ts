@@ -44,5 +44,6 @@ bench('slow', NEWEST, '--peer', '^(twobyte|ws|Bun|Deno|websocket)$');
 bench('deflate', NEWEST, '--rounds', '7');
 bench('profile', NEWEST);
 run(findRuntime(NEWEST).command[0], 'codec');
+for (const node of [NEWEST, 'node']) run(findRuntime(node).command[0], 'stream');
 bench('scale', NEWEST);
 await import('./performance.js');

@@ -4,6 +4,7 @@ import type { MemoryOutcome } from '../cases/memory.js';
 import type { ProfileOutcome } from '../cases/profile.js';
 import type { ScaleOutcome } from '../cases/scale.js';
 import type { SlowOutcome } from '../cases/slow.js';
+import type { StreamResults } from '../cases/stream.js';
 import { goalCases } from '../harness/echo-cases.js';
 import { goalsOf, nativeGoals } from './goals.js';
 import type { Cases, Load, Report } from './results.js';
@@ -49,6 +50,7 @@ export function blocksOf(load: Load): Record<string, string> {
   add<Cases>('broadcast', 'broadcast', (cases) => `${tables.ratios(cases)}\n${tables.costs(cases)}`);
   add<Cases<MemoryOutcome>>('memory', 'memory', tables.memory);
   add<readonly SlowOutcome[]>('slow', 'slow', tables.slow);
+  add<StreamResults>('stream', 'stream', tables.stream);
   add<readonly ScaleOutcome[]>('scale', 'scale', tables.scale);
   add<Cases<ProfileOutcome>>('profile', 'profile', tables.profile);
   add<DeflateResults>('deflate', 'deflate', tables.deflate);

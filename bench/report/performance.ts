@@ -1,6 +1,7 @@
 // Puts what the benches have left in bench/results/ into docs/performance.md and README.md: tables, and charts.
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { SlowOutcome } from '../cases/slow.js';
+import type { StreamResults } from '../cases/stream.js';
 import { benchPath, installPackages } from '../packages.js';
 import { blocksOf, fillIn, goalsIn, loadFirst } from './blocks.js';
 import { writeChart } from './chart.js';
@@ -39,6 +40,34 @@ if (slowReport !== null) {
       color: {
         field: 'peer', type: 'nominal', title: null, sort: null, legend: { labelLimit: 0 },
         scale: { range: COLOURS },
+      },
+    },
+  });
+}
+const streamReport = loadFirst<StreamResults>('stream', loadReport);
+if (streamReport !== null) {
+  const { runs } = streamReport.results;
+  const values = runs.flatMap(({ name, samples }) => samples.flatMap(({ seconds, client, server }) => [
+    { name, seconds, end: 'client', mebibytes: client / MEBIBYTE },
+    { name, seconds, end: 'server', mebibytes: server / MEBIBYTE },
+  ]));
+  await writeChart(benchPath('../docs/stream.svg'), {
+    title: {
+      text: 'Messages larger than memory: memory of both ends',
+      subtitle: `MiB above the start; ${runs[0]!.mebibytes} MiB in one message to the server, then to the client`,
+    },
+    data: { values },
+    facet: { field: 'name', type: 'nominal', sort: runs.map(({ name }) => name), title: null },
+    columns: 2,
+    resolve: { scale: { x: 'independent' } },
+    spec: {
+      width: 300,
+      height: 200,
+      mark: 'line',
+      encoding: {
+        x: { field: 'seconds', type: 'quantitative', title: 'seconds' },
+        y: { field: 'mebibytes', type: 'quantitative', title: null },
+        color: { field: 'end', type: 'nominal', title: null, sort: null, scale: { range: COLOURS } },
       },
     },
   });

@@ -4,6 +4,7 @@ import type { MemoryOutcome } from '../cases/memory.js';
 import type { ProfileOutcome } from '../cases/profile.js';
 import type { ScaleOutcome } from '../cases/scale.js';
 import type { SlowOutcome } from '../cases/slow.js';
+import type { StreamResults } from '../cases/stream.js';
 import type { Outcome } from '../harness/duel.js';
 import { formatRatio } from '../harness/statistics.js';
 import { formatTable, type Cases } from './results.js';
@@ -113,6 +114,27 @@ export function slow(outcomes: readonly SlowOutcome[]): string {
     mebibytes(Math.max(...outcome.samples.map(({ resident }) => resident))),
     outcome.hasCrashed ? 'crashed' : mebibytes(outcome.samples.at(-1)!.resident),
   ]));
+}
+
+/** What streamed messages cost, and how far memory grows while they pass. */
+export function stream({ costs, runs }: StreamResults): string {
+  const [cost, related] = ['µs of CPU for a MiB', '÷ messages of 1 MiB'];
+  const header = ['', 'sent', `${cost}: sender`, related, 'receiver', related];
+  const cells = costs.map((each) => [
+    each.direction, each.way, each.sender.toFixed(0), formatRatio(each.senderRatio),
+    each.receiver.toFixed(0), formatRatio(each.receiverRatio),
+    each.mebibytesPerSecond.toFixed(0), formatRatio(each.speed),
+  ]);
+  const memory = runs.map(({ name, mebibytes, seconds, samples }) => {
+    const most = (end: 'client' | 'server'): number => Math.max(...samples.map((sample) => sample[end])) / MEBIBYTE;
+    const each = [most('client'), most('server')].map((number) => number.toFixed(0));
+    return [name, mebibytes, ...each, ...seconds.map((number) => number.toFixed(1))];
+  });
+  const memoryHeader = ['run', 'MiB each way', 'MiB above the start, at most: client', 'server'];
+  return [
+    ...(cells.length === 0 ? [] : [formatTable([...header, 'MiB a second', '× a stream of ws'], cells)]),
+    ...(memory.length === 0 ? [] : [formatTable([...memoryHeader, 's to the server', 's to the client'], memory)]),
+  ].join('\n');
 }
 
 export function profile(cases: Cases<ProfileOutcome>): string {
