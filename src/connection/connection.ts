@@ -1,5 +1,6 @@
 // One WebSocket connection as its users see it: a queue that is pulled, and what may be asked of it.
 import type { Duplex } from 'node:stream';
+import type { WritableStream } from 'node:stream/web';
 import type { Close } from '../errors.js';
 import { CloseCode } from '../frame/close.js';
 import { MAX_CONTROL_PAYLOAD_BYTES } from '../frame/header.js';
@@ -15,6 +16,7 @@ import type { ConnectionState } from './protocol.js';
 import { toPayload, type Sendable } from './sendable.js';
 import { receive, type StreamedMessage } from './streamed-message.js';
 import type { WaitOptions, WaitQueue } from './wait-queue.js';
+import { writableMessage } from './writable-message.js';
 
 export interface SendOptions {
   /**
@@ -190,6 +192,19 @@ export class Connection implements AsyncIterable<Message>, AsyncDisposable {
     }
     const payload = message instanceof PreparedMessage ? message : toPayload(message);
     return this.#channel.writer.send(payload, options?.compress);
+  }
+
+  /**
+   * A message that is written while it is made, for what wants a destination: `source.pipeTo(connection.writable())`.
+   * It is as that of `send(source)`, and has its place in line from this call on.
+   * @returns a stream of strings or bytes. A chunk is the writer's again when its `write` is fulfilled. To close the
+   * stream ends the message, and waits until it is sent; to abort it is as an abort of the signal.
+   */
+  writable(options: SourceOptions = {}): WritableStream<Sendable> {
+    return writableMessage((source, signal) => {
+      const signals = options.signal === undefined ? signal : AbortSignal.any([options.signal, signal]);
+      return this.send(source, { ...options, signal: signals });
+    });
   }
 
   /**
