@@ -10,8 +10,8 @@ test.after.each(terminateAll);
 /** All that `docs/api.md` names, and what iteration and `await using` ask for. */
 const PUBLIC = [
   'constructor', 'remoteAddress', 'closed', 'bufferedAmount', 'stats', 'wait', 'receive', 'read', 'countMessages',
-  'hasMessages', 'discardMessages', 'next', 'send', 'flushed', 'ping', 'close', 'terminate', 'state', 'isClosed',
-  Symbol.asyncIterator, Symbol.asyncDispose,
+  'hasMessages', 'discardMessages', 'next', 'send', 'writable', 'flushed', 'ping', 'close', 'terminate', 'state',
+  'isClosed', Symbol.asyncIterator, Symbol.asyncDispose,
 ];
 
 test('a connection has no method but the public ones, in JavaScript too', () => {
