@@ -1,7 +1,7 @@
 // What a connection has sent and its stream was not given yet: frames in order, gathered for one write.
 import { encodeAlone, firstByte, lengthOf, writeFrame, type Frame } from '../frame/encode.js';
 import { headerLengthFor, MAX_HEADER_BYTES, writeHeader } from '../frame/header.js';
-import { BLOCK_BYTES, copyMasked, createMaskingKey } from '../frame/mask.js';
+import { createMaskingKey } from '../frame/mask.js';
 import type { Role } from '../frame/opcode.js';
 import { MAX_SLAB_FRAME_BYTES, ownFrames } from '../frame/slab.js';
 
@@ -77,9 +77,6 @@ export class Output {
     if (headerLength + payloadLength <= MAX_SLAB_FRAME_BYTES) {
       offset = this.#claim(headerLength + payloadLength);
       target = this.#run!;
-    } else if (typeof payload !== 'string' && maskingKey !== null) {
-      this.#encodeInPieces(first, payload, maskingKey);
-      return payloadLength;
     } else {
       target = Buffer.allocUnsafeSlow(headerLength + payloadLength);
       this.#endRun();
@@ -87,18 +84,6 @@ export class Output {
     }
     writeFrame(target, offset, first, payload, payloadLength, maskingKey);
     return payloadLength;
-  }
-
-  /** A long masked payload lies in slabs, which are used again: new memory would be fetched page by page. */
-  #encodeInPieces(first: number, payload: Uint8Array, maskingKey: number): void {
-    const start = this.#claim(headerLengthFor(payload.length, true));
-    writeHeader(this.#run!, start, first, payload.length, maskingKey);
-    // A block is a multiple of four bytes: the next begins with the first of the key, too.
-    for (let done = 0; done < payload.length; done += BLOCK_BYTES) {
-      const count = Math.min(payload.length - done, BLOCK_BYTES);
-      const offset = this.#claim(count);
-      copyMasked(payload, done, this.#run!, offset, count, maskingKey);
-    }
   }
 
   /** Appends a frame that was encoded for many connections; not for a client, whose every frame has its own mask. */
