@@ -1,6 +1,7 @@
 // The way out of a connection: gives its output to the stream, and tells those who wait for room or for the end of it.
 import { finished, type Duplex } from 'node:stream';
 import { ConnectionClosed, WebSocketError, type Close } from '../errors.js';
+import { free } from '../frame/allocate.js';
 import { lengthOf } from '../frame/encode.js';
 import { Opcode } from '../frame/opcode.js';
 import { ownFrames } from '../frame/slab.js';
@@ -232,9 +233,15 @@ export class Writer implements Flushable {
     counters.wireBytesSent += byteLength;
     if (!isWhole) return this.#losePayload();
     if (stream.writableLength > 0) this.#await(chunks);
-    else if (this.#isSocket) for (const chunk of chunks) ownFrames.release(chunk);
+    else if (this.#isSocket) this.#release(chunks);
     if (stream.writableNeedDrain) this.#saturate();
     else if (this.#protocol.output.byteLength > 0) this.schedule();
+  }
+
+  /** What was written is used again, or freed if it is ours: all that a client writes is, as it was masked. */
+  #release(chunks: readonly Uint8Array[]): void {
+    const isOurs = this.#protocol.role === 'client';
+    for (const chunk of chunks) if (!ownFrames.release(chunk) && isOurs) free(chunk);
   }
 
   #await(chunks: readonly Uint8Array[]): void {
@@ -260,7 +267,7 @@ export class Writer implements Flushable {
 
   /** What was written has left. */
   drain(): void {
-    if (this.#unwritten !== null) for (const chunk of this.#unwritten) ownFrames.release(chunk);
+    if (this.#unwritten !== null) this.#release(this.#unwritten);
     this.#unwritten = null;
     this.#protocol.drain();
     if (this.bufferedAmount <= this.#maxBufferedBytes) this.#excess = 0;

@@ -50,12 +50,14 @@ export class Slabs {
    * Nobody will look at these bytes again: once that is true of all of a slab's, they are used again. New memory comes
    * in pages that the system has to fetch, which can cost more than the rest of an echo of 16 KiB (bench echo).
    * @param chunk pieces that were allotted in a row; other memory is passed over.
+   * @returns whether they were.
    */
-  release(chunk: Uint8Array): void {
+  release(chunk: Uint8Array): boolean {
     const slab = this.#slabOf(chunk);
-    if (slab === undefined) return;
+    if (slab === undefined) return false;
     slab.held -= chunk.length;
     if (slab.held === 0 && slab === this.#current) this.#used = 0;
+    return true;
   }
 
   /** Whether these bytes could be released. */

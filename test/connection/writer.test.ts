@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { ConnectionClosed, WebSocketError } from '../../src/errors.js';
 import { ownFrames } from '../../src/frame/slab.js';
 import { connect, createServer, requireWebSocket, type Connection } from '../../src/index.js';
+import { findFreed } from '../frame/memory.js';
 import { suite } from '../runner/suite.js';
 import { certificate, privateKey } from '../support/certificate.js';
 import { createFakePair, FakeStream } from '../support/peers/fake-stream.js';
@@ -301,6 +302,35 @@ function detach(bytes: Uint8Array): void {
       assert.ok(stream.memories.size < 4, `${stream.memories.size} pieces`);
     });
   }
+
+  for (const isHeld of [false, true]) {
+    test(`that of a client's long frame is freed once it is written${isHeld ? ', however late' : ''}`, async () => {
+      const { connection, stream } = open({ role: 'client', isSocket: true });
+      const payload = Buffer.alloc(100_000, 1);
+      const freed = await findFreed(async () => {
+        if (isHeld) stream.hold();
+        const sent = connection.send(payload);
+        await nextTurn();
+        stream.release();
+        await sent;
+      });
+      // The header of a client has 14 bytes (§5.2).
+      assert.equal(freed, [100_014]);
+      assert.ok(payload.equals(Buffer.alloc(100_000, 1)));
+    });
+  }
+
+  test('what a server refers to is not its own to free, nor what waits in memory', async () => {
+    const payload = Buffer.alloc(100_000, 1);
+    const freed = await findFreed(async () => {
+      for (const options of [{ isSocket: true }, { role: 'client' as const }]) {
+        await open(options).connection.send(payload);
+        await nextTurn();
+      }
+    });
+    assert.equal(freed, []);
+    assert.ok(payload.equals(Buffer.alloc(100_000, 1)));
+  });
 
   test('it is released once, though a socket that has written more than it wants tells of that later', async () => {
     const [late, quick] = [open({ isSocket: true }), open({ isSocket: true })];
