@@ -1,7 +1,6 @@
 // Memory for all but large frames, which many connections share: frames that are made in a row lie in a row.
-import { allotMaskable } from './mask-memory.js';
-
 import { MAX_HEADER_BYTES } from './header.js';
+import { allotMaskable } from './mask-memory.js';
 
 /** A longer frame has memory of its own: a slab would have no room for others. Streams give chunks of 64 KiB. */
 export const MAX_SLAB_FRAME_BYTES = 65_536 + MAX_HEADER_BYTES;
