@@ -33,7 +33,7 @@ const cases: readonly Case[] = [
 
 const SIZE = 32;
 /** Milliseconds. */
-const WARM_UP = 1000;
+const WARM_UP = 3000;
 const QUANTILES = ['p50', 'p90', 'p99', 'p99.9'] as const;
 const DELAYS = [1, 2, 4, 8, 16, 32, 64];
 

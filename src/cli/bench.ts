@@ -20,7 +20,7 @@ sent later: an answer that is late makes those after it late, too, as for users 
                            on a connection once the last was answered
   --size N                 bytes of a message (32)
   --duration SECONDS       how long to send (10)
-  --warm-up SECONDS        how long to send before that, uncounted, while programs compile (1)
+  --warm-up SECONDS        how long to send before that, uncounted, while programs compile (3)
   --binary                 sends binary messages
   --json                   prints the results as JSON, times in milliseconds
   --svg FILE               draws how many answers took how long
@@ -52,7 +52,7 @@ async function run(args: string[]): Promise<void> {
       rate: { type: 'string', default: '1000' },
       size: { type: 'string', default: '32' },
       duration: { type: 'string', default: '10' },
-      'warm-up': { type: 'string', default: '1' },
+      'warm-up': { type: 'string', default: '3' },
       binary: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       svg: { type: 'string' },

@@ -53,6 +53,8 @@ export interface Watcher {
 interface Plan {
   readonly message: string | Buffer;
   readonly latencies: Histogram;
+  /** Of answers that don't count: the code that counts is compiled, too. */
+  readonly warmUpLatencies: Histogram;
   /** When a message is due, by its number among all; null if the next is due with the answer to the last. */
   readonly dueAt: ((number: number) => number) | null;
   /** Milliseconds since answers count; below 0 while they don't. */
@@ -72,7 +74,7 @@ export async function measure(
   /** The number of the first that counts. */
   const first = Math.floor((warmUp * rate) / 1000);
   const dueAt = rate === 0 ? null : (number: number): number => ((number - first) * 1000) / rate;
-  const plan: Plan = { message, latencies, dueAt, elapsed, milliseconds };
+  const plan: Plan = { message, latencies, warmUpLatencies: new Histogram(), dueAt, elapsed, milliseconds };
   onStart?.(() => (plan.milliseconds = Math.min(plan.milliseconds, elapsed())));
   const talks = connections.map((connection, index) => new Talk(connection, index, connections.length, plan));
   if (dueAt === null) for (const talk of talks) talk.add(warmUp === 0);
@@ -85,7 +87,7 @@ export async function measure(
     addUntil(now);
     onProgress?.(now + warmUp, latencies.count);
     const nextAt = Math.min(plan.milliseconds, now + LONGEST_SLEEP, dueAt?.(next) ?? Infinity);
-    const left = nextAt - elapsed();
+    const left = nextAt - now;
     if (left > TIMER_GRAIN) await sleep(left - TIMER_GRAIN + 1);
     else await nextTurn();
   }
@@ -184,12 +186,13 @@ class Talk {
   }
 
   async #receive(): Promise<void> {
-    const { latencies, dueAt, elapsed } = this.#plan;
+    const { latencies, warmUpLatencies, dueAt, elapsed } = this.#plan;
     for await (const _ of this.#connection) {
       const now = elapsed();
       // Each message has one answer, in its order.
       const since = dueAt === null ? this.#sentAt : dueAt(this.#index + this.#answered * this.#step);
-      if (this.#answered++ >= this.#uncounted) latencies.record((now - since) * 1000);
+      const histogram = this.#answered++ < this.#uncounted ? warmUpLatencies : latencies;
+      histogram.record((now - since) * 1000);
       if (dueAt === null && now < this.#plan.milliseconds) this.add(now >= 0);
     }
   }
