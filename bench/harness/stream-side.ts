@@ -9,12 +9,11 @@ import { connect, createServer, requireWebSocket, type Connection } from '../../
 import { benchPath } from '../packages.js';
 
 const MIB = 1 << 20;
-const CHUNK_BYTES = 65_536;
 const ws = createRequire(benchPath('package.json'))('ws');
 
 /** The chunks of one message, of our own or of ws's stream, or messages. */
 export type Way =
-  | 'from a generator' | 'from a stream' | 'from a stream, given back' | 'messages of 1 MiB'
+  | 'from a generator' | 'from a generator, 1 MiB each' | 'from a stream' | 'from a stream, given back' | 'messages of 1 MiB'
   | 'bare net' | 'ws, as a stream';
 
 export interface Task {
@@ -49,13 +48,13 @@ function* numbers(): Generator<number> {
 }
 
 function firstChunk(content: Task['content']): Buffer {
-  const chunk = Buffer.alloc(CHUNK_BYTES, 'bench ');
+  const chunk = Buffer.alloc(chunkBytes, 'bench ');
   const random = numbers();
-  if (content === 'noise') for (let at = 0; at < CHUNK_BYTES; at++) chunk[at] = random.next().value;
+  if (content === 'noise') for (let at = 0; at < chunkBytes; at++) chunk[at] = random.next().value;
   if (content === 'text') {
     const letters = (): string => random.next().value.toString(36);
     const words = Array.from({ length: 256 }, () => letters() + letters());
-    for (let at = 0; at < CHUNK_BYTES; ) at += chunk.write(`${words[random.next().value]} `, at);
+    for (let at = 0; at < chunkBytes; ) at += chunk.write(`${words[random.next().value]} `, at);
   }
   return chunk;
 }
@@ -63,7 +62,7 @@ function firstChunk(content: Task['content']): Buffer {
 /** One buffer for all chunks, as a file is read into. */
 async function* makeChunks({ byteLength, content }: Task, tell: (chunk: Buffer) => void): AsyncGenerator<Buffer> {
   const chunk = firstChunk(content);
-  for (let sent = 0; sent < byteLength; sent += CHUNK_BYTES) {
+  for (let sent = 0; sent < byteLength; sent += chunkBytes) {
     if (content !== null) chunk.writeDoubleLE(sent, 0);
     tell(chunk);
     yield chunk;
@@ -84,7 +83,7 @@ function oneMessage(connection: Connection, isStream: boolean): Side {
 
 /** Not of chunks that change: a stream asks for the next before its reader has the last. */
 function toReadable(chunks: AsyncGenerator<Buffer>): Readable {
-  return Readable.from(chunks, { objectMode: false, highWaterMark: CHUNK_BYTES });
+  return Readable.from(chunks, { objectMode: false, highWaterMark: chunkBytes });
 }
 
 function manyMessages(connection: Connection): Side {
@@ -152,6 +151,7 @@ function bare(socket: Socket): Side {
 }
 
 const [way, deflate, port] = process.argv.slice(2) as [Way, string, string | undefined];
+const chunkBytes = way === 'from a generator, 1 MiB each' ? MIB : 65_536;
 const options = { maxStreamedBytes: Infinity, deflate: deflate === 'true' };
 
 function begin(side: Side): void {
@@ -160,7 +160,7 @@ function begin(side: Side): void {
 }
 
 function begins(connection: Connection): void {
-  begin(way === 'messages of 1 MiB' ? manyMessages(connection) : oneMessage(connection, way !== 'from a generator'));
+  begin(way === 'messages of 1 MiB' ? manyMessages(connection) : oneMessage(connection, !way.startsWith('from a generator')));
 }
 
 async function serve(): Promise<AddressInfo> {
