@@ -1,4 +1,5 @@
 // Messages on their way out, compressed where that was agreed on and pays (RFC 7692 §7.2.1).
+import { Deflation } from '../frame/deflation.js';
 import { Deflater, LAST_CHUNK, OFF_LOOP_FROM_BYTES } from '../frame/deflater.js';
 import type { Frame } from '../frame/encode.js';
 import type { DeflateAgreement } from '../handshake/deflate.js';
@@ -87,25 +88,33 @@ export class ChunkCompressor {
   readonly lastChunk: Buffer = LAST_CHUNK;
   readonly #deflater: Deflater;
   readonly #window: Deflater['window'];
+  #deflation: Deflation | null = null;
 
   constructor(deflater: Deflater) {
     this.#deflater = deflater;
     this.#window = deflater.window;
   }
 
-  /** @param chunk must not be written to before `take`. */
+  /**
+   * @param chunk must not be written to before `take`.
+   * @returns bytes that are there until the next call.
+   */
   deflate(chunk: Uint8Array): Buffer | Promise<Buffer> {
-    if (chunk.length < OFF_LOOP_FROM_BYTES) return this.#deflater.deflateChunk(chunk, this.#window);
-    return new Promise((resolve, reject) => {
-      this.#deflater.deflateChunkLater(chunk, this.#window, (error, bytes) => {
-        if (error === null) resolve(bytes);
-        else reject(error);
-      });
-    });
+    if (this.#deflation === null) {
+      // Without a long chunk nothing is kept between them: zlib's state is 256 KiB.
+      if (chunk.length < OFF_LOOP_FROM_BYTES) return this.#deflater.deflateChunk(chunk, this.#window);
+      this.#deflation = new Deflation(this.#deflater, this.#window);
+    }
+    return this.#deflation.push(chunk);
   }
 
   /** The chunk is sent: later ones may refer to it. */
   take(chunk: Uint8Array): void {
     this.#window.append(chunk);
+  }
+
+  /** The message was sent, or will not be. */
+  close(): void {
+    this.#deflation?.close();
   }
 }

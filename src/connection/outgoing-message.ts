@@ -142,6 +142,8 @@ export class OutgoingMessage {
       this.#isSettled = true;
       if (this.#hasBegun) writer.fail(error);
       this.#settle(error ?? new Error('the source has failed without an error'));
+    } finally {
+      this.#compressor?.close();
     }
   }
 
@@ -189,18 +191,19 @@ export class OutgoingMessage {
       const chunk = bytes.subarray(start, start + MAX_COMPRESSED_BYTES);
       const deflated = compressor.deflate(chunk);
       const payload = deflated instanceof Promise ? await this.#unlessStopped(deflated) : deflated;
-      const sent = this.#write(writer, payload, false);
+      // The compressor uses its memory again.
+      const sent = this.#write(writer, payload, false, true);
       compressor.take(chunk);
       await sent;
     }
   }
 
-  #write(writer: FragmentWriter, bytes: Uint8Array, isFinal: boolean): Promise<void> | null {
+  #write(writer: FragmentWriter, bytes: Uint8Array, isFinal: boolean, isLent = this.#isLending): Promise<void> | null {
     // It may have been stopped since what it has waited for was there.
     if (this.#stopped !== null) throw this.#stopped.error;
     const opcode = this.#hasBegun ? Opcode.CONTINUATION : this.#firstOpcode;
     this.#hasBegun = true;
-    const room = writer.writeFragment(isFinal ? FIN | opcode : opcode, bytes, this.#isLending);
+    const room = writer.writeFragment(isFinal ? FIN | opcode : opcode, bytes, isLent);
     return room === null ? null : this.#unlessStopped(room);
   }
 

@@ -30,7 +30,7 @@ const DICTIONARY_BYTES = 16_000;
 /** zlib refers to nothing in the last 262 bytes of its window: the longest match and some more. */
 const UNUSED_WINDOW_BYTES = 262;
 /** So its smallest window, of 512 bytes, does for one of 256 too. */
-const MIN_ZLIB_WINDOW_BITS = 9;
+export const MIN_ZLIB_WINDOW_BITS = 9;
 
 export class Deflater {
   readonly windowBits: number;
@@ -96,11 +96,6 @@ export class Deflater {
    */
   deflateChunk(chunk: Uint8Array, window: Window): Buffer {
     return deflateRawSync(chunk, this.#options(chunk.length, window));
-  }
-
-  /** The same off the event loop, as `deflateLater`. */
-  deflateChunkLater(chunk: Uint8Array, window: Window, done: (error: Error | null, bytes: Buffer) => void): void {
-    this.#enqueue(chunk, window, done);
   }
 
   #enqueue(message: Uint8Array, window: Window | null, done: (error: Error | null, bytes: Buffer) => void): void {

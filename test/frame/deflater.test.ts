@@ -206,5 +206,4 @@ test('off the loop: nothing is told of an abandoned message, running or waiting,
   assert.is(process.getActiveResourcesInfo().filter((name) => /zlib/i.test(name)).length, 0);
 });
 
-
 test.run();
