@@ -1,5 +1,6 @@
 // Runs chat, prices or tokens as in the world: a broker, and two processes behind nginx. `node examples/start.js chat`
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -44,23 +45,24 @@ async function isListening(port) {
   return once(socket, 'connect').then(() => true, () => false).finally(() => socket.destroy());
 }
 
+/** Not one that the system gives to whoever asks for any: it has to be free when a process is started again on it. */
 async function findPort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  await once(probe.close(), 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(10_000, 32_768);
+    const probe = createServer().listen(port, '127.0.0.1');
+    if (!(await once(probe, 'listening').then(() => true, () => false))) continue;
+    await once(probe.close(), 'close');
+    return port;
+  }
 }
 
 /** A process of the example. When it has ended, another takes its place, on the same port. */
 class Kept extends EventEmitter {
-  port = 0;
-
   async run(title, file, environment) {
+    this.port = await findPort();
     for (; !isEnding; await sleep(500)) {
       this.child = run(process.execPath, [pathOf(file)], { ...environment, PORT: this.port });
       for await (const line of createInterface({ input: this.child.stdout })) {
-        this.port = Number(/^port (\d+)$/.exec(line)?.[1] ?? this.port);
         console.log(`${title}, process ${this.child.pid}: ${line}`);
         this.emit('ready');
       }

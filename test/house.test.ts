@@ -117,7 +117,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
 /** Which sources may import the modules that few may. */
 const guarded: Readonly<Record<string, RegExp>> = {
   'node:crypto': /^(?:handshake\/key|frame\/mask)\.ts$/,
-  'node:zlib': /^frame\/(?:deflater|inflater|inflation)\.ts$/,
+  'node:zlib': /^frame\/(?:deflat(?:er|ion)|inflat(?:er|ion))\.ts$/,
   'node:net': /^(?:server|client)\//,
   'node:tls': /^(?:server|client)\//,
   'node:http2': /^(?:server|client)\//,

@@ -1,5 +1,5 @@
 // Puts messages together from the frames that bring them, and from the pieces in which these arrive (RFC 6455 §5.4).
-import { copyOf, trustedBytes } from '../frame/allocate.js';
+import { allocate, copyOf, trustedBytes } from '../frame/allocate.js';
 import type { DataReceiver } from '../frame/decode.js';
 import { FIN, RSV1 } from '../frame/header.js';
 import { maxCompressedBytes, minInflatedBytes, TAIL, type Inflater } from '../frame/inflater.js';
@@ -41,7 +41,7 @@ export class MessageAssembler implements DataReceiver {
   #isFinal = false;
   /** Its payload so far, in the first bytes of the buffer. */
   #byteLength = 0;
-  #buffer = NOTHING;
+  #buffer: Buffer = NOTHING;
   /** Checks text that arrives in pieces. */
   #validator: Utf8Validator | null = null;
   /** Whether some of it is here that could be handed over. */
@@ -255,7 +255,7 @@ export class MessageAssembler implements DataReceiver {
     const trusted = trustedBytes(declared, needed, this.#byteLength);
     // After the last frame there is nothing; before it, doubling makes a million one-byte fragments linear.
     const capacity = this.#isFinal ? trusted : Math.max(trusted, this.#byteLength * 2);
-    const grown = Buffer.allocUnsafeSlow(capacity);
+    const grown = allocate(capacity);
     this.#buffer.copy(grown, 0, 0, this.#byteLength);
     this.#buffer = grown;
   }

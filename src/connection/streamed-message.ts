@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { ConnectionClosed } from '../errors.js';
+import { free } from '../frame/allocate.js';
 import { messageTooLarge } from '../frame/payload.js';
 import type { Channel } from './channel.js';
 import { milliseconds } from './limits.js';
@@ -116,7 +117,10 @@ export class StreamedMessage {
       }
       parts.push(part);
     }
-    return parts.length === 1 ? parts[0]! : Buffer.concat(parts, byteLength);
+    if (parts.length === 1) return parts[0]!;
+    const bytes = Buffer.concat(parts, byteLength);
+    for (const part of parts) free(part);
+    return bytes;
   }
 
   /** As `bytes`, as text. */

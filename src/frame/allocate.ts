@@ -1,4 +1,5 @@
 // Memory for bytes that may be kept: never a piece of a pool of Node's, all of which they would hold (64 KiB since 24).
+import { ballast, MIN_BALLASTED_BYTES } from './ballast.js';
 import { MAX_HEADER_BYTES } from './header.js';
 
 /** Up to here V8 has the bytes in its own heap, which costs less than memory outside of it, zeros and all. */
@@ -6,7 +7,9 @@ const HEAP_BYTES = 64;
 
 /** Memory that nothing else lies in. */
 export function allocate(length: number): Buffer {
-  return length <= HEAP_BYTES ? Buffer.alloc(length) : Buffer.allocUnsafeSlow(length);
+  if (length <= HEAP_BYTES) return Buffer.alloc(length);
+  if (length >= MIN_BALLASTED_BYTES) ballast.add(length);
+  return Buffer.allocUnsafeSlow(length);
 }
 
 /** A copy of the bytes in memory that nothing else lies in. */

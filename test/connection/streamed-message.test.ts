@@ -600,19 +600,33 @@ test('a large frame is read in chunks as they come, without memory for all of it
   }
 });
 
-test('what was held until there was room is freed', async () => {
-  const opened = open({ limits: { maxQueuedBytes: 10_000, maxStreamedBytes: Infinity } });
-  const frames = [0x02, 0x00, 0x00, 0x80].map((first) => {
+/** A message in four fragments of 10,000 bytes. */
+function fourFragments(): Buffer {
+  return Buffer.concat([0x02, 0x00, 0x00, 0x80].map((first) => {
     const frame = encodeNaive({ opcode: 2, payload: Buffer.alloc(10_000, 1), maskingKey: MASKING_KEY });
     frame[0] = first;
     return frame;
-  });
+  }));
+}
+
+test('what was held until there was room is freed', async () => {
+  const opened = open({ limits: { maxQueuedBytes: 10_000, maxStreamedBytes: Infinity } });
   const freed = await findFreed(async () => {
     const message = opened.connection.receive();
-    opened.stream.receive(Buffer.concat(frames));
+    opened.stream.receive(fourFragments());
     for await (const _ of (await message)!.chunks) await nextTurn();
   });
   assert.ok(freed.length > 0 && freed.every((length) => length >= 10_000), `${freed}`);
+});
+
+test('the parts of what is read in one piece are freed', async () => {
+  const opened = open();
+  const freed = await findFreed(async () => {
+    const message = opened.connection.receive();
+    opened.stream.receive(fourFragments());
+    assert.ok((await (await message)!.bytes()).equals(Buffer.alloc(40_000, 1)));
+  });
+  assert.equal(freed, [10_000, 10_000, 10_000, 10_000]);
 });
 
 test.run();

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,15 +30,12 @@ export abstract class Broker implements AsyncDisposable {
   protected abstract isReady(greeting: string): boolean;
 
   protected async start(parameters: readonly string[], hello: string): Promise<void> {
-    this.#process = spawn(this.#path, parameters, { stdio: 'ignore' });
-    while (!(await this.#isListening(hello))) await sleep(20);
-  }
-
-  protected async findPort(): Promise<void> {
-    const probe = createServer().listen(0, '127.0.0.1');
-    await once(probe, 'listening');
-    this.port = (probe.address() as AddressInfo).port;
-    probe.close();
+    const process = spawn(this.#path, parameters, { stdio: 'ignore' });
+    this.#process = process;
+    while (!(await this.#isListening(hello))) {
+      if (process.exitCode !== null) throw new Error(`${this.#path} has ended: ${process.exitCode}`);
+      await sleep(20);
+    }
   }
 
   async kill(): Promise<void> {

@@ -3,11 +3,11 @@
 // readers move. Every reader has every update once and in order, or is told that the broker has lost what it had.
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { createFeed, type Feed } from '../../src/index.js';
+import { findLastingPort } from '../support/lasting-port.js';
 import { brokers } from './brokers.js';
 import type { ReadersReport, ReadersTask } from './feed-readers.js';
 import { END, seenOf } from './feed-seen.js';
@@ -96,7 +96,8 @@ class Server extends Process {
 
   /** Again on the same port. */
   override async start(): Promise<void> {
-    this.port = ((await super.start(String(this.port))) as AddressInfo).port;
+    if (this.port === 0) this.port = await findLastingPort();
+    await super.start(String(this.port));
   }
 }
 

@@ -1,6 +1,7 @@
 // A nats-server of the test's own, with JetStream.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findLastingPort } from '../support/lasting-port.js';
 import { Broker } from './broker.js';
 
 export class NatsServer extends Broker {
@@ -13,7 +14,7 @@ export class NatsServer extends Broker {
   /** @param settings in the configuration, such as users. */
   static async start(settings = ''): Promise<NatsServer> {
     const server = new NatsServer();
-    await server.findPort();
+    server.port = await findLastingPort();
     await server.run(settings);
     return server;
   }

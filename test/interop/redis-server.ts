@@ -1,4 +1,5 @@
 // A redis-server of the test's own.
+import { findLastingPort } from '../support/lasting-port.js';
 import { Broker } from './broker.js';
 
 export class RedisServer extends Broker {
@@ -11,7 +12,7 @@ export class RedisServer extends Broker {
   /** @param parameters after those for the port and the folder; by default every write is kept. */
   static async start(...parameters: string[]): Promise<RedisServer> {
     const server = new RedisServer();
-    await server.findPort();
+    server.port = await findLastingPort();
     await server.run(...parameters);
     return server;
   }
