@@ -13,7 +13,8 @@ const ws = createRequire(benchPath('package.json'))('ws');
 
 /** The chunks of one message, of our own or of ws's stream, or messages. */
 export type Way =
-  | 'from a generator' | 'from a generator, 1 MiB each' | 'from a stream' | 'from a stream, given back' | 'messages of 1 MiB'
+  | 'from a generator' | 'from a generator, 1 MiB each' | 'from a stream' | 'from a stream, given back'
+  | 'messages of 1 MiB'
   | 'bare net' | 'ws, as a stream';
 
 export interface Task {
@@ -160,7 +161,8 @@ function begin(side: Side): void {
 }
 
 function begins(connection: Connection): void {
-  begin(way === 'messages of 1 MiB' ? manyMessages(connection) : oneMessage(connection, !way.startsWith('from a generator')));
+  if (way === 'messages of 1 MiB') begin(manyMessages(connection));
+  else begin(oneMessage(connection, !way.startsWith('from a generator')));
 }
 
 async function serve(): Promise<AddressInfo> {
