@@ -59,7 +59,8 @@ export class Ballast {
     this.#untilLook = youngBytes === 0 ? Infinity : BYTES_PER_LOOK;
     if (youngBytes === 0) return;
     if (!this.#isNeeded) this.#isNeeded = this.#grow() > MAX_UNCOLLECTED_BYTES;
-    if (this.#isNeeded) this.#share = youngBytes / BYTES_PER_COLLECTION;
+    // A larger space would cost more to be filled than is saved.
+    if (this.#isNeeded) this.#share = youngBytes > BYTES_PER_COLLECTION ? 0 : youngBytes / BYTES_PER_COLLECTION;
   }
 
   /** How much more there is than after the last collection. */

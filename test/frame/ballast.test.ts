@@ -57,15 +57,16 @@ test('where V8 collects in time, there is no garbage', () => {
   }
 });
 
-test('it follows how large the space is', () => {
+test('it follows how large the space is, up to 32 MiB', () => {
   const heap = new FakeHeap();
   const some = new Ballast(heap);
   make(some, MIB);
   heap.external += 41 * MIB;
-  make(some, 4 * MIB);
-  heap.young = MIB;
-  make(some, 4 * MIB);
-  assert.is(make(some, 32 * MIB), MIB);
+  for (const [young, garbage] of [[1, 1], [32, 32], [33, 0], [16, 16]] as const) {
+    heap.young = young * MIB;
+    make(some, 4 * MIB);
+    assert.is(make(some, 32 * MIB), garbage * MIB, `a space of ${young} MiB`);
+  }
 });
 
 test('for a long Buffer it is many arrays, the last of what is left', () => {
