@@ -9,7 +9,7 @@
 # Why nobody could have guessed: short-lived objects are what a young generation is for, and the same program had it for
 # years. Since 24 the bytes of new ArrayBuffers reach V8's limit for memory outside of its heap, which starts marking,
 # before the one that starts a young collection.
-# twobyte: copies each message into memory of its own; docs/performance.md tells what this costs, and which flag helps.
+# twobyte: copies each message into memory of its own, and adds such garbage where it is needed (src/frame/ballast.ts).
 #
 # seen: Node.js 22: young. Node.js 24: whole heap. Node.js 24 with garbage: young.
 set -euo pipefail

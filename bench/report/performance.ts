@@ -65,7 +65,7 @@ if (streamReport !== null) {
       height: 200,
       mark: 'line',
       encoding: {
-        x: { field: 'seconds', type: 'quantitative', title: 'seconds', axis: { tickCount: 6 } },
+        x: { field: 'seconds', type: 'quantitative', title: 'seconds', axis: { tickCount: 4 } },
         y: { field: 'mebibytes', type: 'quantitative', title: null },
         color: { field: 'end', type: 'nominal', title: null, sort: null, scale: { range: COLOURS } },
       },
