@@ -37,7 +37,10 @@ export class Ballast {
   #external = Infinity;
   /** What they were after the last collection. */
   #lowest = 0;
-  #isNeeded = false;
+  /** Bytes of Buffers since then. */
+  #made = 0;
+  /** How many bytes more there are for each of them, as reads may add some; 0 while V8 seems to collect in time. */
+  #rate = 0;
   /** Bytes of garbage for each of a Buffer's. */
   #share = 0;
 
@@ -58,17 +61,22 @@ export class Ballast {
     const youngBytes = this.#heap.youngBytes();
     this.#untilLook = youngBytes === 0 ? Infinity : BYTES_PER_LOOK;
     if (youngBytes === 0) return;
-    if (!this.#isNeeded) this.#isNeeded = this.#grow() > MAX_UNCOLLECTED_BYTES;
+    if (this.#rate === 0) this.#watch();
     // A larger space would cost more to be filled than is saved.
-    if (this.#isNeeded) this.#share = youngBytes > BYTES_PER_COLLECTION ? 0 : youngBytes / BYTES_PER_COLLECTION;
+    this.#share = youngBytes > BYTES_PER_COLLECTION ? 0 : (youngBytes / BYTES_PER_COLLECTION) * this.#rate;
   }
 
-  /** How much more there is than after the last collection. */
-  #grow(): number {
+  #watch(): void {
     const external = this.#heap.externalBytes();
-    if (external < this.#external) this.#lowest = external;
+    if (external < this.#external) {
+      this.#lowest = external;
+      this.#made = 0;
+    } else {
+      this.#made += BYTES_PER_LOOK;
+    }
     this.#external = external;
-    return external - this.#lowest;
+    const uncollected = external - this.#lowest;
+    if (uncollected > MAX_UNCOLLECTED_BYTES) this.#rate = Math.max(1, uncollected / this.#made);
   }
 }
 

@@ -34,6 +34,14 @@ function make(some: Ballast, byteLength: number, length = 16_384): number {
   return bytes;
 }
 
+/** V8 doesn't collect, until there is garbage: of each Buffer, and of what is read for it. */
+function need(some: Ballast, heap: FakeHeap, rate = 1): void {
+  for (let count = 0; count < 12; count++) {
+    make(some, 4 * MIB);
+    heap.external += rate * 4 * MIB;
+  }
+}
+
 test('with 40 MiB of Buffers more than after the last collection, the space is filled for each 32 MiB', () => {
   const heap = new FakeHeap();
   const some = new Ballast(heap);
@@ -60,8 +68,7 @@ test('where V8 collects in time, there is no garbage', () => {
 test('it follows how large the space is, up to 32 MiB', () => {
   const heap = new FakeHeap();
   const some = new Ballast(heap);
-  make(some, MIB);
-  heap.external += 41 * MIB;
+  need(some, heap);
   for (const [young, garbage] of [[1, 1], [32, 32], [33, 0], [16, 16]] as const) {
     heap.young = young * MIB;
     make(some, 4 * MIB);
@@ -69,12 +76,17 @@ test('it follows how large the space is, up to 32 MiB', () => {
   }
 });
 
+test('where memory grows by more than these Buffers, it is filled for fewer of them', () => {
+  const heap = new FakeHeap();
+  const some = new Ballast(heap);
+  need(some, heap, 2);
+  assert.is(make(some, 16 * MIB), 16 * MIB);
+});
+
 test('for a long Buffer it is many arrays, the last of what is left', () => {
   const heap = new FakeHeap();
   const some = new Ballast(heap);
-  make(some, MIB);
-  heap.external += 41 * MIB;
-  make(some, 4 * MIB);
+  need(some, heap);
   some.add(300_000);
   assert.is(some.garbage.length, (150_000 - 2 * 65_536) / 8);
   some.add(10);
