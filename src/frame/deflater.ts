@@ -75,11 +75,19 @@ export class Deflater {
    */
   deflateLater(message: Uint8Array, done: (error: Error | null, deflated: Buffer | null) => void): void {
     const window = this.#window;
-    this.#enqueue(message, window, (error, bytes) => {
-      if (error !== null) return done(error, null);
-      const deflated = withoutTail(bytes);
-      const isLonger = deflated.length >= message.length;
-      done(null, isLonger && window === null ? null : deflated);
+    const options = this.#options(message.length, window);
+    // zlib copies the dictionary only when its turn comes.
+    if (options.dictionary !== undefined) options.dictionary = Buffer.from(options.dictionary as Buffer);
+    enqueue({
+      message,
+      options,
+      isAbandoned: () => this.#isAbandoned,
+      done(error, bytes) {
+        if (error !== null) return done(error, null);
+        const deflated = withoutTail(bytes);
+        const isLonger = deflated.length >= message.length;
+        done(null, isLonger && window === null ? null : deflated);
+      },
     });
     window?.append(message);
   }
@@ -96,13 +104,6 @@ export class Deflater {
    */
   deflateChunk(chunk: Uint8Array, window: Window): Buffer {
     return deflateRawSync(chunk, this.#options(chunk.length, window));
-  }
-
-  #enqueue(message: Uint8Array, window: Window | null, done: (error: Error | null, bytes: Buffer) => void): void {
-    const options = this.#options(message.length, window);
-    // zlib copies the dictionary only when its turn comes.
-    if (options.dictionary !== undefined) options.dictionary = Buffer.from(options.dictionary as Buffer);
-    enqueue({ message, options, isAbandoned: () => this.#isAbandoned, done });
   }
 
   /** What is still being compressed is no longer wanted. */
