@@ -103,8 +103,7 @@ test('a runtime without such a space is asked once', () => {
 });
 
 test('the one of this process asks the runtime', () => {
-  ballast.add(MIN_BALLASTED_BYTES);
-  assert.ok(ballast.garbage.length >= 0);
+  assert.not.throws(() => ballast.add(MIN_BALLASTED_BYTES));
 });
 
 test.run();
